@@ -1,0 +1,1 @@
+"""Experts judge each radiograph: one small file per filter, verdicts, and the decision."""

@@ -1,0 +1,1 @@
+"""Records: Arrow schemas, shards, commits, verification, audit queries, exports."""

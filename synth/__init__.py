@@ -1,0 +1,1 @@
+"""From findings to radiographs: vocabulary, prompts, anatomy, pseudo-masks and image synthesis."""

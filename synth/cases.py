@@ -1,0 +1,98 @@
+"""What flows through a build: the case that is asked for, its masks, and the candidate made of both."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from synth.findings import ANATOMY, FINDING_NAMES, Severity, Sex, Side, View, Zone
+
+
+@dataclass(frozen=True)
+class FindingRequest:
+    """One finding that a prompt asks for; ``None`` leaves the choice to the mask generator."""
+
+    name: str
+    side: Side | None = None
+    zone: Zone | None = None
+    severity: Severity | None = None
+
+    def __post_init__(self) -> None:
+        if self.name not in FINDING_NAMES:
+            raise ValueError(f"finding: {self.name!r}, expected one of {', '.join(FINDING_NAMES)}")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One radiograph to be made.
+
+    ``key`` is made of digits only (a dot in a key breaks WebDataset); with the build's seed it
+    determines the sample alone. ``unparsed`` holds the parts of the prompt that the parser did not
+    understand: they condition the image as text and nothing else.
+    """
+
+    key: str
+    seed: int
+    prompt: str
+    findings: tuple[FindingRequest, ...] = ()
+    age: int | None = None  # years
+    sex: Sex | None = None
+    view: View | None = None
+    unparsed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """One instance of a finding: ``mask`` (H, W) bool, not empty."""
+
+    finding: str
+    mask: np.ndarray
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """COCO box (x, y, width, height) in pixels, origin at the top left of the image."""
+        ys, xs = np.flatnonzero(self.mask.any(1)), np.flatnonzero(self.mask.any(0))
+        return int(xs[0]), int(ys[0]), int(xs[-1] - xs[0] + 1), int(ys[-1] - ys[0] + 1)
+
+
+@dataclass(frozen=True)
+class MaskSet:
+    """Anatomy and lesions of one case on one pixel grid; structures may overlap.
+
+    ``anatomy``: (len(ANATOMY), H, W) bool, channels in the order of :data:`synth.findings.ANATOMY`.
+    """
+
+    anatomy: np.ndarray
+    lesions: tuple[Lesion, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.anatomy.dtype != bool or self.anatomy.shape[0] != len(ANATOMY):
+            raise ValueError(
+                f"anatomy: {self.anatomy.dtype} {self.anatomy.shape}, "
+                f"expected bool ({len(ANATOMY)}, H, W)"
+            )
+
+    @property
+    def size(self) -> int:
+        """Height, which is also the width, in pixels."""
+        return int(self.anatomy.shape[-1])
+
+    @property
+    def lungs(self) -> np.ndarray:
+        """(H, W) bool: both lungs."""
+        return self.anatomy[0] | self.anatomy[1]
+
+    def lesion_channels(self) -> np.ndarray:
+        """(13, H, W) bool: the union of a finding's instances, channels as FINDING_NAMES."""
+        out = np.zeros((len(FINDING_NAMES), *self.anatomy.shape[1:]), dtype=bool)
+        for lesion in self.lesions:
+            out[FINDING_NAMES.index(lesion.finding)] |= lesion.mask
+        return out
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A made radiograph before it is judged: ``image`` (H, W) uint8, brighter is denser."""
+
+    case: Case
+    masks: MaskSet
+    image: np.ndarray = field(repr=False)

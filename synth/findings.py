@@ -1,0 +1,58 @@
+"""The vocabulary: the 13 findings of ChestX-Det and the anatomy that they lie in.
+
+Sources: ChestX-Det (Lian et al., 2021) for the findings; torchxrayvision (Cohen et al., 2022) for
+the 18 pathology labels that they are mapped to where the two agree.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Side = Literal["right", "left", "bilateral"]
+Zone = Literal["upper", "mid", "lower"]
+Severity = Literal["mild", "moderate", "severe"]
+View = Literal["PA", "AP"]
+Sex = Literal["F", "M"]
+Region = Literal["lungs", "pleura", "heart", "bones"]
+
+#: Anatomical structures, in the order of every mask stack. Sides are the patient's: the right lung
+#: lies on the left of the image. Lungs stop at the heart border and the diaphragm.
+ANATOMY = ("right_lung", "left_lung", "heart", "right_clavicle", "left_clavicle")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding: its name, where it can lie, and what others call it."""
+
+    name: str
+    region: Region
+    synonyms: tuple[str, ...]
+    xrv: str | None = None  # torchxrayvision's label, None where none means the same
+    lateral: bool = True  # can be on one side
+
+    @property
+    def title(self) -> str:
+        """The name as words, e.g. ``pleural thickening``."""
+        return self.name.replace("_", " ")
+
+
+_ALL = (
+    Finding("atelectasis", "lungs", ("volume loss", "lung collapse", "collapse"), "Atelectasis"),
+    Finding("calcification", "lungs", ("calcified granuloma", "calcified lesion")),
+    Finding("cardiomegaly", "heart", ("enlarged heart", "cardiac enlargement"), "Cardiomegaly", False),
+    Finding(
+        "consolidation", "lungs", ("airspace opacity", "airspace disease", "infiltrate"), "Consolidation"
+    ),
+    Finding("diffuse_nodule", "lungs", ("multiple nodules", "miliary nodules")),
+    Finding("effusion", "pleura", ("pleural effusion", "pleural fluid"), "Effusion"),
+    Finding("emphysema", "lungs", ("emphysematous change", "hyperinflation"), "Emphysema"),
+    Finding("fibrosis", "lungs", ("fibrotic change", "interstitial fibrosis"), "Fibrosis"),
+    Finding("fracture", "bones", ("rib fracture", "fractured rib"), "Fracture"),
+    Finding("mass", "lungs", ("lung mass", "mass lesion"), "Mass"),
+    Finding("nodule", "lungs", ("lung nodule", "pulmonary nodule"), "Nodule"),
+    Finding("pleural_thickening", "pleura", ("thickened pleura", "pleural scarring"), "Pleural_Thickening"),
+    Finding("pneumothorax", "pleura", ("pleural air", "collapsed lung with pleural air"), "Pneumothorax"),
+)
+
+#: Name to finding, in the order of every lesion channel and every table.
+FINDINGS: dict[str, Finding] = {f.name: f for f in _ALL}
+FINDING_NAMES = tuple(FINDINGS)
