@@ -1,0 +1,159 @@
+"""The one configuration of a build: what is made, how it is judged, where it goes.
+
+Frozen, strict (no silent conversion), and hashed: :func:`config_hash` covers everything that changes
+the result and nothing else. Relative paths are taken from the current folder.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from synth.findings import FINDING_NAMES
+
+FindingName = Literal[FINDING_NAMES]  # type: ignore[valid-type]
+Weight = Annotated[float, Field(ge=0)]
+
+
+class Group(BaseModel):
+    """Frozen, knows its keys, refuses NaN and infinity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Prompts(Group):
+    """Where prompts come from: the user's ``file``, otherwise sampled like a real label ``table``."""
+
+    file: Path | None = None  # CSV, Parquet or text; rows repeat when there are fewer than candidates
+    table: Literal["nih", "chexpert", "vinbigdata"] = "nih"
+    findings: Annotated[tuple[FindingName, ...], Field(min_length=1)] | None = None
+    weights: dict[FindingName, Weight] = {}  # multiplies a finding's real frequency
+    age: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(le=120)]] | None = None  # years
+    sex: dict[Literal["F", "M"], Weight] = {}
+    view: dict[Literal["PA", "AP"], Weight] = {}
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.file and any((self.findings, self.weights, self.age, self.sex, self.view)):
+            raise ValueError("prompts.file: excludes findings, weights, age, sex and view")
+        if self.age and self.age[0] > self.age[1]:
+            raise ValueError(f"prompts.age: {list(self.age)}, expected the lower age first")
+        for name, weights in (("sex", self.sex), ("view", self.view)):
+            if weights and not sum(weights.values()):
+                raise ValueError(f"prompts.{name}: {weights}, expected a weight above 0")
+        return self
+
+
+class Anatomy(Group):
+    """The statistical shape model; ``weights``: None takes the shipped one."""
+
+    weights: Path | None = None
+
+
+class Masks(Group):
+    """The pseudo-mask model; ``weights``: None takes the shipped one."""
+
+    weights: Path | None = None
+
+
+class Images(Group):
+    """The image model and how it samples."""
+
+    weights: Path | None = None  # None takes the shipped checkpoint
+    size: Annotated[int, Field(ge=64, le=2048, multiple_of=8)] = 256  # pixels
+    steps: Annotated[int, Field(ge=1, le=1000)] = 24
+    guidance: Annotated[float, Field(ge=0, le=30)] = 1.75
+    batch_size: Annotated[int, Field(ge=1, le=1024)] = 8
+    precision: Literal["fp32", "bf16"] = "fp32"
+    device: Annotated[str, Field(pattern=r"^(cpu|mps|cuda(:\d+)?)$")] = "cpu"
+
+
+class Rule(Group):
+    """One filter; ``threshold`` in the filter's own unit, None takes the shipped, calibrated one."""
+
+    enabled: bool = True
+    threshold: float | None = None
+
+
+class Filters(Group):
+    """Who judges and how strictly. With ``cheap_first`` a filter that fails skips the later ones."""
+
+    experts: Literal["embedded", "torchxrayvision"] = "embedded"
+    cheap_first: bool = False
+    integrity: Rule = Rule()
+    anatomy_agreement: Rule = Rule()
+    finding_agreement: Rule = Rule()
+    lesion_agreement: Rule = Rule()
+    near_duplicate: Rule = Rule()
+    training_copy: Rule = Rule()
+
+
+class Workers(Group):
+    """How the work is spread: only ``threads`` (of one worker) changes the last bit of a float."""
+
+    count: Annotated[int, Field(ge=1, le=256)] = 1  # shards at the same time
+    threads: Annotated[int, Field(ge=1, le=256)] = 2
+    retries: Annotated[int, Field(ge=0, le=20)] = 2
+
+
+class BuildConfig(Group):
+    """One build. ``accepted`` makes ``candidates`` a ceiling: shards are added until it is met."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    candidates: Annotated[int, Field(ge=1, lt=10**9)]  # keys have nine digits
+    accepted: Annotated[int, Field(ge=1)] | None = None
+    shard_size: Annotated[int, Field(ge=1, le=100_000)] = 256
+    output: Annotated[str, Field(min_length=1)]  # folder or any fsspec URL
+    prompts: Prompts = Prompts()
+    anatomy: Anatomy = Anatomy()
+    masks: Masks = Masks()
+    images: Images = Images()
+    filters: Filters = Filters()
+    workers: Workers = Workers()
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.accepted is not None and self.accepted > self.candidates:
+            raise ValueError(
+                f"accepted: {self.accepted}, expected at most candidates ({self.candidates})"
+            )
+        if self.images.precision == "bf16" and self.images.device == "mps":
+            raise ValueError("images.precision: bf16, expected fp32 on device mps")
+        return self
+
+
+#: Fields that leave the result as it is. Paths are here because their content is hashed instead.
+NEUTRAL = (
+    "output",
+    "workers.count",
+    "workers.retries",
+    "prompts.file",
+    "anatomy.weights",
+    "masks.weights",
+    "images.weights",
+)
+
+
+def result_fields(config: BuildConfig) -> dict[str, Any]:
+    """The config as plain JSON values, without the fields that cannot change the result."""
+    fields = config.model_dump(mode="json")
+    for path in NEUTRAL:
+        *groups, name = path.split(".")
+        at = fields
+        for group in groups:
+            at = at[group]
+        del at[name]
+    return fields
+
+
+def config_hash(config: BuildConfig, inputs: Mapping[str, str]) -> str:
+    """SHA-256 (hex) of what determines the result: config fields and the files that they name.
+
+    ``inputs``: file's role or name -> SHA-256 of its content (weights and the prompt file).
+    """
+    content = {"config": result_fields(config), "inputs": dict(inputs)}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
