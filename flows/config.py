@@ -94,8 +94,8 @@ class Filters(Group):
 class Workers(Group):
     """How the work is spread: only ``threads`` (of one worker) changes the last bit of a float."""
 
-    count: Annotated[int, Field(ge=1, le=256)] = 1  # shards at the same time
-    threads: Annotated[int, Field(ge=1, le=256)] = 2
+    count: Annotated[int, Field(ge=1, le=256)] | None = None  # shards at once; None: one per core
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
     retries: Annotated[int, Field(ge=0, le=20)] = 2
 
 
