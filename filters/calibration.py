@@ -83,7 +83,7 @@ def calibrate(
 
 
 def refused(scores: Sequence[float] | np.ndarray, threshold: float, keep: Keep) -> float:
-    """The share in [0, 1] of scores (N,) on the wrong side of a threshold; NaN counts as refused."""
+    """The share in [0, 1] of scores (N,) on the wrong side of a threshold, NaN among them."""
     values = np.asarray(scores, dtype=np.float64)
     kept = values >= threshold if keep == ">=" else values <= threshold
     return float(1 - kept.mean())

@@ -42,6 +42,11 @@ class Verdict:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
+def rounded(value: float) -> float | None:
+    """A sub-score as the manifest keeps it: four decimals, None (JSON has no NaN) if not finite."""
+    return round(float(value), 4) if math.isfinite(value) else None
+
+
 def passes(score: float, threshold: float, keep: Keep) -> bool:
     """Whether a score is on the side of the threshold that is kept; NaN never is."""
     return score >= threshold if keep == ">=" else score <= threshold
@@ -53,7 +58,7 @@ def verdict(filter_name: str, score: Score, threshold: float, keep: Keep) -> Ver
     A score that is not finite is kept as NaN, so that it fails here and in every replay.
     """
     if not math.isfinite(score.value):
-        reason = f"score is {score.value}, not finite"
+        reason = f"{score.reason} (score is {score.value})".strip()
         return Verdict(filter_name, "fail", math.nan, threshold, keep, reason, score.detail)
     if passes(score.value, threshold, keep):
         return Verdict(filter_name, "pass", score.value, threshold, keep, "", score.detail)
@@ -67,7 +72,7 @@ def skipped(filter_name: str, threshold: float, keep: Keep, why: str) -> Verdict
 
 @dataclass(frozen=True)
 class Decision:
-    """Accepted when no verdict is ``fail``; ``reasons`` names the filters that said no, in order."""
+    """Accepted when no verdict is ``fail``; ``reasons`` are the filters that said no, in order."""
 
     status: Status
     reasons: tuple[str, ...] = ()

@@ -1,0 +1,111 @@
+"""Images as points: how alike two radiographs are, and which training image lies nearest."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+#: Components whose variance falls below this share of the first one's are noise and are left out.
+VARIANCE_FLOOR = 1e-4
+
+
+def normalise(vectors: np.ndarray) -> np.ndarray:
+    """Rows (…, D) scaled to unit length, float32; a zero row stays zero."""
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
+
+
+def cosine_distances(embedding: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """1 - cosine of the angle, in [0, 2]: ``embedding`` (D,), ``others`` (N, D), all unit; (N,)."""
+    return np.clip(1 - others.astype(np.float32) @ embedding.astype(np.float32), 0, 2)
+
+
+@dataclass(frozen=True)
+class TrainingIndex:
+    """The training set as unit vectors, and the projection that makes a vector of features.
+
+    ``mean`` (F,) and ``components`` (D, F) float32: a PCA whose components are divided by their
+    standard deviation (whitening: what all radiographs share weighs no more than what tells two
+    apart). ``embeddings`` (N, D) float16, unit rows; ``names`` (N,), what each row is.
+    ``encoder`` is the digest of the network whose features these are, "" when not known.
+    """
+
+    mean: np.ndarray = field(repr=False)
+    components: np.ndarray = field(repr=False)
+    embeddings: np.ndarray = field(repr=False)
+    names: tuple[str, ...] = field(repr=False)
+    encoder: str = ""
+
+    @classmethod
+    def fit(
+        cls,
+        features: np.ndarray,
+        names: Sequence[str],
+        dimensions: int = 128,
+        encoder: str = "",
+    ) -> "TrainingIndex":
+        """Learn the projection from training features (N, F) and embed them.
+
+        ``dimensions`` is the most components kept; fewer remain when N or the data have fewer.
+        Raises ValueError when names and features do not match or fewer than two images are given.
+        """
+        if len(features) != len(names) or len(features) < 2:
+            raise ValueError(
+                f"training index: {len(features)} feature rows and {len(names)} names, "
+                "expected the same number, two at least"
+            )
+        mean = features.mean(0, dtype=np.float64)
+        centred = features - mean
+        _, singular, rows = np.linalg.svd(centred, full_matrices=False)
+        variances = singular**2 / (len(features) - 1)
+        kept = int((variances > VARIANCE_FLOOR * variances[0]).sum())
+        kept = min(kept, dimensions)
+        components = rows[:kept] / np.sqrt(variances[:kept, None])
+        embeddings = normalise(centred @ components.T)
+        return cls(
+            mean.astype(np.float32),
+            components.astype(np.float32),
+            embeddings.astype(np.float16),
+            tuple(names),
+            encoder,
+        )
+
+    def project(self, features: np.ndarray) -> np.ndarray:
+        """Features (N, F) as unit vectors (N, D) float32."""
+        return normalise((features - self.mean) @ self.components.T)
+
+    def nearest(self, embedding: np.ndarray) -> tuple[float, str]:
+        """Cosine distance in [0, 2] to the nearest training image, and that image's name."""
+        distances = cosine_distances(embedding, self.embeddings)
+        index = int(distances.argmin())
+        return float(distances[index]), self.names[index]
+
+    def save(self, path: Path) -> None:
+        """Write a safetensors file; names and encoder stand in its metadata."""
+        tensors = {
+            "mean": self.mean,
+            "components": self.components,
+            "embeddings": self.embeddings,
+        }
+        metadata = {"names": json.dumps(self.names), "encoder": self.encoder}
+        save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, path, metadata)
+
+    @classmethod
+    def load(cls, path: Path) -> "TrainingIndex":
+        """Read a file that :meth:`save` wrote; ValueError names what is wrong with it."""
+        try:
+            with safe_open(path, framework="numpy") as file:
+                metadata = file.metadata() or {}
+                mean, components, embeddings = map(
+                    file.get_tensor, ("mean", "components", "embeddings")
+                )
+            names = tuple(json.loads(metadata["names"]))
+        except FileNotFoundError:
+            raise ValueError(f"training index: no file {path}") from None
+        except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+            raise ValueError(f"training index: {path} is not one ({error})") from None
+        return cls(mean, components, embeddings, names, metadata.get("encoder", ""))

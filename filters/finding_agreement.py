@@ -1,0 +1,50 @@
+"""Does the radiograph show the prompted findings and no others?"""
+
+from filters.opinions import Opinion
+from filters.verdicts import Score, rounded
+from synth.cases import Candidate
+
+#: Findings that always are a lung opacity: prompted, they claim "opacity" too.
+OPAQUE = frozenset(("atelectasis", "consolidation", "effusion"))
+_OPACITY = "opacity"
+
+
+def claims(candidate: Candidate, opinion: Opinion) -> dict[str, bool]:
+    """What the case claims of each finding that the expert speaks of: present or absent.
+
+    ``opacity`` is claimed present by :data:`OPAQUE` findings, absent by a case without findings,
+    and left open by the rest (a small nodule need not make a lung opaque).
+    """
+    prompted = {request.name for request in candidate.case.findings}
+    claimed = {name: name in prompted for name in opinion.probabilities if name != _OPACITY}
+    if _OPACITY in opinion.probabilities:
+        if prompted & OPAQUE:
+            claimed[_OPACITY] = True
+        elif not prompted:
+            claimed[_OPACITY] = False
+    return claimed
+
+
+def score(candidate: Candidate, opinion: Opinion) -> Score:
+    """The least believed claim: p of a prompted finding, 1 - p of an unprompted one, in [0, 1].
+
+    Only findings that the expert speaks of count; with none the score is 1. Detail: ``probability``
+    of each such finding, ``prompted`` those claimed, and ``worst``, the claim that the score is of.
+    """
+    claimed = claims(candidate, opinion)
+    belief = {
+        name: opinion.probabilities[name] if present else 1 - opinion.probabilities[name]
+        for name, present in claimed.items()
+    }
+    if not belief:
+        return Score(1.0, "", {"probability": {}, "prompted": [], "worst": ""})
+    # NaN compares false with everything: look for it first, or min() would step over it.
+    worst = next((n for n, b in belief.items() if b != b), None)
+    worst = worst or min(belief, key=belief.__getitem__)
+    detail = {
+        "probability": {n: rounded(p) for n, p in opinion.probabilities.items()},
+        "prompted": [n for n, present in claimed.items() if present],
+        "worst": worst,
+    }
+    doubt = "is not seen" if claimed[worst] else "is seen but was not prompted"
+    return Score(belief[worst], f"{worst.replace('_', ' ')} {doubt}", detail)

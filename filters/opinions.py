@@ -1,0 +1,50 @@
+"""What an expert says of one radiograph, and what every expert can do; free of torch."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """One expert's word on one image of H × W pixels; what it does not speak of stays empty.
+
+    ``anatomy`` (K, H, W) float32 probabilities, channels as ``structures``. ``probabilities`` maps
+    a finding to its probability in [0, 1]; the key ``opacity`` means any lung opacity. ``lesions``
+    maps a finding to a localisation map (H, W) float32 in [0, 1]. ``embedding`` (D,) float32, unit
+    length, tells how alike two images are.
+    """
+
+    structures: tuple[str, ...] = ()
+    anatomy: np.ndarray | None = field(default=None, repr=False)
+    probabilities: dict[str, float] = field(default_factory=dict)
+    lesions: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    embedding: np.ndarray | None = field(default=None, repr=False)
+
+    def mask(self, structure: str) -> np.ndarray | None:
+        """(H, W) bool: where a structure is more likely than not; None when not spoken of."""
+        if self.anatomy is None or structure not in self.structures:
+            return None
+        return self.anatomy[self.structures.index(structure)] > 0.5
+
+
+class Expert(Protocol):
+    """A model that looks at radiographs.
+
+    ``name`` says which; ``digest`` is the SHA-256 of its weights; ``findings`` and ``structures``
+    are those that it speaks of. Experts are read-only once made: threads may share one.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def findings(self) -> tuple[str, ...]: ...
+    @property
+    def structures(self) -> tuple[str, ...]: ...
+
+    def look(self, images: np.ndarray) -> list[Opinion]:
+        """One opinion per image: ``images`` (N, H, W) uint8, brighter is denser, H = W."""
+        ...

@@ -1,0 +1,121 @@
+"""Which expert each filter asks, loaded once and shared by every shard and thread."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filters.embedding import TrainingIndex
+from filters.experts import CHECKPOINTS, WEIGHTS, EmbeddedAnatomy, EmbeddedFindings
+from filters.opinions import Expert
+from filters.settings import EXPERT_FILTERS, FilterChoice, JudgeSettings
+from synth.weights import SUMS, WeightsError, verify_folder
+
+#: The training index stands beside the weights whose features it holds, pinned with them.
+INDEX = "training_index.safetensors"
+#: Filters that compare embeddings.
+EMBEDDING_FILTERS = ("near_duplicate", "training_copy")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The experts of one judge.
+
+    ``experts`` maps a filter of EXPERT_FILTERS to the expert that it asks; a disabled filter has
+    none. ``embedder`` makes the embeddings that duplicates and copies are found by, and ``index``
+    is the training set in its space; both None when neither filter is enabled. ``digests`` maps
+    every file that a score depends on to its SHA-256.
+    """
+
+    experts: dict[str, Expert]
+    embedder: Expert | None = None
+    index: TrainingIndex | None = None
+    digests: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, settings: JudgeSettings) -> "Panel":
+        """Load what the enabled filters need and nothing else.
+
+        Raises ValueError (WeightsError among them) in one line for weights that are missing, not
+        what their pin says, or of a kind that the filter cannot ask.
+        """
+        return _Loader(settings).panel()
+
+
+class _Loader:
+    """Loads each expert once, however many filters ask it."""
+
+    def __init__(self, settings: JudgeSettings) -> None:
+        self.settings = settings
+        self.root = settings.checkpoints or CHECKPOINTS
+        self.digests: dict[str, str] = {}
+        self.loaded: dict[object, Expert] = {}
+        self.index: TrainingIndex | None = None
+
+    def panel(self) -> Panel:
+        embeds = any(self.settings.choice(name).enabled for name in EMBEDDING_FILTERS)
+        if embeds:
+            self.index = self._index()
+        embedder = self._embedded("findings") if embeds else None
+        experts = {
+            name: self._expert(name, self.settings.choice(name))
+            for name in EXPERT_FILTERS
+            if self.settings.choice(name).enabled
+        }
+        return Panel(experts, embedder, self.index, self.digests)
+
+    def _expert(self, name: str, choice: FilterChoice) -> Expert:
+        kind = "anatomy" if name == "anatomy_agreement" else "findings"
+        if choice.expert == "embedded":
+            return self._embedded(kind)
+        assert choice.weights is not None, "settings have checked"
+        assert choice.sha256 is not None, "settings have checked"
+        return self._torchxrayvision(name, kind, choice.weights, choice.sha256)
+
+    def _embedded(self, kind: str) -> Expert:
+        if kind not in self.loaded:
+            folder, settings = self.root / kind, self.settings
+            expert: Expert
+            if kind == "anatomy":
+                expert = EmbeddedAnatomy.load(folder, settings.batch_size, settings.device)
+            else:
+                expert = EmbeddedFindings.load(
+                    folder, self.index, settings.batch_size, settings.device
+                )
+                _same_encoder(self.index, expert)
+            self.loaded[kind] = expert
+            self._record(kind)
+        return self.loaded[kind]
+
+    def _torchxrayvision(self, name: str, kind: str, path: Path, sha256: str) -> Expert:
+        from filters.xrv import load  # heavy, and asked for by few
+
+        if (path, sha256) not in self.loaded:
+            settings = self.settings
+            self.loaded[path, sha256] = load(path, sha256, settings.batch_size, settings.device)
+        expert = self.loaded[path, sha256]
+        if not (expert.structures if kind == "anatomy" else expert.findings):
+            raise ValueError(f"filters.{name}.weights: {expert.name} does not speak of {kind}")
+        self.digests[f"filters/{name}/{path.name}"] = expert.digest
+        return expert
+
+    def _index(self) -> TrainingIndex:
+        folder = self.root / "findings"
+        if INDEX not in verify_folder(folder):
+            raise WeightsError(f"weights: {folder / SUMS} does not name {INDEX}, expected its pin")
+        return TrainingIndex.load(folder / INDEX)
+
+    def _record(self, kind: str) -> None:
+        """Every pinned file of the folder is part of what a score depends on: config.json too."""
+        pins = verify_folder(self.root / kind)
+        unused = INDEX if self.index is None else ""
+        self.digests |= {
+            f"filters/{kind}/{name}": digest for name, digest in pins.items() if name != unused
+        }
+
+
+def _same_encoder(index: TrainingIndex | None, expert: Expert) -> None:
+    """Refuse an index made by another network: its distances would mean nothing."""
+    if index and index.encoder and index.encoder != expert.digest:
+        raise WeightsError(
+            f"weights: {INDEX} was made with {WEIGHTS} {index.encoder[:12]}…, "
+            f"expected {expert.digest[:12]}…; make it again"
+        )
