@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from filters.registry import FILTER_NAMES
+from filters.settings import FilterChoice, JudgeSettings
 from synth.findings import FINDING_NAMES
 
 FindingName = Literal[FINDING_NAMES]  # type: ignore[valid-type]
@@ -72,17 +74,24 @@ class Images(Group):
 
 
 class Rule(Group):
-    """One filter; ``threshold`` in the filter's own unit, None takes the shipped, calibrated one."""
+    """One filter; ``threshold`` in the filter's own unit, None takes the shipped, calibrated one.
+
+    With ``expert`` torchxrayvision, ``weights`` is the file that `synthorax convert` made and
+    ``sha256`` its digest.
+    """
 
     enabled: bool = True
     threshold: float | None = None
+    expert: Literal["embedded", "torchxrayvision"] = "embedded"
+    weights: Path | None = None
+    sha256: Annotated[str, Field(min_length=64, max_length=64)] | None = None
 
 
 class Filters(Group):
-    """Who judges and how strictly. With ``cheap_first`` a filter that fails skips the later ones."""
+    """Who judges and how strictly. Mode ``cheap_first`` stops at the first filter that says no."""
 
-    experts: Literal["embedded", "torchxrayvision"] = "embedded"
-    cheap_first: bool = False
+    mode: Literal["all", "cheap_first"] = "all"
+    checkpoints: Path | None = None  # folder of the embedded experts, None takes the shipped one
     integrity: Rule = Rule()
     anatomy_agreement: Rule = Rule()
     finding_agreement: Rule = Rule()
@@ -120,9 +129,22 @@ class BuildConfig(Group):
             raise ValueError(
                 f"accepted: {self.accepted}, expected at most candidates ({self.candidates})"
             )
+        judge_settings(self)
         if self.images.precision == "bf16" and self.images.device == "mps":
             raise ValueError("images.precision: bf16, expected fp32 on device mps")
         return self
+
+
+def judge_settings(config: BuildConfig) -> JudgeSettings:
+    """What the room ``filters`` needs to know. Raises ``ValueError`` for an impossible choice."""
+    rules = {name: getattr(config.filters, name) for name in FILTER_NAMES}
+    return JudgeSettings(
+        mode=config.filters.mode,
+        filters={name: FilterChoice(**dict(rule)) for name, rule in rules.items()},
+        checkpoints=config.filters.checkpoints,
+        device=config.images.device,
+        batch_size=config.images.batch_size,
+    )
 
 
 #: Fields that leave the result as it is. Paths are here because their content is hashed instead.
@@ -134,6 +156,8 @@ NEUTRAL = (
     "anatomy.weights",
     "masks.weights",
     "images.weights",
+    "filters.checkpoints",
+    *(f"filters.{name}.weights" for name in FILTER_NAMES),
 )
 
 

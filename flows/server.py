@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -55,14 +55,17 @@ def workspace_home(output: str) -> Path:
 
 
 @contextmanager
-def prefect_server(output: str) -> Iterator[str]:
+def prefect_server(
+    output: str, meanwhile: Callable[[], object] = lambda: None
+) -> Iterator[str]:
     """Sets ``PREFECT_API_URL`` for the block and yields it; the server is ours or the user's.
 
-    Raises ``RuntimeError`` when the server does not come up.
+    ``meanwhile`` is called while the server starts (some seconds). Raises ``RuntimeError`` when the server does not come up.
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     if url := os.environ.get("PREFECT_API_URL"):
+        meanwhile()
         yield url
         return
     os.environ.setdefault("PREFECT_HOME", str(workspace_home(output)))
@@ -70,6 +73,7 @@ def prefect_server(output: str) -> Iterator[str]:
     server = OwnServer()
     os.environ["PREFECT_API_URL"] = server.url
     try:
+        meanwhile()
         server.wait_until_healthy()
         yield server.url
         time.sleep(DRAIN_SECONDS)

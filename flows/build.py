@@ -1,0 +1,134 @@
+"""The build as a thin Prefect flow: which shard runs when. Everything else is in ``flows.shard``.
+
+Prefect's caching is off and its database is no record: commits decide what is done.
+"""
+
+import queue
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.futures import PrefectFuture
+from prefect.tasks import Task
+
+from flows.config import BuildConfig
+from flows.errors import Interrupted, is_lasting
+from flows.hooks import Hooks, current_hooks
+from flows.plan import Tally, missing_shards, shard
+from flows.reading import parse_config, read_config
+from flows.session import Session, open_session, tally
+from flows.shard import Watch, build_shard
+from flows.tools import workshop
+from flows.workers import pin_threads, worker_count
+from manifests.store import Store
+
+TABLE_ROWS = 200  # of the artifact: more than anyone reads
+
+
+@flow(name="build-dataset", persist_result=False)
+def build_dataset(config: dict[str, Any] | str) -> dict[str, Any]:
+    """Builds, or resumes, the dataset that ``config`` (plain data, or a YAML file's path) describes.
+
+    Returns the totals, and in ``shortfall`` why fewer were accepted than asked for (or None).
+    """
+    build = read_config(Path(config)) if isinstance(config, str) else parse_config(config)
+    hooks = current_hooks()
+    try:
+        with open_session(build, workshop(build)) as session:
+            hooks.start(session.done)
+            while numbers := missing_shards(build, session.done):
+                for number, counts in _build_shards(build, numbers, hooks):
+                    session.done[number] = counts
+                    hooks.finished(number, counts)
+            summary = session.finalise()
+    except BaseException:  # SIGTERM reaches a flow as an exception of Prefect's own
+        hooks.stop.set()
+        raise
+    _publish_table(session)
+    return summary
+
+
+def _worth_retrying(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:
+    try:
+        state.result()
+    except Exception as error:
+        return not is_lasting(error)
+    return False
+
+
+@task(
+    name="build-shard",
+    task_run_name="shard-{number:06d}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retry_condition_fn=_worth_retrying,
+)
+def build_one_shard(config: dict[str, Any], number: int) -> Tally:
+    """One shard, wherever Prefect runs it: the models come from this process's own cache."""
+    build = parse_config(config)
+    hooks = current_hooks()
+    shop = workshop(build)
+    pin_threads(build.workers.threads)
+    watch = Watch(hooks.stop.is_set, hooks.made)
+    commit = build_shard(
+        shard(build, number), shop.order(build), shop.tools, Store(build.output), watch
+    )
+    return tally(commit)
+
+
+def _build_shards(
+    build: BuildConfig, numbers: Sequence[int], hooks: Hooks
+) -> Iterator[tuple[int, Tally]]:
+    """Submits shards so that as many as there are workers run at once; yields each as it commits.
+
+    Raises the first error, once the other shards have stopped or committed.
+    """
+    done: queue.SimpleQueue[tuple[int, PrefectFuture[Tally]]] = queue.SimpleQueue()
+    config = build.model_dump(mode="json")
+    shard_task = build_one_shard.with_options(retries=build.workers.retries)
+    waiting, running = list(reversed(numbers)), 0
+    try:
+        while waiting or running:
+            while waiting and running < worker_count(build):
+                number = waiting.pop()
+                future = shard_task.submit(config, number)
+                future.add_done_callback(lambda future, number=number: done.put((number, future)))
+                running += 1
+            number, future = _next_done(done, hooks)
+            running -= 1
+            yield number, future.result()
+    except BaseException:
+        hooks.stop.set()  # and hold the output's lock until no one writes any more
+        for _ in range(running):
+            done.get()
+        raise
+
+
+def _next_done(
+    done: "queue.SimpleQueue[tuple[int, PrefectFuture[Tally]]]", hooks: Hooks
+) -> tuple[int, PrefectFuture[Tally]]:
+    while True:
+        try:
+            # Short waits, so that a signal's handler gets its turn in this thread.
+            return done.get(timeout=0.2)
+        except queue.Empty:
+            if hooks.stop.is_set():
+                raise Interrupted from None
+
+
+def _publish_table(session: Session) -> None:
+    rows = [
+        {
+            "shard": number,
+            "candidates": counts.candidates,
+            "accepted": counts.accepted,
+            "rejected": counts.rejected,
+            "failed": counts.failed,
+        }
+        for number, counts in sorted(session.done.items())[:TABLE_ROWS]
+    ]
+    create_table_artifact(rows, key="synthorax-build", description=session.config.output)

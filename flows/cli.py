@@ -1,0 +1,153 @@
+"""The command `synthorax`. Nothing heavy is imported before a command needs it."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from flows.guard import guarded, set_debug
+
+app = typer.Typer(
+    name="synthorax",
+    help="Builds large, labelled, audited synthetic chest-radiograph datasets.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+ConfigFile = Annotated[Path, typer.Argument(help="YAML file, e.g. flows/presets/demo.yaml")]
+Overrides = Annotated[
+    Optional[list[str]],  # noqa: UP045 - typer reads it
+    typer.Option("--set", metavar="KEY.KEY=VALUE", help="Overrides one field; may be repeated."),
+]
+Dataset = Annotated[str, typer.Argument(help="The dataset's folder or URL (a config's `output`)")]
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    set_debug(debug)
+    # Waiting OpenMP threads that spin make everything ten times slower beside a busy process.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@app.command()
+@guarded
+def plan(config: ConfigFile, overrides: Overrides = None) -> None:
+    """Show what would be built, how long it takes and how large it gets, from a measured sample."""
+    from flows.commands.plan import run
+
+    run(config, overrides or ())
+
+
+@app.command()
+@guarded
+def build(config: ConfigFile, overrides: Overrides = None) -> None:
+    """Build a dataset, or go on with one that was interrupted."""
+    from flows.commands.build import run
+
+    run(config, overrides or ())
+
+
+@app.command()
+@guarded
+def status(dataset: Dataset) -> None:
+    """Show how far a build is."""
+    from flows.commands.status import run
+
+    run(dataset)
+
+
+@app.command()
+@guarded
+def verify(dataset: Dataset) -> None:
+    """Re-hash, recount and reopen every file of a dataset."""
+    from flows.commands.verify import run
+
+    run(dataset)
+
+
+@app.command()
+@guarded
+def audit(
+    dataset: Dataset,
+    overrides: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--set",
+            metavar="filters.NAME.threshold=VALUE",
+            help="Replays the decisions with another threshold; may be repeated.",
+        ),
+    ] = None,
+) -> None:
+    """Show what was rejected and why, and how the scores are spread."""
+    from flows.commands.audit import run
+
+    run(dataset, overrides or ())
+
+
+@app.command()
+@guarded
+def show(
+    dataset: Dataset,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="PNG to write; by default contact_sheet.png in the current folder."),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=400, help="Samples to show.")] = 24,
+) -> None:
+    """Draw a contact sheet of accepted and rejected samples with their masks."""
+    from flows.commands.show import run
+
+    run(dataset, out or Path("contact_sheet.png"), count)
+
+
+@app.command()
+@guarded
+def train(
+    name: Annotated[str, typer.Argument(help="Which weights, e.g. anatomy_expert")],
+    data: Annotated[Path, typer.Option(help="Folder with the real data.")],
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Folder to write to; by default runs/NAME."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps")] = "cpu",
+    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
+    minutes: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Stop after this time; by default after the documented steps."),
+    ] = None,
+) -> None:
+    """Train one of the shipped weights again."""
+    from flows.train import train as run
+
+    run(name, data, out or Path("runs") / name, seed, device, resume, minutes)
+
+
+@app.command()
+@guarded
+def convert(
+    source: Annotated[Path, typer.Argument(help="torchxrayvision's weight file (.pt or .pth)")],
+    out: Annotated[Path, typer.Argument(help="The .safetensors file to write")],
+    sha256: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Digest that the source must have."),
+    ] = None,
+) -> None:
+    """Convert torchxrayvision's pickled weights to safetensors, once."""
+    from flows.commands.convert import run
+
+    run(source, out, sha256)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""`synthorax build`: signals, the progress bar and a Prefect server around the flow."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from flows.config import BuildConfig
+from flows.guard import OURS, USERS_MISTAKE, Ending
+from flows.hooks import Hooks, hooked
+from flows.plan import Tally
+from flows.progress import BuildProgress
+from flows.reading import read_config
+from flows.server import prefect_server
+from flows.signals import Brake
+
+
+def run(path: Path, overrides: Sequence[str]) -> None:
+    """Builds what the config says; ends with exit code 0 only when it is all there."""
+    config = read_config(path, overrides)
+    hooks = Hooks()
+    brake = Brake(hooks.stop)
+    with brake.installed():
+        try:
+            summary = _build(config, hooks, brake)
+        except BaseException:
+            if brake.asked:
+                raise Ending(
+                    brake.exit_code,
+                    "interrupted: what is committed stays, the same command goes on from there",
+                ) from None
+            raise
+    _tell(summary)
+
+
+def _build(config: BuildConfig, hooks: Hooks, brake: Brake) -> dict[str, Any]:
+    # Errors are told by us, in one line; Prefect's log would repeat them with tracebacks.
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+    console = Console(stderr=True)
+    progress = BuildProgress(config, console)
+
+    def start(done: Mapping[int, Tally]) -> None:
+        brake.armed()
+        progress.start(done)
+
+    with prefect_server(config.output, meanwhile=lambda: _load(config, console)):
+        from flows.build import build_dataset
+
+        watched = Hooks(hooks.stop, start, progress.made, progress.finished)
+        with hooked(watched), progress.bar:
+            summary = build_dataset(config.model_dump(mode="json"))
+            progress.close()
+    return summary
+
+
+def _load(config: BuildConfig, console: Console) -> None:
+    """Loads the models while the server starts, so that their errors come first and alone."""
+    from flows.tools import workshop
+
+    with console.status("loading models"):
+        workshop(config)
+
+
+def _tell(summary: Mapping[str, Any]) -> None:
+    print(
+        f"{summary['output']}: {summary['candidates']} candidates = "
+        f"{summary['accepted']} accepted + {summary['rejected']} rejected + "
+        f"{summary['failed']} failed, in {summary['shards']} shards"
+    )
+    if summary["failed"]:
+        raise Ending(
+            OURS,
+            f"{summary['failed']} candidates failed: `synthorax audit {summary['output']}` says "
+            "why, the same command tries them again",
+        )
+    if summary["shortfall"]:
+        raise Ending(USERS_MISTAKE, summary["shortfall"])
+

@@ -1,0 +1,58 @@
+"""`synthorax plan`: what a config would build, measured on a small real sample of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from flows.config import BuildConfig
+from flows.estimate import Estimate, estimate
+from flows.reading import read_config
+from flows.tools import Workshop, workshop
+from flows.workers import core_count, worker_count
+
+
+def run(path: Path, overrides: Sequence[str]) -> None:
+    """Prints the plan; writes nothing to the output."""
+    config = read_config(path, overrides)
+    shop = workshop(config)
+    Console().print(_table(config, shop, estimate(config, shop)))
+
+
+def _table(config: BuildConfig, shop: Workshop, found: Estimate) -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    wanted = f"{config.accepted} accepted" if config.accepted else f"{config.candidates} candidates"
+    ceiling = "" if found.reachable else ", not reachable at this share: raise candidates"
+    for name, value in (
+        ("output", config.output),
+        ("config hash", shop.config_hash),
+        ("wanted", f"{wanted}{ceiling}"),
+        ("prompts", str(config.prompts.file or f"sampled like {config.prompts.table}")),
+        ("findings", ", ".join(shop.tools.synthesizer.findings)),
+        (
+            "images",
+            f"{config.images.size}², {config.images.steps} steps, guidance "
+            f"{config.images.guidance}, {config.images.precision} on {config.images.device}",
+        ),
+        (
+            "workers",
+            f"{worker_count(config)} with {config.workers.threads} thread(s) each, "
+            f"of {core_count()} cores",
+        ),
+        ("measured", f"{found.sample} candidates, {found.share_accepted:.0%} accepted"),
+        ("candidates", f"about {found.candidates} in {found.shards} shards"),
+        ("time", f"about {duration(found.seconds)}"),
+        ("size", f"about {found.size / 1e6:.1f} MB"),
+    ):
+        table.add_row(f"[bold]{name}", value)
+    return table
+
+
+def duration(seconds: float) -> str:
+    """E.g. ``1 h 05 min``, ``4 min 10 s`` or ``12 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -1,0 +1,37 @@
+"""`synthorax status`: how far a build is, from its commits alone."""
+
+from flows.config import BuildConfig
+from flows.plan import Tally, missing_shards, shard_count, shortfall
+from flows.reading import parse_config
+from flows.session import tally
+from manifests.commits import read_commits
+from manifests.identity import read_build
+from manifests.layout import INDEX
+from manifests.store import Store
+
+
+def run(dataset: str) -> None:
+    """Prints counts and what is missing; loads no model."""
+    store = Store(dataset)
+    fields = read_build(store)["config"]
+    config = parse_config({**fields, "output": dataset}, f"{dataset}/build.json")
+    done = {number: tally(commit) for number, commit in read_commits(store).items()}
+    total = sum(done.values(), Tally())
+    ceiling = shard_count(config)
+    print(
+        f"{dataset}: {total.candidates} candidates = {total.accepted} accepted + "
+        f"{total.rejected} rejected + {total.failed} failed"
+    )
+    print(f"shards: {len(done)} committed, at most {ceiling}")
+    print(f"state: {_state(config, done, store.exists(INDEX))}")
+
+
+def _state(config: BuildConfig, done: dict[int, Tally], finalised: bool) -> str:
+    total = sum(done.values(), Tally())
+    if missing := missing_shards(config, done):
+        return f"unfinished, {len(missing)} shards to go in this wave: run the build again"
+    if total.failed:
+        return f"{total.failed} candidates failed: run the build again to retry them"
+    if not finalised:
+        return "all shards stand, the index is missing: run the build again"
+    return shortfall(config, total) or "complete"
