@@ -1,0 +1,33 @@
+"""Where everything lies, relative to the dataset's folder."""
+
+BUILD = "build.json"
+INDEX = "index.json"
+MANIFEST = "manifest.parquet"
+NEAR_DUPLICATES = "near_duplicates.parquet"
+COCO = "coco.json"
+CARD = "README.md"
+
+#: What finalising adds; the index comes last and holds the digests of the others.
+FINAL = (MANIFEST, NEAR_DUPLICATES, COCO, CARD)
+
+SHARDS, REJECTED, PARTS, COMMITS = "shards", "rejected", "parts", "commits"
+
+
+def tar_path(shard: int) -> str:
+    """The tar of a shard's accepted samples."""
+    return f"{SHARDS}/{shard:06d}.tar"
+
+
+def rejected_path(shard: int) -> str:
+    """The tar of a shard's rejected samples."""
+    return f"{REJECTED}/{shard:06d}.tar"
+
+
+def part_path(shard: int) -> str:
+    """The Parquet part with a row per candidate of a shard."""
+    return f"{PARTS}/{shard:06d}.parquet"
+
+
+def commit_path(shard: int) -> str:
+    """The record that says a shard is done."""
+    return f"{COMMITS}/{shard:06d}.json"

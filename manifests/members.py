@@ -1,0 +1,125 @@
+"""The members of one sample in a tar: encoded, and decoded again.
+
+Bit layouts: bit i of ``anatomy.png`` (8 bits) is ``ANATOMY[i]``; bit i of ``lesions.png``
+(16 bits) is ``FINDING_NAMES[i]``. Structures may overlap, hence bits rather than labels.
+"""
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from filters.verdicts import Verdict
+from manifests.annotations import CATEGORIES, annotations
+from manifests.errors import DatasetError
+from manifests.records import Record
+from synth.cases import Case
+from synth.findings import ANATOMY, FINDING_NAMES
+
+#: zlib level of every PNG. Part of the bytes: another level makes another dataset.
+PNG_LEVEL = 6
+
+IMAGE, ANATOMY_MASKS, LESION_MASKS, LABELS = "png", "anatomy.png", "lesions.png", "json"
+
+#: A case without findings says so by name, so that the list is never empty: a reader that infers
+#: its types from the first samples (Hugging Face ``datasets``) needs one entry to see.
+NO_FINDING = "no_finding"
+
+
+def encode_sample(record: Record) -> dict[str, bytes]:
+    """A record with a candidate as WebDataset members: extension to bytes, lossless."""
+    if record.candidate is None:
+        raise DatasetError(f"record {record.case.key}: no candidate to write")
+    masks = record.candidate.masks
+    return {
+        IMAGE: encode_png(record.candidate.image),
+        ANATOMY_MASKS: encode_png(pack_bits(masks.anatomy, np.uint8)),
+        LESION_MASKS: encode_png(pack_bits(masks.lesion_channels(), np.uint16)),
+        LABELS: json.dumps(_labels(record), ensure_ascii=False).encode(),
+    }
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """(H, W) uint8 or uint16 as a grey PNG of the same depth."""
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG", compress_level=PNG_LEVEL)
+    return out.getvalue()
+
+
+def decode_png(data: bytes) -> np.ndarray:
+    """The (H, W) pixels of a grey PNG: uint8, or uint16 where the file has 16 bits."""
+    with Image.open(io.BytesIO(data)) as image:
+        image.load()
+        return np.asarray(image)
+
+
+def pack_bits(channels: np.ndarray, dtype: type[np.uint8] | type[np.uint16]) -> np.ndarray:
+    """(C, H, W) bool to (H, W) integers whose bit c is channel c."""
+    out = np.zeros(channels.shape[1:], dtype=dtype)
+    for bit, channel in enumerate(channels):
+        out |= channel.astype(dtype) << dtype(bit)
+    return out
+
+
+def unpack_bits(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """(H, W) integers to (channels, H, W) bool: channel c is bit c."""
+    shifts = np.arange(channels, dtype=pixels.dtype)[:, None, None]
+    return (np.right_shift(pixels[None], shifts) & 1).astype(bool)
+
+
+def decode_anatomy(data: bytes) -> np.ndarray:
+    """(5, H, W) bool from ``anatomy.png``, channels as ANATOMY."""
+    return unpack_bits(decode_png(data), len(ANATOMY))
+
+
+def decode_lesions(data: bytes) -> np.ndarray:
+    """(13, H, W) bool from ``lesions.png``, channels as FINDING_NAMES."""
+    return unpack_bits(decode_png(data), len(FINDING_NAMES))
+
+
+def _labels(record: Record) -> dict[str, Any]:
+    """The JSON member. Every value has one type in all samples: "" and -1 stand for not asked."""
+    assert record.candidate is not None
+    case, image = record.case, record.candidate.image
+    return {
+        "key": case.key,
+        "status": record.status,
+        "rejected_by": ", ".join(record.reasons),
+        "prompt": case.prompt,
+        "unparsed": "; ".join(case.unparsed),
+        "findings": _findings(case),
+        "age": -1 if case.age is None else case.age,
+        "sex": case.sex or "",
+        "view": case.view or "",
+        "seed": case.seed,
+        "width": image.shape[1],
+        "height": image.shape[0],
+        "annotations": annotations(int(case.key), record.candidate.masks),
+        "scores": [_score(v) for v in record.verdicts if v.score is not None],
+        "categories": list(CATEGORIES),
+    }
+
+
+def _findings(case: Case) -> list[dict[str, str]]:
+    asked = [
+        {"name": f.name, "side": f.side or "", "zone": f.zone or "", "severity": f.severity or ""}
+        for f in case.findings
+    ]
+    return asked or [{"name": NO_FINDING, "side": "", "zone": "", "severity": ""}]
+
+
+def _score(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "filter": verdict.filter,
+        "verdict": verdict.outcome,
+        "score": _finite(verdict.score),
+        "threshold": float(verdict.threshold),
+        "keep": verdict.keep,
+    }
+
+
+def _finite(score: float | None) -> float:
+    """JSON knows neither NaN nor infinity: the largest float of that sign stands for them."""
+    return float(np.nan_to_num(np.float64(score), nan=-np.finfo(np.float64).max))

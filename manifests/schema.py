@@ -1,0 +1,95 @@
+"""The manifest's Arrow schema: one row per candidate, in parts (one per shard) and merged.
+
+The order, type and meaning of every column stand here and nowhere else; the table in
+``docs/dataset-format.md`` is made from it.
+"""
+
+import pyarrow as pa
+
+from filters.registry import FILTER_NAMES
+from synth.findings import FINDING_NAMES
+
+#: Raised whenever a column is added, removed or changes its meaning.
+SCHEMA_VERSION = 1
+
+_FINDING = pa.struct(
+    [
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("side", pa.string()),
+        pa.field("zone", pa.string()),
+        pa.field("severity", pa.string()),
+    ]
+)
+_INSTANCE = pa.struct(
+    [
+        pa.field("finding", pa.string(), nullable=False),
+        pa.field("bbox", pa.list_(pa.int32()), nullable=False),
+        pa.field("area", pa.int32(), nullable=False),
+        pa.field("rle", pa.string(), nullable=False),
+    ]
+)
+_AREAS = pa.struct([pa.field(name, pa.int32(), nullable=False) for name in FINDING_NAMES])
+
+
+def _field(name: str, kind: pa.DataType, meaning: str, nullable: bool = True) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable, metadata={"description": meaning})
+
+
+def _filter_fields(name: str) -> list[pa.Field]:
+    return [
+        _field(f"{name}_verdict", pa.string(), "pass, fail or skipped"),
+        _field(f"{name}_score", pa.float64(), "the filter's score in its own unit"),
+        _field(f"{name}_threshold", pa.float64(), "the threshold that the build used"),
+        _field(f"{name}_keep", pa.string(), "side of the threshold that passes: >= or <="),
+        _field(f"{name}_reason", pa.string(), "short phrase, null unless the verdict is fail"),
+        _field(f"{name}_detail", pa.string(), "sub-scores as a JSON object"),
+    ]
+
+
+_CASE = [
+    _field("key", pa.string(), "global candidate index, 9 digits", nullable=False),
+    _field("shard", pa.int32(), "index of the shard that holds the candidate", nullable=False),
+    _field("position", pa.int32(), "index of the candidate within its shard", nullable=False),
+    _field("seed", pa.int64(), "the case's seed", nullable=False),
+    _field("status", pa.string(), "accepted, rejected or failed", nullable=False),
+    _field("reasons", pa.list_(pa.string()), "filters that said no, in order", nullable=False),
+    _field("error", pa.string(), "what broke, empty unless failed", nullable=False),
+    _field("prompt", pa.string(), "the clinical text", nullable=False),
+    _field("unparsed", pa.list_(pa.string()), "parts not understood, used as text", nullable=False),
+    _field("findings", pa.list_(_FINDING), "findings asked for; null: left open", nullable=False),
+    _field("age", pa.int16(), "years, null when not asked for"),
+    _field("sex", pa.string(), "F or M, null when not asked for"),
+    _field("view", pa.string(), "PA or AP, null when not asked for"),
+]
+_RESULT = [
+    _field("width", pa.int32(), "pixels, null when there is no image"),
+    _field("height", pa.int32(), "pixels, null when there is no image"),
+    _field("n_lesions", pa.int32(), "lesion instances drawn, null when there is no image"),
+    _field("lesion_area", _AREAS, "pixels covered by each finding, null when there is no image"),
+    _field("instances", pa.list_(_INSTANCE), "lesions: COCO box (x, y, w, h), area, COCO RLE"),
+    _field("image_sha256", pa.string(), "SHA-256 of the image's pixels, row by row, 8 bits each"),
+]
+_EMBEDDING = _field("embedding", pa.list_(pa.float32()), "expert's features, for near-duplicates")
+
+_METADATA = {"schema_version": str(SCHEMA_VERSION), "made_by": "synthorax"}
+
+#: Columns of ``manifest.parquet``.
+MANIFEST_SCHEMA = pa.schema(
+    [*_CASE, *_RESULT, *(f for name in FILTER_NAMES for f in _filter_fields(name))],
+    metadata=_METADATA,
+)
+
+#: Columns of ``parts/NNNNNN.parquet``: the manifest's and the embedding, which is large.
+PART_SCHEMA = pa.schema([*MANIFEST_SCHEMA, _EMBEDDING], metadata=_METADATA)
+
+
+def schema_table() -> str:
+    """The schema as a Markdown table: column, type, null allowed, meaning."""
+    lines = ["| column | type | null | meaning |", "| --- | --- | --- | --- |"]
+    for field in PART_SCHEMA:
+        meaning = field.metadata[b"description"].decode()
+        kind = str(field.type).replace(" not null", "").replace("|", "\\|")
+        lines.append(
+            f"| `{field.name}` | `{kind}` | {'yes' if field.nullable else 'no'} | {meaning} |"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,126 @@
+"""Records to write: real candidates whose pixels NumPy draws from the key."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from filters.registry import FILTERS
+from filters.verdicts import Verdict, decide, passes
+from manifests.identity import open_build
+from manifests.records import Record
+from manifests.shards import write_shard
+from manifests.store import Store
+from synth.cases import Candidate, Case, FindingRequest, Lesion, MaskSet
+from synth.findings import FINDING_NAMES
+
+SIZE = 48
+BUILD: dict[str, Any] = {
+    "config": {"seed": 7, "images": {"size": SIZE, "steps": 24}},
+    "config_hash": "c0ffee",
+    "weights": {"images/unet.safetensors": "ab" * 32},
+}
+
+
+def _disc(y: float, x: float, ry: float, rx: float) -> np.ndarray:
+    rows, columns = np.mgrid[:SIZE, :SIZE] / SIZE
+    return ((rows - y) / ry) ** 2 + ((columns - x) / rx) ** 2 < 1
+
+
+def draw_masks(rng: np.random.Generator, findings: Sequence[str]) -> MaskSet:
+    """Lungs, heart and clavicles as ellipses, one or two lesions for each finding."""
+    anatomy = np.stack(
+        [
+            _disc(0.5, 0.3, 0.3, 0.15),
+            _disc(0.5, 0.7, 0.3, 0.15),
+            _disc(0.6, 0.55, 0.18, 0.18),
+            _disc(0.18, 0.3, 0.04, 0.15),
+            _disc(0.18, 0.7, 0.04, 0.15),
+        ]
+    )
+    lesions = [
+        Lesion(name, _disc(*rng.uniform(0.3, 0.7, 2), *rng.uniform(0.05, 0.12, 2)))
+        for name in findings
+        for _ in range(rng.integers(1, 3))
+    ]
+    return MaskSet(anatomy, tuple(lesions))
+
+
+def draw_verdicts(rng: np.random.Generator, p_fail: float = 0.1) -> tuple[Verdict, ...]:
+    """A verdict of each filter; the score decides the outcome, some are skipped or NaN."""
+    verdicts = []
+    for name, known in FILTERS.items():
+        draw = rng.random()
+        if draw < 0.1:
+            verdicts.append(
+                Verdict(name, "skipped", None, 0.5, known.keep, detail={"why": "no lesion"})
+            )
+            continue
+        sign = 1.0 if known.keep == ">=" else -1.0
+        good = rng.random() >= p_fail
+        score = (
+            float("nan") if draw > 0.995 else 0.5 + sign * rng.random() * (0.5 if good else -0.5)
+        )
+        ok = passes(score, 0.5, known.keep)
+        verdicts.append(
+            Verdict(
+                name,
+                "pass" if ok else "fail",
+                score,
+                0.5,
+                known.keep,
+                "" if ok else "too far off",
+                {"sub": round(float(rng.random()), 4)},
+            )
+        )
+    return tuple(verdicts)
+
+
+def draw_record(index: int, seed: int = 0, p_fail: float = 0.1, p_break: float = 0.05) -> Record:
+    """The record of one key: its content depends on the key and the seed alone."""
+    rng = np.random.default_rng([seed, index])
+    picked = rng.choice(FINDING_NAMES, rng.integers(0, 4), replace=False).tolist()
+    case = Case(
+        key=f"{index:09d}",
+        seed=seed,
+        prompt=f"Chest radiograph; {', '.join(picked) or 'no acute finding'}.",
+        findings=tuple(FindingRequest(n, rng.choice(["left", "right", None])) for n in picked),
+        age=int(rng.integers(20, 90)) if rng.random() < 0.5 else None,
+        sex=rng.choice(["F", "M", None]),
+        view=rng.choice(["PA", "AP", None]),
+        unparsed=("with a scarf",) if rng.random() < 0.2 else (),
+    )
+    if rng.random() < p_break:
+        return Record(case, "failed", error="image: RuntimeError: out of luck")
+    masks = draw_masks(rng, picked)
+    image = (rng.normal(90, 12, (SIZE, SIZE)) - 50 * masks.lungs).clip(0, 255).astype(np.uint8)
+    verdicts = draw_verdicts(rng, p_fail)
+    decision = decide(verdicts)
+    embedding = rng.normal(size=16).astype(np.float32)
+    return Record(
+        case,
+        decision.status,
+        Candidate(case, masks, image),
+        verdicts,
+        decision.reasons,
+        embedding=embedding / np.linalg.norm(embedding),
+    )
+
+
+def draw_shard(shard: int, size: int = 10, **options: Any) -> list[Record]:
+    """The records of one shard of fixed size."""
+    return [draw_record(i, **options) for i in range(shard * size, (shard + 1) * size)]
+
+
+def build_store(url: Any, shards: int = 3, size: int = 10, **options: Any) -> Store:
+    """A folder with committed shards, not finalised."""
+    store = Store(url)
+    open_build(store, BUILD)
+    for shard in range(shards):
+        write_shard(store, shard, draw_shard(shard, size, **options), {"batch_size": 8})
+    return store
+
+
+def snapshot(store: Store) -> dict[str, str]:
+    """Path to digest of every file."""
+    return {path: store.info(path).sha256 for path in store.list()}
