@@ -5,8 +5,9 @@ Prefect's caching is off and its database is no record: commits decide what is d
 
 import queue
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
@@ -25,6 +26,8 @@ from flows.shard import Watch, build_shard
 from flows.tools import workshop
 from flows.workers import pin_threads, worker_count
 from manifests.store import Store
+
+Done: TypeAlias = "queue.SimpleQueue[tuple[int, PrefectFuture[Tally]]]"
 
 TABLE_ROWS = 200  # of the artifact: more than anyone reads
 
@@ -87,7 +90,7 @@ def _build_shards(
 
     Raises the first error, once the other shards have stopped or committed.
     """
-    done: queue.SimpleQueue[tuple[int, PrefectFuture[Tally]]] = queue.SimpleQueue()
+    done: Done = queue.SimpleQueue()
     config = build.model_dump(mode="json")
     shard_task = build_one_shard.with_options(retries=build.workers.retries)
     waiting, running = list(reversed(numbers)), 0
@@ -96,7 +99,7 @@ def _build_shards(
             while waiting and running < worker_count(build):
                 number = waiting.pop()
                 future = shard_task.submit(config, number)
-                future.add_done_callback(lambda future, number=number: done.put((number, future)))
+                future.add_done_callback(partial(_put, done, number))
                 running += 1
             number, future = _next_done(done, hooks)
             running -= 1
@@ -108,9 +111,11 @@ def _build_shards(
         raise
 
 
-def _next_done(
-    done: "queue.SimpleQueue[tuple[int, PrefectFuture[Tally]]]", hooks: Hooks
-) -> tuple[int, PrefectFuture[Tally]]:
+def _put(done: Done, number: int, future: PrefectFuture[Tally]) -> None:
+    done.put((number, future))
+
+
+def _next_done(done: Done, hooks: Hooks) -> tuple[int, PrefectFuture[Tally]]:
     while True:
         try:
             # Short waits, so that a signal's handler gets its turn in this thread.

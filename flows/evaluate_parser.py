@@ -56,10 +56,10 @@ def read_reports() -> Iterator[Report]:
 
 def truth(codes: Sequence[str]) -> set[str]:
     """The findings that MeSH codes such as ``Opacity/lung/base/left`` stand for."""
-    return {name for code in codes for name in _code_findings(code)}
+    return {name for code in codes for name in code_findings(code)}
 
 
-def _code_findings(code: str) -> set[str]:
+def code_findings(code: str) -> set[str]:
     head, *rest = (part.strip() for part in code.split("/"))
     where = set(rest)
     many = bool(where & {"scattered", "diffuse"}) or {"multiple", "bilateral"} <= where

@@ -1,0 +1,141 @@
+"""Measures where findings lie and how severe reports call them: ``python -m flows.measure_places``.
+
+Side and zone come from the boxes of ChestX-Det (radiologists, 3,025 images), severity from the MeSH
+codes of Open-i's reports. Writes ``synth/place_frequencies.py``, counts only, which prompts are
+drawn from. ``--data`` is the folder that holds ``chestx_det`` and ``landmarks``.
+"""
+
+import argparse
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flows.evaluate_parser import code_findings, read_reports
+from synth.findings import FINDING_NAMES, FINDINGS, Severity, Side, Zone
+
+ZONES: tuple[Zone, ...] = ("upper", "mid", "lower")
+#: A zone is named when it holds at least this share of a finding's box area, so that the centre of
+#: a lesion over the whole lung is not called its middle zone.
+ZONE_SHARE = 2 / 3
+#: No zone is ever said of these: the heart has none, and free fluid lies where gravity puts it.
+ZONELESS = ("cardiomegaly", "effusion")
+_SEVERITY: dict[str, Severity] = {
+    "borderline": "mild",
+    "mild": "mild",
+    "small": "mild",
+    "moderate": "moderate",
+    "large": "severe",
+    "severe": "severe",
+}
+Box = Sequence[float]  # x0, y0, x1, y1 in the 1024 frame
+
+
+def lung_frame(contours: Mapping[str, Mapping[str, Any]]) -> tuple[float, float, float]:
+    """Mean top, bottom and midline of the lungs over many cases, in the same 1024 frame.
+
+    The images of ChestX-Det are not at hand, so their lungs are taken to lie where lungs do.
+    """
+    edges = []
+    for case in contours.values():
+        right, left = np.asarray(case["right_lung"]), np.asarray(case["left_lung"])
+        y = np.concatenate([right[:, 1], left[:, 1]])
+        edges.append((y.min(), y.max(), (right[:, 0].max() + left[:, 0].min()) / 2))
+    top, bottom, midline = np.mean(edges, axis=0)
+    return float(top), float(bottom), float(midline)
+
+
+def box_side(boxes: Iterable[Box], midline: float) -> Side:
+    """The patient's side of the boxes' centres; the right is on the left of the image."""
+    sides: set[Side] = {"right" if (x0 + x1) / 2 < midline else "left" for x0, _, x1, _ in boxes}
+    return "bilateral" if len(sides) == 2 else sides.pop()
+
+
+def box_zone(boxes: Iterable[Box], top: float, bottom: float) -> Zone | None:
+    """The third of the lungs' height that holds ZONE_SHARE of the boxes' area, if one does."""
+    edges = np.linspace(top, bottom, 4)
+    edges[0], edges[-1] = -np.inf, np.inf
+    area = np.zeros(3)
+    for x0, y0, x1, y1 in boxes:
+        area += (x1 - x0) * np.clip(np.minimum(y1, edges[1:]) - np.maximum(y0, edges[:-1]), 0, None)
+    share = area / max(area.sum(), 1e-9)
+    return ZONES[int(share.argmax())] if share.max() >= ZONE_SHARE else None
+
+
+def measure_places(
+    images: Sequence[Mapping[str, Any]], frame: tuple[float, float, float]
+) -> tuple[dict[str, Counter[tuple[Side | None, Zone | None]]], dict[tuple[str, str], list[int]]]:
+    """Counts of (side, zone) per finding; and per pair of one-sided findings in one image, how
+    often they lie on the same side and how often on opposite ones.
+    """
+    top, bottom, midline = frame
+    places: dict[str, Counter[tuple[Side | None, Zone | None]]] = defaultdict(Counter)
+    pairs: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for image in images:
+        boxes: dict[str, list[Box]] = defaultdict(list)
+        for label, box in zip(image["syms"], image["boxes"], strict=True):
+            boxes[label.lower().replace(" ", "_")].append(box)
+        one_sided: dict[str, Side] = {}
+        for name in sorted(boxes, key=FINDING_NAMES.index):
+            side = box_side(boxes[name], midline) if FINDINGS[name].lateral else None
+            zone = None if name in ZONELESS else box_zone(boxes[name], top, bottom)
+            places[name][side, zone] += 1
+            if side in ("right", "left"):
+                one_sided[name] = side
+        for a, b in combinations(one_sided, 2):
+            pairs[a, b][one_sided[a] != one_sided[b]] += 1
+    return dict(places), dict(pairs)
+
+
+def measure_severities() -> dict[str, Counter[Severity | None]]:
+    """How often Open-i's coders wrote which severity beside a finding, or none."""
+    counts: dict[str, Counter[Severity | None]] = {n: Counter() for n in FINDING_NAMES}
+    for report in read_reports():
+        for code in report.codes:
+            words = [_SEVERITY[w.strip()] for w in code.split("/")[1:] if w.strip() in _SEVERITY]
+            for name in code_findings(code):
+                counts[name][words[0] if words else None] += 1
+    return counts
+
+
+def render(places: Any, pairs: Any, severities: Any) -> str:
+    """The module's text."""
+    head = '"""Where findings lie and how severe they are called, as counts.\n\n'
+    head += "Written by ``python -m flows.measure_places`` (ChestX-Det boxes, Open-i MeSH codes): "
+    head += 'regenerate,\ndo not edit. docs/prompts.md says how they are measured.\n"""\n\n'
+    head += "from typing import Final\n\nfrom synth.findings import Severity, Side, Zone\n\n"
+    lines = ["#: Finding to images by side and zone; None: no single one.\n"]
+    lines.append("PLACES: Final[dict[str, dict[tuple[Side | None, Zone | None], int]]] = {\n")
+    for name in FINDING_NAMES:
+        ordered = sorted(places[name].items(), key=lambda item: (-item[1], str(item[0])))
+        lines.append(f"    {name!r}: {dict(ordered)!r},\n")
+    lines.append("}\n\n#: Two one-sided findings of one image: on the same side, on opposite ones.\n")
+    lines.append("SAME_SIDE: Final[dict[tuple[str, str], tuple[int, int]]] = {\n")
+    lines += [f"    {pair!r}: {tuple(pairs[pair])!r},\n" for pair in sorted(pairs)]
+    lines.append("}\n\n#: Finding to codes by severity; None: not said.\n")
+    lines.append("SEVERITIES: Final[dict[str, dict[Severity | None, int]]] = {\n")
+    for name in FINDING_NAMES:
+        ordered = sorted(severities[name].items(), key=lambda item: (-item[1], str(item[0])))
+        lines.append(f"    {name!r}: {dict(ordered)!r},\n")
+    return head + "".join(lines) + "}\n"
+
+
+def main() -> None:
+    """Reads both sources and writes the module."""
+    options = argparse.ArgumentParser(description="Counts of sides, zones and severities.")
+    options.add_argument("--data", type=Path, default=Path("../shared/data"))
+    options.add_argument("--out", type=Path, default=Path("synth/place_frequencies.py"))
+    args = options.parse_args()
+    contours = json.loads((args.data / "landmarks/contours.json").read_text())
+    images = json.loads((args.data / "chestx_det/lesions.json").read_text())
+    places, pairs = measure_places(images, lung_frame(contours))
+    args.out.write_text(render(places, pairs, measure_severities()))
+    print(f"{args.out}: {len(images)} images; run ruff format on it")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Quick stand-ins for the models, for tests of scheduling alone; run as a script it is the CLI."""
+
+import hashlib
+import os
+import sys
+import time
+import types
+
+import numpy as np
+
+from filters.registry import FILTERS
+from filters.verdicts import Score, verdict
+from synth.cases import Case, FindingRequest, Lesion, MaskSet
+from synth.findings import ANATOMY
+from synth.seeding import derive_seed, numpy_generator
+
+SIZE = 64
+
+
+def _ensure_modules():
+    """Until the real modules stand, empty ones of their names take their place."""
+    try:
+        import synth.generate
+    except ImportError:
+        module = types.ModuleType("synth.generate")
+        module.Stopped = type("Stopped", (Exception,), {})
+        module.Synthesizer = module.SynthesisSettings = object
+        sys.modules["synth.generate"] = module
+    try:
+        import synth.prompts  # noqa: F401
+    except ImportError:
+        module = types.ModuleType("synth.prompts")
+        module.PromptSource = module.PromptFile = module.PromptSampler = object
+        sys.modules["synth.prompts"] = module
+
+
+_ensure_modules()
+
+
+class Prompts:
+    length = None
+
+    def case(self, seed, key):
+        name = ("effusion", "nodule")[int(key) % 2]
+        return Case(key, derive_seed(seed, key, "case"), f"{name} {key}", (FindingRequest(name),))
+
+
+class Synthesizer:
+    """``broken``: key -> how many more times it raises; ``delay``: seconds a step takes."""
+
+    findings = ("effusion", "nodule")
+    digests = {"standin": hashlib.sha256(b"standin").hexdigest()}  # noqa: RUF012
+
+    def __init__(self, steps=2, delay=0.0, broken=None):
+        self.steps, self.delay, self.broken = steps, delay, broken or {}
+        self.drawn = []
+
+    def masks(self, case):
+        rng = numpy_generator(case.seed, case.key, "masks")
+        anatomy = np.zeros((len(ANATOMY), SIZE, SIZE), bool)
+        for i in range(len(ANATOMY)):
+            y, x = rng.integers(8, 40, 2)
+            anatomy[i, y : y + 16, x : x + 16] = True
+        lesion = np.zeros((SIZE, SIZE), bool)
+        y, x = rng.integers(8, 50, 2)
+        lesion[y : y + 6, x : x + 6] = True
+        return MaskSet(anatomy, (Lesion(case.findings[0].name, lesion),))
+
+    def radiographs(self, cases, masks, should_stop=None):
+        from synth.generate import Stopped
+
+        self.drawn.append([case.key for case in cases])
+        for case in cases:
+            if self.broken.get(case.key, 0):
+                self.broken[case.key] -= 1
+                raise RuntimeError(f"out of luck\nwith {case.key}")
+        for _ in range(self.steps):
+            if should_stop and should_stop():
+                raise Stopped
+            time.sleep(self.delay)
+        return np.stack(
+            [
+                numpy_generator(c.seed, c.key, "image").integers(0, 256, (SIZE, SIZE), np.uint8)
+                for c in cases
+            ]
+        )
+
+
+class Judge:
+    digests: dict[str, str] = {}  # noqa: RUF012
+
+    def for_shard(self):
+        return self
+
+    def judge(self, candidates):
+        from filters.judge import Judgement
+
+        out = []
+        for candidate in candidates:
+            score = float(candidate.image.mean() % 1)  # well spread: about half pass
+            verdicts = tuple(
+                verdict(
+                    name,
+                    Score(score, "" if name == "integrity" else "low"),
+                    0.4 if name == "lesion_agreement" else -1.0,
+                    info.keep,
+                )
+                for name, info in FILTERS.items()
+            )
+            out.append(Judgement(verdicts, np.eye(1, 8, dtype=np.float32)[0]))
+        return out
+
+
+def main():
+    from flows import tools
+    from flows.cli import main
+
+    delay = float(os.environ.get("STANDIN_DELAY", "0.02"))
+    broken = dict.fromkeys(os.environ.get("STANDIN_BROKEN", "").split(","), 99)
+
+    def load(config):
+        from flows.config import config_hash
+
+        synthesizer, judge = Synthesizer(config.images.steps, delay, broken), Judge()
+        inputs = {**synthesizer.digests, **judge.digests}
+        made = tools.Tools(Prompts(), synthesizer, judge)
+        return tools.Workshop(made, inputs, config_hash(config, inputs))
+
+    tools.load_workshop = load
+    main()
+
+
+if __name__ == "__main__":
+    main()
