@@ -34,7 +34,7 @@ TABLE_ROWS = 200  # of the artifact: more than anyone reads
 
 @flow(name="build-dataset", persist_result=False)
 def build_dataset(config: dict[str, Any] | str) -> dict[str, Any]:
-    """Builds, or resumes, the dataset that ``config`` (plain data, or a YAML file's path) describes.
+    """Builds or resumes the dataset that ``config`` (plain data, or a YAML file's path) describes.
 
     Returns the totals, and in ``shortfall`` why fewer were accepted than asked for (or None).
     """

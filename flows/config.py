@@ -1,7 +1,7 @@
 """The one configuration of a build: what is made, how it is judged, where it goes.
 
-Frozen, strict (no silent conversion), and hashed: :func:`config_hash` covers everything that changes
-the result and nothing else. Relative paths are taken from the current folder.
+Frozen, strict (no silent conversion), and hashed: :func:`config_hash` covers everything that
+changes the result and nothing else. Relative paths are taken from the current folder.
 """
 
 import hashlib
@@ -27,9 +27,12 @@ class Group(BaseModel):
 
 
 class Prompts(Group):
-    """Where prompts come from: the user's ``file``, otherwise sampled like a real label ``table``."""
+    """Where prompts come from: the user's ``file``, otherwise sampled like a real label ``table``.
 
-    file: Path | None = None  # CSV, Parquet or text; rows repeat when there are fewer than candidates
+    The file is CSV, Parquet or text; its rows repeat when there are fewer than candidates.
+    """
+
+    file: Path | None = None
     table: Literal["nih", "chexpert", "vinbigdata"] = "nih"
     findings: Annotated[tuple[FindingName, ...], Field(min_length=1)] | None = None
     weights: dict[FindingName, Weight] = {}  # multiplies a finding's real frequency

@@ -77,7 +77,7 @@ def missing_shards(config: BuildConfig, done: Mapping[int, Tally]) -> list[int]:
 
 
 def shortfall(config: BuildConfig, total: Tally) -> str | None:
-    """Why a finished build has fewer accepted samples than it was asked for, None when it has all."""
+    """Why a finished build has fewer accepted samples than wanted, None when it has enough."""
     if config.accepted is None or total.accepted >= config.accepted:
         return None
     share = total.accepted / total.candidates if total.candidates else 0.0

@@ -115,7 +115,7 @@ def _suggest(loc: Sequence[str]) -> str:
 
 
 def _expected(loc: Sequence[str]) -> str:
-    """What a field takes, in words, out of the model's own JSON schema; empty if it says nothing."""
+    """What a field takes, in words, out of the model's own JSON schema; empty if it is silent."""
     root = BuildConfig.model_json_schema()
     at: Any = root
     for part in loc:

@@ -55,12 +55,11 @@ def workspace_home(output: str) -> Path:
 
 
 @contextmanager
-def prefect_server(
-    output: str, meanwhile: Callable[[], object] = lambda: None
-) -> Iterator[str]:
+def prefect_server(output: str, meanwhile: Callable[[], object] = lambda: None) -> Iterator[str]:
     """Sets ``PREFECT_API_URL`` for the block and yields it; the server is ours or the user's.
 
-    ``meanwhile`` is called while the server starts (some seconds). Raises ``RuntimeError`` when the server does not come up.
+    ``meanwhile`` is called while the server starts (some seconds). Raises ``RuntimeError`` when
+    the server does not come up.
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
@@ -88,7 +87,7 @@ class OwnServer:
     def __init__(self) -> None:
         with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
-            self._log = tempfile.TemporaryFile()
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "flows.server_process", str(listener.fileno())],
                 stdin=subprocess.PIPE,

@@ -9,8 +9,8 @@ from flows.config import BuildConfig
 from flows.plan import Tally, shortfall
 from flows.tools import Workshop, frozen_fields
 from manifests.builds import finalise
-from manifests.identity import open_build
 from manifests.commits import Commit, read_commits
+from manifests.identity import open_build
 from manifests.store import Store
 
 

@@ -7,20 +7,24 @@ row that carries its error, and its neighbours are untouched.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from filters.judge import Judge, Judgement, ShardJudge
 from filters.verdicts import decide
 from flows.errors import Interrupted
 from flows.plan import Shard
+from manifests.commits import Commit
 from manifests.records import Record
-from manifests.shards import Commit, write_shard
+from manifests.shards import write_shard
 from manifests.store import Store
 from synth.cases import Candidate, Case, MaskSet
-from synth.generate import Stopped, Synthesizer
-from synth.prompts import PromptSource
+
+if TYPE_CHECKING:  # these bring torch; whoever made the tools has it already
+    from synth.generate import Synthesizer
+    from synth.prompts import PromptSource
+
+    from filters.judge import Judge, Judgement, ShardJudge
 
 T = TypeVar("T")
 
@@ -29,9 +33,9 @@ T = TypeVar("T")
 class Tools:
     """What makes and judges candidates; loaded once per process and shared by its threads."""
 
-    prompts: PromptSource
-    synthesizer: Synthesizer
-    judge: Judge
+    prompts: "PromptSource"
+    synthesizer: "Synthesizer"
+    judge: "Judge"
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def _draft(key: str, order: Order, tools: Tools) -> _Draft | Record:
 
 
 def _finish(
-    batch: Sequence[_Draft], order: Order, tools: Tools, judge: ShardJudge, watch: Watch
+    batch: Sequence[_Draft], order: Order, tools: Tools, judge: "ShardJudge", watch: Watch
 ) -> list[Record]:
     """Draws and judges one batch; what raises as a batch is tried again candidate by candidate."""
     images = _each(
@@ -131,7 +135,9 @@ def _finish(
     return records
 
 
-def _draw(drafts: Sequence[_Draft], synthesizer: Synthesizer, watch: Watch) -> np.ndarray:
+def _draw(drafts: Sequence[_Draft], synthesizer: "Synthesizer", watch: Watch) -> np.ndarray:
+    from synth.generate import Stopped
+
     cases, masks = [d.case for d in drafts], [d.masks for d in drafts]
     try:
         return synthesizer.radiographs(cases, masks, watch.should_stop)
@@ -139,7 +145,7 @@ def _draw(drafts: Sequence[_Draft], synthesizer: Synthesizer, watch: Watch) -> n
         raise Interrupted from None
 
 
-def _record(candidate: Candidate, judgement: Judgement | Exception) -> Record:
+def _record(candidate: Candidate, judgement: "Judgement | Exception") -> Record:
     if isinstance(judgement, Exception):
         return _failed(candidate.case, "verdicts", judgement)
     decision = decide(judgement.verdicts)
@@ -177,7 +183,7 @@ def _each(
 
 
 def _attempt(work: Callable[[], T], retries: int) -> T | Exception:
-    """The result, or the last error after ``retries`` more tries. A stop passes straight through."""
+    """The result, or the last error after ``retries`` more tries; a stop passes straight through."""
     error: Exception | None = None
     for _ in range(retries + 1):
         try:

@@ -15,8 +15,8 @@ PATIENCE_SECONDS = 3.5  # a denoising step of a large batch can take longer than
 class Brake:
     """Handles both signals in the main thread.
 
-    Until :meth:`armed` they raise ``KeyboardInterrupt`` (nothing is being built yet); afterwards the
-    first sets ``stop`` and the second ends the process.
+    Until :meth:`armed` the first raises ``KeyboardInterrupt`` (nothing is being built yet), later
+    it sets ``stop``; the second ends the process.
     """
 
     def __init__(self, stop: threading.Event) -> None:

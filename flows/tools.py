@@ -1,17 +1,19 @@
-"""Loading what makes and judges candidates, once per process, and checking that it can do the job."""
+"""Loads what makes and judges candidates, once per process, and checks that it fits the job."""
 
 import hashlib
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from filters.judge import Judge
 from flows.config import BuildConfig, Prompts, config_hash, judge_settings, result_fields
 from flows.errors import UserError
 from flows.plan import KEY_DIGITS
 from flows.shard import Order, Tools
-from synth.generate import SynthesisSettings, Synthesizer
-from synth.prompts import PromptFile, PromptSampler, PromptSource
+
+if TYPE_CHECKING:  # torch, diffusers and transformers take seconds: not before they are needed
+    from synth.generate import SynthesisSettings
+    from synth.prompts import PromptSource
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ def workshop(config: BuildConfig) -> Workshop:
 def load_workshop(config: BuildConfig) -> Workshop:
     """Loads and pins everything. Raises ``ValueError`` with one line when a file is missing, was
     tampered with, or when the prompts ask for what the image model cannot draw."""
+    from synth.generate import Synthesizer
+
+    from filters.judge import Judge
+
     synthesizer = Synthesizer.load(synthesis_settings(config))
     prompts = _prompt_source(config.prompts, synthesizer.findings)
     _check_drawable(config, prompts, synthesizer.findings)
@@ -59,8 +65,10 @@ def load_workshop(config: BuildConfig) -> Workshop:
     return Workshop(Tools(prompts, synthesizer, judge), inputs, config_hash(config, inputs))
 
 
-def synthesis_settings(config: BuildConfig) -> SynthesisSettings:
+def synthesis_settings(config: BuildConfig) -> "SynthesisSettings":
     """What the room ``synth`` needs to know."""
+    from synth.generate import SynthesisSettings
+
     images = config.images
     return SynthesisSettings(
         images=images.weights,
@@ -75,7 +83,9 @@ def synthesis_settings(config: BuildConfig) -> SynthesisSettings:
     )
 
 
-def _prompt_source(prompts: Prompts, drawable: tuple[str, ...]) -> PromptSource:
+def _prompt_source(prompts: Prompts, drawable: tuple[str, ...]) -> "PromptSource":
+    from synth.prompts import PromptFile, PromptSampler
+
     if prompts.file:
         return PromptFile(_existing(prompts.file))
     return PromptSampler(
@@ -94,10 +104,8 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _check_drawable(
-    config: BuildConfig, source: PromptSource, drawable: tuple[str, ...]
-) -> None:
-    """Raises when the config or a row of the prompt file asks for a finding unknown to the model."""
+def _check_drawable(config: BuildConfig, source: "PromptSource", drawable: tuple[str, ...]) -> None:
+    """Raises when the config or a row of the prompt file asks for what the model cannot draw."""
     asked = set(config.prompts.findings or ()) | set(config.prompts.weights)
     for finding in sorted(asked - set(drawable)):
         raise UserError(

@@ -77,4 +77,3 @@ def _tell(summary: Mapping[str, Any]) -> None:
         )
     if summary["shortfall"]:
         raise Ending(USERS_MISTAKE, summary["shortfall"])
-
