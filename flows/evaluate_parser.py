@@ -87,7 +87,7 @@ def code_findings(code: str) -> set[str]:
         "fracture": lambda: head == "Fractures, Bone",
         "mass": lambda: head == "Mass",
         "nodule": lambda: (
-            head == "Nodule" and not many or (head in ("Opacity", "Density") and "round" in where)
+            (head == "Nodule" and not many) or (head in ("Opacity", "Density") and "round" in where)
         ),
         "pleural_thickening": lambda: head in ("Thickening", "Cicatrix") and "pleura" in where,
         "pneumothorax": lambda: head in ("Pneumothorax", "Hydropneumothorax", "Hemopneumothorax"),

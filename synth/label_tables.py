@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +20,8 @@ from synth.label_names import CHEXPERT, NIH, PADCHEST, PADCHEST_UNUSABLE, VINBIG
 
 SEX = ("F", "M")  # codes in a table's ``sex`` column
 VIEW = ("PA", "AP")  # codes in a table's ``view`` column
+ADULT = 18  # years; the anatomy and the radiographs learned from are adults' too
+Coded = tuple[np.ndarray, list[str]]  # an index per row into distinct strings
 _QUOTED = re.compile(r"'([^']*)'")
 
 
@@ -39,15 +40,14 @@ class LabelTable:
     @property
     def labelled(self) -> tuple[str, ...]:
         """The findings that occur in this table at all."""
-        present = self.findings.any(0)
-        return tuple(n for n, p in zip(FINDING_NAMES, present, strict=True) if p)
+        return tuple(FINDING_NAMES[i] for i in np.flatnonzero(self.findings.any(0)))
 
     def __len__(self) -> int:
         return len(self.findings)
 
 
 def torchxrayvision_data() -> Path:
-    """The ``data`` folder of the installed torchxrayvision, found without importing it (or torch)."""
+    """The ``data`` folder of the installed torchxrayvision, found without importing it."""
     spec = find_spec("torchxrayvision")
     if spec is None or spec.origin is None:
         raise ValueError("torchxrayvision: not installed, expected its label tables")
@@ -56,32 +56,30 @@ def torchxrayvision_data() -> Path:
 
 @cache
 def load_table(name: str) -> LabelTable:
-    """One of TABLES, read once per process (about a second); ValueError when there is no such one."""
+    """One of TABLES, read once per process (about a second); unknown ones raise."""
     if name not in TABLES:
         raise ValueError(f"prompts.table: {name!r}, expected one of {', '.join(TABLES)}")
     return TABLES[name]()
 
 
-def _read(file: str, columns: list[str], encoded: str) -> dict[str, Any]:
-    """Columns of a packed CSV as NumPy arrays; ``encoded`` as (codes, distinct strings)."""
-    from pyarrow import compute, csv, string
+def _read(file: str, *columns: str) -> dict[str, Coded]:
+    """Columns of a packed CSV, each as (codes, distinct strings); missing values are "".
+
+    Strings stay coded because turning 160,000 of them into Python objects takes longer than
+    everything else, and so does the import of pandas that pyarrow's own conversions entail.
+    """
+    from pyarrow import csv, string
 
     path = torchxrayvision_data() / file
     if not path.is_file():
-        raise ValueError(f"{path}: missing, expected the label table of torchxrayvision 1.4 or newer")
-    table = csv.read_csv(
-        path,
-        parse_options=csv.ParseOptions(newlines_in_values=True),
-        convert_options=csv.ConvertOptions(
-            include_columns=columns,
-            column_types={encoded: string()},
-            strings_can_be_null=True,
-        ),
+        raise ValueError(f"{path}: missing, expected a label table of torchxrayvision 1.4 or newer")
+    options = csv.ConvertOptions(
+        include_columns=list(columns), column_types=dict.fromkeys(columns, string())
     )
-    out: dict[str, Any] = {c: table[c].to_numpy() for c in columns if c != encoded}
-    texts = compute.fill_null(table[encoded].combine_chunks(), "").dictionary_encode()
-    out[encoded] = texts.indices.to_numpy(zero_copy_only=False), texts.dictionary.to_pylist()
-    return out
+    parse = csv.ParseOptions(newlines_in_values=True)
+    table = csv.read_csv(path, parse_options=parse, convert_options=options)
+    arrays = {column: table[column].combine_chunks().dictionary_encode() for column in columns}
+    return {c: (np.from_dlpack(a.indices), a.dictionary.to_pylist()) for c, a in arrays.items()}
 
 
 def _rows(
@@ -99,70 +97,75 @@ def _rows(
     return rows
 
 
-def _code(column: np.ndarray, codes: Mapping[str, int]) -> np.ndarray:
-    out = np.full(len(column), -1, dtype=np.int16)
-    for text, code in codes.items():
-        out[column == text] = code
-    return out
+def _code(column: Coded, codes: Mapping[str, int]) -> np.ndarray:
+    indices, texts = column
+    return np.array([codes.get(text, -1) for text in texts], dtype=np.int16)[indices]
 
 
-def _years(column: np.ndarray) -> np.ndarray:
-    years = np.nan_to_num(np.asarray(column, dtype=float), nan=-1.0)
-    return np.where((years >= 0) & (years <= 110), years, -1).astype(np.int16)
+def _number(column: Coded) -> np.ndarray:
+    indices, texts = column
+    return np.array([float(text) if text[:1].isdigit() else -1 for text in texts])[indices]
+
+
+def _years(age: np.ndarray) -> np.ndarray:
+    return np.where((age >= 0) & (age <= 110), age, -1).astype(np.int16)
 
 
 def _padchest() -> LabelTable:
-    columns = ["StudyDate_DICOM", "PatientBirth", "PatientSex_DICOM", "Projection", "Pediatric"]
-    file = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz"
-    raw = _read(file, [*columns, "Labels"], "Labels")
-    codes, texts = raw["Labels"]
-    labels = [[label.strip() for label in _QUOTED.findall(text)] for text in texts]
+    raw = _read(
+        "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz",
+        *("Labels", "PatientSex_DICOM", "Projection", "Pediatric"),
+        *("StudyDate_DICOM", "PatientBirth"),
+    )
+    codes, strings = raw["Labels"]
+    labels = [[label.strip() for label in _QUOTED.findall(s)] for s in strings]
     known = np.array([bool(set(x) - PADCHEST_UNUSABLE) and "exclude" not in x for x in labels])
-    rows = _rows(texts, dict(zip(texts, labels, strict=True)).__getitem__, PADCHEST)
+    findings = _rows(strings, dict(zip(strings, labels, strict=True)).__getitem__, PADCHEST)
     view = _code(raw["Projection"], {"PA": 0, "AP": 1, "AP_horizontal": 1})
-    usable = (view >= 0) & (raw["Pediatric"] == "No") & known[codes]
-    age = _years(raw["StudyDate_DICOM"] // 10_000 - raw["PatientBirth"])
     sex = _code(raw["PatientSex_DICOM"], {"F": 0, "M": 1})
-    usable &= age >= 18
-    return LabelTable("padchest", rows[codes][usable], age[usable], sex[usable], view[usable])
+    adult = _code(raw["Pediatric"], {"No": 1}) == 1
+    age = _years(_number(raw["StudyDate_DICOM"]) // 10_000 - _number(raw["PatientBirth"]))
+    usable = known[codes] & adult & (age >= ADULT) & (view >= 0)
+    return LabelTable("padchest", *(x[usable] for x in (findings[codes], age, sex, view)))
 
 
 def _nih() -> LabelTable:
-    columns = ["Patient Age", "Patient Gender", "View Position"]
-    raw = _read("Data_Entry_2017_v2020.csv.gz", [*columns, "Finding Labels"], "Finding Labels")
-    codes, texts = raw["Finding Labels"]
-    rows = _rows(texts, lambda text: text.split("|"), NIH)
-    age, view = _years(raw["Patient Age"]), _code(raw["View Position"], {"PA": 0, "AP": 1})
-    usable = (age >= 18) & (view >= 0)
+    raw = _read(
+        "Data_Entry_2017_v2020.csv.gz",
+        *("Finding Labels", "Patient Gender", "View Position", "Patient Age"),
+    )
+    codes, strings = raw["Finding Labels"]
+    findings = _rows(strings, lambda labels: labels.split("|"), NIH)[codes]
+    view = _code(raw["View Position"], {"PA": 0, "AP": 1})
     sex = _code(raw["Patient Gender"], {"F": 0, "M": 1})
-    return LabelTable("nih", rows[codes][usable], age[usable], sex[usable], view[usable])
+    age = _years(_number(raw["Patient Age"]))
+    usable = (age >= ADULT) & (view >= 0)
+    return LabelTable("nih", *(x[usable] for x in (findings, age, sex, view)))
 
 
 def _chexpert() -> LabelTable:
-    findings = sorted({label for labels in CHEXPERT.values() for label in labels})
-    raw = _read("chexpert_train.csv.gz", ["Sex", "Age", "AP/PA", *findings], "AP/PA")
-    codes, texts = raw["AP/PA"]
-    view = np.array([VIEW.index(t) if t in VIEW else -1 for t in texts], np.int16)[codes]
-    rows = np.zeros((len(view), len(FINDING_NAMES)), dtype=bool)
-    for finding, labels in CHEXPERT.items():
-        positive = np.any([np.asarray(raw[label], float) == 1 for label in labels], axis=0)
-        rows[:, FINDING_NAMES.index(finding)] = positive
-    age, sex = _years(raw["Age"]), _code(raw["Sex"], {"Female": 0, "Male": 1})
-    usable = (age >= 18) & (view >= 0)
-    return LabelTable("chexpert", rows[usable], age[usable], sex[usable], view[usable])
+    labels = sorted({label for labels in CHEXPERT.values() for label in labels})
+    raw = _read("chexpert_train.csv.gz", "Sex", "AP/PA", "Age", *labels)
+    age = _years(_number(raw["Age"]))
+    findings = np.zeros((len(age), len(FINDING_NAMES)), dtype=bool)
+    for finding, names in CHEXPERT.items():  # 1 is positive, 0 negative, -1 uncertain
+        positive = np.any([_number(raw[name]) == 1 for name in names], axis=0)
+        findings[:, FINDING_NAMES.index(finding)] = positive
+    view = _code(raw["AP/PA"], {"PA": 0, "AP": 1})
+    sex = _code(raw["Sex"], {"Female": 0, "Male": 1})
+    usable = (age >= ADULT) & (view >= 0)
+    return LabelTable("chexpert", *(x[usable] for x in (findings, age, sex, view)))
 
 
 def _vinbigdata() -> LabelTable:
-    raw = _read("vinbigdata-train.csv.gz", ["image_id", "rad_id", "class_name"], "class_name")
-    codes, texts = raw["class_name"]
-    labels = _rows(texts, lambda text: [text], VINBIGDATA)[codes]
-    _, image = np.unique(raw["image_id"].astype(str), return_inverse=True)
-    reader = np.unique(raw["rad_id"].astype(str), return_inverse=True)[1]
-    votes: np.ndarray = np.zeros((image.max() + 1, reader.max() + 1, len(FINDING_NAMES)), bool)
-    np.logical_or.at(votes, (image, reader), labels)
-    rows = votes.sum(1) >= 2  # three readers per image: what most of them marked
-    unknown = np.full(len(rows), -1, dtype=np.int16)
-    return LabelTable("vinbigdata", rows, unknown, unknown, unknown)
+    raw = _read("vinbigdata-train.csv.gz", "image_id", "rad_id", "class_name")
+    (image, images), (reader, readers) = raw["image_id"], raw["rad_id"]
+    codes, strings = raw["class_name"]
+    votes = np.zeros((len(images), len(readers), len(FINDING_NAMES)), dtype=bool)
+    np.logical_or.at(votes, (image, reader), _rows(strings, lambda s: [s], VINBIGDATA)[codes])
+    findings = votes.sum(1) >= 2  # three readers per image: what most of them marked
+    unknown = np.full(len(findings), -1, dtype=np.int16)
+    return LabelTable("vinbigdata", findings, unknown, unknown, unknown)
 
 
 #: Name to reader; the order is that of docs/prompts.md.
