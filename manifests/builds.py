@@ -1,0 +1,85 @@
+"""A dataset from its start (:func:`open_build`) to its end (:func:`finalise`)."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from manifests import layout
+from manifests.card import dataset_card
+from manifests.coco import coco_lines
+from manifests.commits import Commit, read_commits
+from manifests.duplicates import near_duplicates
+from manifests.errors import DatasetError
+from manifests.identity import open_build, read_build
+from manifests.index import Index, count_rows, make_index, read_index
+from manifests.parts import iter_rows
+from manifests.schema import MANIFEST_SCHEMA
+from manifests.shards import PARQUET_OPTIONS
+from manifests.store import FileInfo, Store
+
+__all__ = ["Index", "finalise", "open_build", "read_build", "read_index"]
+
+#: Fewest rows of a row group in the merged manifest.
+ROW_GROUP = 8192
+
+
+def finalise(store: Store) -> Index:
+    """Merge what is committed and add list, export, card and index; the same bytes each time.
+
+    The index comes last and is what readers trust: it is taken away before anything that it
+    speaks of changes, and nothing is written when all of it is up to date.
+
+    :raises DatasetError: when nothing is committed, or commits stem from different builds.
+    """
+    build, commits = read_build(store), list(read_commits(store).values())
+    if not commits:
+        raise DatasetError(f"{store.url}: no shard is committed, expected at least one")
+    with tempfile.TemporaryDirectory(prefix="synthorax-") as folder:
+        made = {name: Path(folder) / name for name in layout.FINAL}
+        _write_manifest(store, commits, made[layout.MANIFEST])
+        counts = count_rows(_batches(made[layout.MANIFEST]))
+        pairs = near_duplicates(store, commits)
+        left_out = len(set(pairs["key"].to_pylist()))
+        pq.write_table(pairs, made[layout.NEAR_DUPLICATES], **PARQUET_OPTIONS)
+        with made[layout.COCO].open("wb") as stream:
+            stream.writelines(coco_lines(_batches(made[layout.MANIFEST])))
+        made[layout.CARD].write_text(dataset_card(build, counts, left_out), "utf-8")
+        files = {name: _info(path) for name, path in made.items()}
+        index = make_index(commits, counts, left_out, files)
+        _publish(store, made, index)
+    return index
+
+
+def _publish(store: Store, made: dict[str, Path], index: Index) -> None:
+    present = store.exists(layout.INDEX) and store.read(layout.INDEX)
+    stale = [
+        name
+        for name, path in made.items()
+        if not (store.exists(name) and store.info(name) == _info(path))
+    ]
+    if present == index.to_json() and not stale:
+        return
+    store.remove(layout.INDEX)
+    for name in stale:
+        store.publish(name, made[name])
+    store.publish(layout.INDEX, index.to_json())
+
+
+def _write_manifest(store: Store, commits: list[Commit], path: Path) -> None:
+    with pq.ParquetWriter(path, MANIFEST_SCHEMA, **PARQUET_OPTIONS) as writer:
+        for table in iter_rows(store, commits, ROW_GROUP):
+            writer.write_table(table)
+
+
+def _batches(path: Path) -> Iterator[pa.Table]:
+    """The merged manifest, a row group at a time."""
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group)
+
+
+def _info(path: Path) -> FileInfo:
+    return Store(path.parent).info(path.name)

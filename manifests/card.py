@@ -1,0 +1,132 @@
+"""The dataset card: Hugging Face's ``README.md`` with YAML front matter."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from filters.registry import FILTERS
+from manifests import layout
+from manifests.index import Counts
+from synth.findings import FINDINGS
+
+#: Hugging Face's size categories: upper bound (exclusive) and name.
+_SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+)
+
+_NOTICE = """\
+> **Synthetic images.** No image shows a person. All were drawn by generative models from text and
+> masks that were drawn too. They are for research on methods and for augmenting training sets,
+> never for diagnosis, and a model trained on them must be judged on real radiographs."""
+
+_READING = f"""\
+```python
+import webdataset as wds
+samples = wds.WebDataset("{layout.SHARDS}/000000.tar", shardshuffle=False).decode("pil")
+
+import datasets
+samples = datasets.load_dataset("webdataset", data_files="{layout.SHARDS}/*.tar", split="train")
+
+import pandas as pd
+rows = pd.read_parquet("{layout.MANIFEST}")   # every candidate, rejected and failed ones too
+```
+
+| member | content |
+| --- | --- |
+| `KEY.png` | the radiograph, 8-bit grey, brighter is denser |
+| `KEY.anatomy.png` | 8 bits a pixel, one bit for each anatomical structure |
+| `KEY.lesions.png` | 16 bits a pixel, one bit for each finding |
+| `KEY.json` | prompt, findings, age, sex, view, COCO annotations, scores |
+
+`{layout.COCO}` holds the lesions of all samples for COCO tools. `{layout.NEAR_DUPLICATES}` lists
+samples that resemble an earlier one of another shard: leave out its `key` column.
+`{layout.INDEX}` holds the SHA-256 of every file."""
+
+
+def dataset_card(build: Mapping[str, Any], counts: Counts, near_duplicates: int) -> str:
+    """The card of a finished dataset, from its ``build.json`` and its rows alone."""
+    front = yaml.safe_dump(_front_matter(counts), sort_keys=False, allow_unicode=True)
+    sections = [
+        f"---\n{front}---",
+        "# Synthetic chest radiographs",
+        _NOTICE,
+        _summary(counts, near_duplicates),
+        f"## Reading it\n\n{_READING}",
+        f"## Findings\n\n{_findings(counts)}",
+        f"## What was left out\n\n{_left_out(counts)}",
+        f"## How it was made\n\n{_made(build)}",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _front_matter(counts: Counts) -> dict[str, Any]:
+    size = next((name for bound, name in _SIZES if counts.accepted < bound), "n>10M")
+    return {
+        "pretty_name": "Synthetic chest radiographs",
+        "language": ["en"],
+        "task_categories": [
+            "image-classification",
+            "image-segmentation",
+            "object-detection",
+            "text-to-image",
+        ],
+        "tags": ["webdataset", "synthetic", "medical", "radiology", "chest-x-ray"],
+        "size_categories": [size],
+        "annotations_creators": ["machine-generated"],
+        "configs": [
+            {
+                "config_name": "default",
+                "data_files": [{"split": "train", "path": f"{layout.SHARDS}/*.tar"}],
+            }
+        ],
+    }
+
+
+def _summary(counts: Counts, near_duplicates: int) -> str:
+    sizes = ", ".join(f"{w} x {h}" for w, h in counts.sizes) or "no images"
+    return (
+        f"{counts.accepted:,} accepted samples ({sizes} pixels) of {counts.candidates:,} "
+        f"candidates; {counts.rejected:,} were rejected by a filter, {counts.failed:,} could not "
+        f"be made. {near_duplicates:,} accepted samples resemble one of an earlier shard."
+    )
+
+
+def _findings(counts: Counts) -> str:
+    lines = [
+        "| finding | asked for | accepted | lesions shown |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for name, n in counts.findings.items():
+        if any(n.values()):
+            title, asked = FINDINGS[name].title, n["asked"]
+            lines.append(f"| {title} | {asked:,} | {n['accepted']:,} | {n['lesions']:,} |")
+    lines.append(f"| none | {counts.normal['asked']:,} | {counts.normal['accepted']:,} | 0 |")
+    return "\n".join(lines)
+
+
+def _left_out(counts: Counts) -> str:
+    lines = [
+        "| first filter to say no | it asks that the image | candidates |",
+        "| --- | --- | ---: |",
+    ]
+    for name, info in FILTERS.items():
+        rejected = counts.first_reasons.get(name, 0)
+        lines.append(f"| {name} | {info.description} | {rejected:,} |")
+    return "\n".join(lines)
+
+
+def _made(build: Mapping[str, Any]) -> str:
+    parts = []
+    if weights := build.get("weights"):
+        rows = [f"| `{name}` | `{digest}` |" for name, digest in sorted(weights.items())]
+        parts.append("\n".join(["| weights | SHA-256 |", "| --- | --- |", *rows]))
+    rest = {k: v for k, v in build.items() if k != "weights"}
+    text = json.dumps(rest, indent=2, sort_keys=True, ensure_ascii=False)
+    parts.append(f"```json\n{text}\n```")
+    return "\n\n".join(parts)
