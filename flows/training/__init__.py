@@ -1,0 +1,1 @@
+"""Trainings of the shipped weights, one module each; ``flows.train`` runs them by name."""

@@ -1,0 +1,80 @@
+"""A trained checkpoint on disk: weights, config, card, and the pins of all of them."""
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+import yaml
+from torch import Tensor
+
+import filters
+from synth.weights import SHIPPED, SUMS, digest
+
+DATA = {
+    "nih": "NIH ChestX-ray14 (Wang et al., CVPR 2017; NIH Clinical Center), 795 frontal radiographs",
+    "rsna": "RSNA pneumonia challenge boxes on NIH radiographs (Shih et al., 2019)",
+    "lungs": "51 radiographs of ieee8023/covid-chestxray-dataset with V7 Labs lung masks",
+    "landmarks": "Chest-xray-landmark-dataset (Gaggion et al., TMI 2022), 728 contours",
+    "chestx_det": "ChestX-Det (Lian et al., 2021; Apache-2.0), lesion polygons of 3,025 images",
+}
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], half: bool = False) -> None:
+    """Save as safetensors, floating tensors as float16 when ``half``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = {
+        k: (v.half() if half and v.is_floating_point() else v).detach().cpu().contiguous()
+        for k, v in tensors.items()
+    }
+    safetensors.torch.save_file(kept, path)
+
+
+def write_config(path: Path, config: Mapping[str, Any]) -> None:
+    """JSON with sorted keys."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
+
+
+def seal(
+    folder: Path,
+    title: str,
+    data: tuple[str, ...],
+    command: str,
+    training: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    notes: str = "",
+) -> None:
+    """Write the card and pin every file but itself and the card."""
+    front = {"license": "apache-2.0", "library_name": "synthorax", "tags": ["chest-x-ray"]}
+    about = {
+        "data": [DATA[d] for d in data],
+        "command": command,
+        "date": date.today().isoformat(),
+        "torch": torch.__version__.split("+")[0],
+        "training": dict(training),
+        "metrics": dict(metrics),
+    }
+    body = yaml.safe_dump(about, sort_keys=False, allow_unicode=True, width=96)
+    card = f"---\n{yaml.safe_dump(front)}---\n# {title}\n\n```yaml\n{body}```\n"
+    (folder / "README.md").write_text(card + (f"\n{notes.strip()}\n" if notes else ""))
+    names = sorted(
+        p.relative_to(folder).as_posix()
+        for p in folder.rglob("*")
+        if p.is_file() and p.name not in (SUMS, "README.md")
+    )
+    (folder / SUMS).write_text("".join(f"{digest(folder / n)}  {n}\n" for n in names))
+
+
+def locate(out: Path, name: str) -> Path:
+    """A checkpoint that a training builds on: the one just trained under ``out``, or the shipped."""
+    places = (out, SHIPPED, Path(filters.__file__).parent / "checkpoints")
+    for place in places:
+        if (place / name / SUMS).exists():
+            return place / name
+    raise FileNotFoundError(
+        f"checkpoint: {name} not found, expected `synthorax train {name}` to be run first"
+    )

@@ -1,0 +1,160 @@
+"""Pseudo-masks: all lesions that a prompt asks for, drawn together on one body (AURAD, step 1).
+
+A layout (how many instances on which side and in which zone) is taken from those of real images that
+fit the prompt; :mod:`synth.lesion_sets` then draws all boxes and outlines at once.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from synth.anatomy import lung_box
+from synth.cases import FindingRequest, Lesion, MaskSet
+from synth.findings import FINDING_NAMES, FINDINGS
+from synth.lesion_sets import (
+    SEVERITIES,
+    SIDES,
+    TOKEN,
+    ZONES,
+    LesionSetNetwork,
+    OutlineCode,
+    body_numbers,
+    draw_sets,
+    side_of,
+    zone_of,
+)
+from synth.weights import load_safetensors, verify_folder
+
+#: Sets drawn at once for a case; the first that obeys the prompt is taken.
+TRIES = 8
+
+#: How far outside the lungs a lesion may reach, as a fraction of the image's side.
+MARGIN = {"lungs": 0.004, "pleura": 0.012, "bones": 0.05}
+
+Layout = tuple[tuple[int, int], ...]  # (side, zone) of each instance
+
+
+@dataclass(frozen=True)
+class MaskGenerator:
+    """Draws lesion masks; ``boxes[f, s]`` holds mean and deviation of tokens' boxes, (13, 2, 2, 4)."""
+
+    network: LesionSetNetwork
+    outlines: OutlineCode
+    boxes: np.ndarray
+    layouts: dict[str, list[Layout]]
+
+    @classmethod
+    def load(cls, folder: Path) -> "MaskGenerator":
+        """Read a checkpoint folder whose files match their pins."""
+        verify_folder(folder)
+        tensors = {k: v.float() for k, v in load_safetensors(folder / "model.safetensors").items()}
+        network = LesionSetNetwork()
+        network.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith("net.")})
+        layouts = {
+            name: [tuple((int(c[0]), int(c[1])) for c in text.split()) for text in texts]
+            for name, texts in json.loads((folder / "layouts.json").read_text()).items()
+        }
+        outlines = OutlineCode(tensors["outline.mean"].numpy(), tensors["outline.modes"].numpy())
+        return cls(network.eval(), outlines, tensors["boxes"].numpy(), layouts)
+
+    def sample(
+        self, requests: Sequence[FindingRequest], anatomy: np.ndarray, rng: np.random.Generator
+    ) -> MaskSet:
+        """Lesions for all requests on an ``anatomy`` (5, H, W) bool, at its resolution.
+
+        Cardiomegaly is the heart itself. A request without side or zone gets those of a real image.
+        """
+        lesions = [Lesion(r.name, anatomy[2]) for r in requests if r.name == "cardiomegaly"]
+        rest = [r for r in requests if r.name != "cardiomegaly"]
+        if not rest:
+            return MaskSet(anatomy, tuple(lesions))
+        kinds = [
+            (FINDING_NAMES.index(r.name), side, zone, SEVERITIES.index(r.severity))
+            for r in rest
+            for side, zone in self.layout(r, rng)
+        ]
+        best: list[Lesion | None] = []
+        for tokens in self._draw(kinds, anatomy, rng):
+            drawn = [self._lesion(token, kind, anatomy) for token, kind in zip(tokens, kinds, strict=True)]
+            if sum(d is not None for d in drawn) > sum(b is not None for b in best):
+                best = drawn
+            if all(d is not None for d in drawn):
+                break
+        lesions += [lesion for lesion in best if lesion is not None]
+        return MaskSet(anatomy, tuple(sorted(lesions, key=lambda m: FINDING_NAMES.index(m.finding))))
+
+    def layout(self, request: FindingRequest, rng: np.random.Generator) -> Layout:
+        """Sides and zones of the instances of one finding, from real images that fit the request."""
+        options = self.layouts[request.name]
+        if request.side == "bilateral":
+            options = [o for o in options if len({s for s, _ in o}) == 2] or [
+                ((0, z), (1, z)) for o in options for _, z in o
+            ]
+        elif request.side is not None:
+            side = SIDES.index(request.side)
+            options = [o for o in options if all(s == side for s, _ in o)] or [
+                tuple((side, z) for _, z in o) for o in options
+            ]
+        if request.zone is not None:
+            zone = ZONES.index(request.zone)
+            options = [o for o in options if all(z == zone for _, z in o)] or [
+                tuple((s, zone) for s, _ in o) for o in options
+            ]
+        return options[int(rng.integers(len(options)))]
+
+    def _draw(
+        self, kinds: list[tuple[int, ...]], anatomy: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """(TRIES, N, TOKEN) tokens, boxes in the lung frame."""
+        noise = torch.from_numpy(rng.standard_normal((TRIES, len(kinds), TOKEN)).astype(np.float32))
+        index = torch.tensor(kinds).expand(TRIES, -1, -1)
+        body = torch.from_numpy(body_numbers(anatomy).astype(np.float32)).expand(TRIES, -1)
+        tokens = draw_sets(self.network, noise, index, body).numpy().astype(np.float64)
+        scale = np.stack([self.boxes[f, s] for f, s, *_ in kinds])
+        tokens[..., :4] = tokens[..., :4] * scale[:, 1] + scale[:, 0]
+        return tokens
+
+    def _lesion(self, token: np.ndarray, kind: tuple[int, ...], anatomy: np.ndarray) -> Lesion | None:
+        """The instance on the pixel grid, or None if it misses its side, its zone or the body."""
+        name, size = FINDING_NAMES[kind[0]], anatomy.shape[-1]
+        lungs = anatomy[0] | anatomy[1]
+        frame = np.array(lung_box(lungs))
+        centre = token[:2] * frame[2:] + frame[:2]
+        extent = np.maximum(np.exp(token[2:4]) * frame[2:] * size, 2)
+        x0, y0 = np.round(centre * size - extent / 2).astype(int)
+        width, height = np.round(extent).astype(int)
+        patch = self.outlines.decode(token[4:], height, width)
+        mask = _paste(patch, x0, y0, size)
+        reach = max(1, round(MARGIN[FINDINGS[name].region] * size))
+        body = ndimage.binary_dilation(lungs, iterations=reach)
+        kept = mask & body
+        if name == "effusion":
+            kept |= np.maximum.accumulate(kept, axis=0) & body & _column(kept)
+        if kept.sum() < max(4, 0.5 * patch.sum()):
+            return None
+        ys, xs = np.nonzero(kept)
+        x = ((xs.mean() + 0.5) / size - frame[0]) / frame[2]
+        y = ((ys.mean() + 0.5) / size - frame[1]) / frame[3]
+        if (side_of(x), zone_of(y)) != kind[1:3]:
+            return None
+        return Lesion(name, kept)
+
+
+def _paste(patch: np.ndarray, x0: int, y0: int, size: int) -> np.ndarray:
+    """A patch on an empty (size, size) grid, cut at its borders."""
+    out = np.zeros((size, size), bool)
+    height, width = patch.shape
+    ya, yb, xa, xb = max(0, y0), min(size, y0 + height), max(0, x0), min(size, x0 + width)
+    if ya < yb and xa < xb:
+        out[ya:yb, xa:xb] = patch[ya - y0 : yb - y0, xa - x0 : xb - x0]
+    return out
+
+
+def _column(mask: np.ndarray) -> np.ndarray:
+    """All pixels in the columns that a mask occupies: fluid leaves no air under it."""
+    return np.broadcast_to(mask.any(0), mask.shape)
