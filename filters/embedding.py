@@ -76,7 +76,8 @@ class TrainingIndex:
 
     def project(self, features: np.ndarray) -> np.ndarray:
         """Features (N, F) as unit vectors (N, D) float32."""
-        return normalise((features - self.mean) @ self.components.T)
+        # Row by row: a product of matrices may round a row otherwise by its place among others.
+        return normalise(np.stack([self.components @ (row - self.mean) for row in features]))
 
     def nearest(self, embedding: np.ndarray) -> tuple[float, str]:
         """Cosine distance in [0, 2] to the nearest training image, and that image's name."""

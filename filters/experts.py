@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from scipy.special import expit
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -59,6 +60,15 @@ def enlarge(maps: Tensor, size: tuple[int, int]) -> np.ndarray:
     """Maps (N, K, R, R) resampled bilinearly to ``size``: (N, K, H, W) float32."""
     maps = functional.interpolate(maps, size=size, mode="bilinear", align_corners=False)
     return maps.float().cpu().numpy()
+
+
+def logistic(logits: Tensor) -> np.ndarray:
+    """1 / (1 + e^-x), each element by the same instructions wherever it stands, float32.
+
+    torch's own takes another path for the last few elements of a tensor, so that an image's place
+    in its batch would change the last bit.
+    """
+    return expit(logits.double().cpu().numpy()).astype(np.float32)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -200,7 +210,8 @@ class EmbeddedFindings:
     def _look(self, batch: np.ndarray) -> list[Opinion]:
         features = self.network.unet.encoder(prepare(batch, self.resolution, self.device))
         lesion_logits, logits = self.network.heads(features)
-        probabilities = (self.scale * logits + self.bias).sigmoid().cpu().numpy()[:, self._columns]
+        calibrated = (self.scale * logits + self.bias)[:, self._columns]
+        probabilities = logistic(calibrated)
         maps = enlarge(lesion_logits[:, self._columns[:-1]].sigmoid(), batch.shape[1:])
         embeddings = self.index.project(_pool(features[-1])) if self.index else [None] * len(batch)
         return [

@@ -55,7 +55,7 @@ def _malformed(image: np.ndarray) -> Score:
     """What can be said of something that is not a uint8 square."""
     numeric = np.issubdtype(image.dtype, np.number) and not np.iscomplexobj(image)
     finite = bool(numeric and np.isfinite(image).all())
-    in_range = bool(finite and image.size and image.min() >= 0 and image.max() <= 255)
+    in_range = bool(finite and ((image >= 0) & (image <= 255)).all())
     margins = {"format": 0.0, "finite": float(finite), "range": float(in_range)}
     worst = _worst(margins)
     found = {"dtype": str(image.dtype), "shape": list(image.shape)}

@@ -1,0 +1,16 @@
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / ".." / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_images():
+    """Twelve real radiographs, 256 × 256 uint8, exposure normalised as for training."""
+    from synth.radiographs import normalise_exposure, read_radiograph, to_uint8
+
+    paths = sorted((SHARED / "nih" / "images").glob("*.jpg"))[::66][:12]
+    if not paths:
+        pytest.skip("no real radiographs: ../shared/data/nih is absent")
+    return [to_uint8(normalise_exposure(read_radiograph(p, 256))) for p in paths]
