@@ -68,21 +68,15 @@ def code_findings(code: str) -> set[str]:
         "calcification": lambda: (
             head == "Calcified Granuloma" or (head == "Calcinosis" and bool(where & _THORACIC))
         ),
-        "cardiomegaly": lambda: (
-            head == "Cardiomegaly" or (head == "Cardiac Shadow" and "enlarged" in where)
-        ),
+        "cardiomegaly": lambda: head == "Cardiomegaly" or (head == "Cardiac Shadow" and "enlarged" in where),
         "consolidation": lambda: head in _CONSOLIDATION,
         "diffuse_nodule": lambda: head == "Nodule" and many,
         "effusion": lambda: (
-            head in ("Pleural Effusion", "Hydropneumothorax", "Hemothorax")
-            or head == "Hemopneumothorax"
+            head in ("Pleural Effusion", "Hydropneumothorax", "Hemothorax") or head == "Hemopneumothorax"
         ),
-        "emphysema": lambda: (
-            head in ("Emphysema", "Pulmonary Emphysema", "Bullous Emphysema", "Blister")
-        ),
+        "emphysema": lambda: head in ("Emphysema", "Pulmonary Emphysema", "Bullous Emphysema", "Blister"),
         "fibrosis": lambda: (
-            head in ("Pulmonary Fibrosis", "Fibrosis")
-            or (head == "Cicatrix" and "pleura" not in where)
+            head in ("Pulmonary Fibrosis", "Fibrosis") or (head == "Cicatrix" and "pleura" not in where)
         ),
         "fracture": lambda: head == "Fractures, Bone",
         "mass": lambda: head == "Mass",
@@ -167,9 +161,7 @@ def main() -> None:
         print(f"{half}: {len(chosen)} reports")
         print(f"{'finding':20} precision  recall     F1  positives")
         for s in scores:
-            line = (
-                f"{s.finding:20} {s.precision:9.3f} {s.recall:7.3f} {s.f1:6.3f} {s.positives:10d}"
-            )
+            line = f"{s.finding:20} {s.precision:9.3f} {s.recall:7.3f} {s.f1:6.3f} {s.positives:10d}"
             print(line if s.positives >= MIN_POSITIVES else f"{line}  (not in the mean)")
         print(f"macro-F1 over findings with {MIN_POSITIVES}+ positives: {macro_f1(scores):.3f}\n")
 

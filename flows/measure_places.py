@@ -113,9 +113,7 @@ def render(places: Any, pairs: Any, severities: Any) -> str:
     for name in FINDING_NAMES:
         ordered = sorted(places[name].items(), key=lambda item: (-item[1], str(item[0])))
         lines.append(f"    {name!r}: {dict(ordered)!r},\n")
-    lines.append(
-        "}\n\n#: Two one-sided findings of one image: on the same side, on opposite ones.\n"
-    )
+    lines.append("}\n\n#: Two one-sided findings of one image: on the same side, on opposite ones.\n")
     lines.append("SAME_SIDE: Final[dict[tuple[str, str], tuple[int, int]]] = {\n")
     lines += [f"    {pair!r}: {tuple(pairs[pair])!r},\n" for pair in sorted(pairs)]
     lines.append("}\n\n#: Finding to codes by severity; None: not said.\n")

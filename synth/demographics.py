@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from synth.findings import Sex, View
 
 _AGE = re.compile(
-    r"\b(\d{1,3})[- ]?(?:years?|yrs?|y)[- /]?(?:olds?|o)?\b|\bage[d:]?\s*(?:of )?(\d{1,3})\b",
+    r"\b(\d{1,3})[- ]?(?:years?[- ]?old|yrs?\.?[- ]?old|y\.?/?o\b|y\b)|\bage[d:]?\s*(?:of )?(\d{1,3})\b",
     re.IGNORECASE,
 )
 _SEX: dict[Sex, re.Pattern[str]] = {
@@ -15,9 +15,7 @@ _SEX: dict[Sex, re.Pattern[str]] = {
 }
 _VIEW: dict[View, re.Pattern[str]] = {
     "PA": re.compile(r"\bPA\b|\b(?i:postero-?anterior|pa (?:view|chest|radiograph|and lateral))\b"),
-    "AP": re.compile(
-        r"\bAP\b|\b(?i:antero-?posterior|ap (?:view|chest|radiograph)|portable|supine)\b"
-    ),
+    "AP": re.compile(r"\bAP\b|\b(?i:antero-?posterior|ap (?:view|chest|radiograph)|portable|supine)\b"),
 }
 
 
@@ -44,8 +42,6 @@ def read_demographics(sentence: str) -> Demographics:
     if match := _AGE.search(sentence):
         years = int(match.group(1) or match.group(2))
         age = years if years <= 120 else None
-    sex = next(
-        (s for s, p in _SEX.items() if p.search(sentence) or p.search(sentence.lower())), None
-    )
+    sex = next((s for s, p in _SEX.items() if p.search(sentence) or p.search(sentence.lower())), None)
     view = next((v for v, p in _VIEW.items() if p.search(sentence)), None)
     return Demographics(age, sex, view)

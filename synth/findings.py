@@ -36,21 +36,41 @@ class Finding:
 
 
 _ALL = (
-    Finding("atelectasis", "lungs", ("volume loss", "lung collapse", "collapse"), "Atelectasis"),
-    Finding("calcification", "lungs", ("calcified granuloma", "calcified lesion")),
-    Finding("cardiomegaly", "heart", ("enlarged heart", "cardiac enlargement"), "Cardiomegaly", False),
     Finding(
-        "consolidation", "lungs", ("airspace opacity", "airspace disease", "infiltrate"), "Consolidation"
+        "atelectasis",
+        "lungs",
+        ("subsegmental atelectasis", "volume loss", "lung collapse", "collapse"),
+        "Atelectasis",
     ),
-    Finding("diffuse_nodule", "lungs", ("multiple nodules", "miliary nodules")),
+    Finding("calcification", "lungs", ("calcified granuloma", "calcified lesion")),
+    Finding(
+        "cardiomegaly",
+        "heart",
+        ("enlarged heart", "cardiac enlargement", "enlarged cardiac silhouette"),
+        "Cardiomegaly",
+        False,
+    ),
+    Finding(
+        "consolidation",
+        "lungs",
+        ("airspace opacity", "airspace disease", "infiltrate"),
+        "Consolidation",
+    ),
+    Finding("diffuse_nodule", "lungs", ("diffuse nodules", "multiple nodules", "miliary nodules")),
     Finding("effusion", "pleura", ("pleural effusion", "pleural fluid"), "Effusion"),
-    Finding("emphysema", "lungs", ("emphysematous change", "hyperinflation"), "Emphysema"),
-    Finding("fibrosis", "lungs", ("fibrotic change", "interstitial fibrosis"), "Fibrosis"),
+    # hyperinflation only suggests it: the parser reports that as uncertain
+    Finding("emphysema", "lungs", ("emphysematous change", "bullous change"), "Emphysema"),
+    Finding("fibrosis", "lungs", ("fibrotic change", "interstitial fibrosis", "scarring"), "Fibrosis"),
     Finding("fracture", "bones", ("rib fracture", "fractured rib"), "Fracture"),
     Finding("mass", "lungs", ("lung mass", "mass lesion"), "Mass"),
-    Finding("nodule", "lungs", ("lung nodule", "pulmonary nodule"), "Nodule"),
-    Finding("pleural_thickening", "pleura", ("thickened pleura", "pleural scarring"), "Pleural_Thickening"),
-    Finding("pneumothorax", "pleura", ("pleural air", "collapsed lung with pleural air"), "Pneumothorax"),
+    Finding("nodule", "lungs", ("lung nodule", "pulmonary nodule", "nodular opacity"), "Nodule"),
+    Finding(
+        "pleural_thickening",
+        "pleura",
+        ("thickened pleura", "pleural scarring"),
+        "Pleural_Thickening",
+    ),
+    Finding("pneumothorax", "pleura", ("pleural air",), "Pneumothorax"),
 )
 
 #: Name to finding, in the order of every lesion channel and every table.

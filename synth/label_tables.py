@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from synth.findings import FINDING_NAMES
+from synth.findings import FINDING_NAMES, Sex, View
 from synth.label_names import CHEXPERT, NIH, PADCHEST, PADCHEST_UNUSABLE, VINBIGDATA
 
-SEX = ("F", "M")  # codes in a table's ``sex`` column
-VIEW = ("PA", "AP")  # codes in a table's ``view`` column
+SEX: tuple[Sex, ...] = ("F", "M")  # codes in a table's ``sex`` column
+VIEW: tuple[View, ...] = ("PA", "AP")  # codes in a table's ``view`` column
 ADULT = 18  # years; the anatomy and the radiographs learned from are adults' too
 Coded = tuple[np.ndarray, list[str]]  # an index per row into distinct strings
 _QUOTED = re.compile(r"'([^']*)'")
@@ -73,9 +73,7 @@ def _read(file: str, *columns: str) -> dict[str, Coded]:
     path = torchxrayvision_data() / file
     if not path.is_file():
         raise ValueError(f"{path}: missing, expected a label table of torchxrayvision 1.4 or newer")
-    options = csv.ConvertOptions(
-        include_columns=list(columns), column_types=dict.fromkeys(columns, string())
-    )
+    options = csv.ConvertOptions(include_columns=list(columns), column_types=dict.fromkeys(columns, string()))
     parse = csv.ParseOptions(newlines_in_values=True)
     table = csv.read_csv(path, parse_options=parse, convert_options=options)
     arrays = {column: table[column].combine_chunks().dictionary_encode() for column in columns}

@@ -3,14 +3,40 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from synth import lexicon
 from synth.cases import FindingRequest
 from synth.findings import Severity, Side, Zone
 
-_SIDES = {side: re.compile(p) for side, p in lexicon.SIDES.items()}
-_ZONES = {zone: re.compile(p) for zone, p in lexicon.ZONES.items()}
-_SEVERITIES = {severity: re.compile(p) for severity, p in lexicon.SEVERITIES.items()}
+_NOT_A_LUNG = r"(?! (?:heart|atri\w+|ventric\w+|picc|ij|subclavian|internal jugular|port)\b)"
+_SIDES: dict[Side, re.Pattern[str]] = {
+    "bilateral": re.compile(
+        r"\b(?:bilateral\w*|both|bi-?\s?(?:basilar|basal|apical|lateral)\w*|each|throughout|"
+        r"diffusely|right and left|left and right)\b"
+    ),
+    "right": re.compile(rf"\b(?:right(?:-sided|ward)?|r|rul|rml|rll|middle lobe)\b{_NOT_A_LUNG}"),
+    "left": re.compile(rf"\b(?:left(?:-sided|ward)?|l|lul|lll|lingula\w*)\b{_NOT_A_LUNG}"),
+}
+_ZONES: dict[Zone, re.Pattern[str]] = {
+    "upper": re.compile(r"\b(?:upper|apex|apices|apical|bi-?apical|rul|lul|suprahilar|superior)\b"),
+    "mid": re.compile(
+        r"\b(?:middle|mid|mid-?lung|mid-?zone|lingula\w*|rml|(?:peri|para)?hilar|hilum|hila)\b"
+    ),
+    "lower": re.compile(
+        r"\b(?:lower|bases?|(?:bi-?)?(?:basal|basilar)|rll|lll|retrocardiac|infrahilar|inferior|"
+        r"costophrenic)\b"
+    ),
+}
+_SEVERITIES: dict[Severity, re.Pattern[str]] = {
+    "severe": re.compile(
+        r"\b(?:severe\w*|large|marked\w*|massive\w*|extensive\w*|gross\w*|huge|advanced|big)\b"
+    ),
+    "moderate": re.compile(r"\b(?:moderate\w*|medium(?:-sized)?)\b"),
+    "mild": re.compile(
+        r"\b(?:mild\w*|small\w*|minimal\w*|tiny|trace|slight\w*|minor|subtle|borderline|minute|"
+        r"low-grade|punctate|early)\b"
+    ),
+}
 _JOINT = re.compile(r",| and | or |/| with | but |\bversus\b|\bvs\b| as well as | also ")
 _BARE = re.compile(r"[\s,/]*(?:and|or|with)?(?:/or)?\s*(?:associated |adjacent )?")
 
@@ -25,7 +51,7 @@ class Placement:
 
 
 def read_placement(sentence: str, spans: Sequence[tuple[int, int]]) -> list[Placement]:
-    """One placement per mention at ``spans`` (start, end; in order, apart) of a lower-case sentence.
+    """One placement per mention at ``spans`` (start, end; ordered, apart) of a lower-case text.
 
     Each mention owns the words up to the conjunction nearest to its neighbour. In a bare list
     ("left effusion and atelectasis") it shares the place of the mention before it; what follows a
@@ -33,12 +59,9 @@ def read_placement(sentence: str, spans: Sequence[tuple[int, int]]) -> list[Plac
     """
     if not spans:
         return []
-    cuts = [0, *(_cut(sentence, a[1], b[0]) for a, b in zip(spans, spans[1:], strict=False))]
+    cuts = [0, *(_cut(sentence, a[1], b[0]) for a, b in pairwise(spans))]
     ends = [*cuts[1:], len(sentence)]
-    own = [
-        read_words(sentence[s:e], a - s, b - s)
-        for (a, b), s, e in zip(spans, cuts, ends, strict=True)
-    ]
+    own = [read_words(sentence[s:e], a - s, b - s) for (a, b), s, e in zip(spans, cuts, ends, strict=True)]
     out = list(own)
     for i in range(1, len(spans)):
         gap = sentence[spans[i - 1][1] : spans[i][0]]

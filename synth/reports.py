@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from synth import lexicon
+from synth import lexicon, triggers
 from synth.cases import FindingRequest
 from synth.demographics import Demographics, read_demographics
 from synth.findings import FINDING_NAMES, FINDINGS, Sex, View
@@ -48,19 +48,21 @@ class Mention:
     hint: bool = False  # only suggests the finding
 
 
+#: A full stop that ends a sentence (not that of "1.5 cm"), a question mark before a new one, a
+#: semicolon, colon, exclamation mark or line break.
 _SENTENCE_END = re.compile(
-    r"(?<!\d)[.](?=\s|$)|(?<=\d)[.](?=\s+[A-Z]|\s*$)|[;!\n]+|(?<=[a-z])\.(?=[A-Z])|:(?!\d)"
+    r"(?<!\d)\.(?=\s|$)|(?<=\d)\.(?=\s+[A-Z]|\s*$)|(?<=[a-z])\.(?=[A-Z])|(?<=\?)\s+(?=[A-Z])|"
+    r"[;!\n]+|:(?!\d)"
 )
 _DECOYS = lexicon.compiled(lexicon.DECOYS)
 _NAMES = {name: lexicon.compiled(patterns) for name, patterns in lexicon.NAMES.items()}
 _HINTS = {name: lexicon.compiled(patterns) for name, patterns in lexicon.HINTS.items()}
-_NORMAL = re.compile(lexicon.NORMAL)
-_TERMINATORS = re.compile(lexicon.TERMINATORS)
+_NORMAL = lexicon.compiled(lexicon.NORMAL)
 _TRIGGERS: tuple[tuple[Status, bool, re.Pattern[str]], ...] = (
-    ("negated", True, re.compile(lexicon.NEGATION_BEFORE)),
-    ("negated", False, re.compile(lexicon.NEGATION_AFTER)),
-    ("uncertain", True, re.compile(lexicon.UNCERTAIN_BEFORE)),
-    ("uncertain", False, re.compile(lexicon.UNCERTAIN_AFTER)),
+    ("uncertain", True, triggers.UNCERTAIN_BEFORE),
+    ("uncertain", False, triggers.UNCERTAIN_AFTER),
+    ("negated", True, triggers.NEGATION_BEFORE),
+    ("negated", False, triggers.NEGATION_AFTER),
 )
 
 
@@ -143,7 +145,7 @@ def judge(sentence: str, mention: Mention) -> Status:
     start, end = _scope(sentence, mention)
     before, after = sentence[start : mention.start], sentence[mention.end : end]
     status: Status = "uncertain" if mention.hint else "asserted"
-    for verdict, is_before, pattern in reversed(_TRIGGERS):
+    for verdict, is_before, pattern in _TRIGGERS:
         if pattern.search(before if is_before else after):
             status = verdict
     return status
@@ -152,7 +154,7 @@ def judge(sentence: str, mention: Mention) -> Status:
 def _scope(sentence: str, mention: Mention) -> tuple[int, int]:
     """From the last terminator before a mention to the first one after it."""
     start, end = 0, len(sentence)
-    for match in _TERMINATORS.finditer(sentence):
+    for match in triggers.TERMINATORS.finditer(sentence):
         if match.end() <= mention.start:
             start = match.end()
         elif match.start() >= mention.end:
