@@ -56,9 +56,7 @@ def finalise(store: Store) -> Index:
 def _publish(store: Store, made: dict[str, Path], index: Index) -> None:
     present = store.exists(layout.INDEX) and store.read(layout.INDEX)
     stale = [
-        name
-        for name, path in made.items()
-        if not (store.exists(name) and store.info(name) == _info(path))
+        name for name, path in made.items() if not (store.exists(name) and store.info(name) == _info(path))
     ]
     if present == index.to_json() and not stale:
         return

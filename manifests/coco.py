@@ -54,9 +54,7 @@ def _annotations(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
     size = [row["height"], row["width"]]
     for number, lesion in enumerate(row["instances"], start=1):
         rle = {"size": size, "counts": lesion["rle"]}
-        yield annotation(
-            int(row["key"]), number, lesion["finding"], lesion["bbox"], lesion["area"], rle
-        )
+        yield annotation(int(row["key"]), number, lesion["finding"], lesion["bbox"], lesion["area"], rle)
 
 
 def _line(value: dict[str, Any]) -> bytes:

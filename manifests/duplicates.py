@@ -97,9 +97,7 @@ def read_embedded(store: Store, commits: list[Commit]) -> Embedded:
 
 def _unit(lists: pa.ListArray, commit: Commit) -> np.ndarray:
     flat = lists.flatten().to_numpy()
-    if len(flat) % len(lists) or set(lists.value_lengths().to_pylist()) != {
-        len(flat) // len(lists)
-    }:
+    if len(flat) % len(lists) or set(lists.value_lengths().to_pylist()) != {len(flat) // len(lists)}:
         raise DatasetError(f"{commit.part}: embeddings of different lengths")
     vectors = flat.reshape(len(lists), -1)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)

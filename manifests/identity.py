@@ -67,17 +67,13 @@ def _complete(build: Mapping[str, Any]) -> dict[str, Any]:
 def _refuse_foreign(store: Store) -> None:
     """A folder with commits but no build is damaged: going on would mix."""
     if store.list(layout.COMMITS):
-        raise DatasetError(
-            f"output: {store.url} has commits but no {layout.BUILD}, expected an empty folder"
-        )
+        raise DatasetError(f"output: {store.url} has commits but no {layout.BUILD}, expected an empty folder")
 
 
 def _differences(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """``field: there, here`` for each field that differs; the config's only if its hash does."""
     old, new = _flat(present), _flat(wanted)
-    differing = [
-        name for name in sorted(old | new) if old.get(name, _ABSENT) != new.get(name, _ABSENT)
-    ]
+    differing = [name for name in sorted(old | new) if old.get(name, _ABSENT) != new.get(name, _ABSENT)]
     told = [name for name in differing if not name.startswith("config.")]
     if "config_hash" in told:
         settings = [name for name in differing if name.startswith("config.")]

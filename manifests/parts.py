@@ -22,9 +22,7 @@ def read_part(store: Store, commit: Commit, columns: Sequence[str] | None = None
         table = pq.read_table(data, columns=list(columns) if columns is not None else None)
     except pa.ArrowException as error:
         raise DatasetError(f"{commit.part}: broken Parquet file: {error}") from error
-    expected = (
-        PART_SCHEMA if columns is None else pa.schema([PART_SCHEMA.field(c) for c in columns])
-    )
+    expected = PART_SCHEMA if columns is None else pa.schema([PART_SCHEMA.field(c) for c in columns])
     if not table.schema.equals(expected):
         raise DatasetError(f"{commit.part}: its columns are not those of this schema version")
     return table

@@ -62,9 +62,7 @@ class Record:
             )
         image, size = self.candidate.image, self.candidate.masks.anatomy.shape[1:]
         if image.dtype != np.uint8 or image.shape != size:
-            raise DatasetError(
-                f"record {key}: image {image.dtype} {image.shape}, expected uint8 {size}"
-            )
+            raise DatasetError(f"record {key}: image {image.dtype} {image.shape}, expected uint8 {size}")
 
 
 def image_digest(image: np.ndarray) -> str:
@@ -91,8 +89,7 @@ def _row(shard: int, position: int, record: Record) -> dict[str, Any]:
         "prompt": case.prompt,
         "unparsed": list(case.unparsed),
         "findings": [
-            {"name": f.name, "side": f.side, "zone": f.zone, "severity": f.severity}
-            for f in case.findings
+            {"name": f.name, "side": f.side, "zone": f.zone, "severity": f.severity} for f in case.findings
         ],
         "age": case.age,
         "sex": case.sex,

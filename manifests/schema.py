@@ -89,7 +89,5 @@ def schema_table() -> str:
     for field in PART_SCHEMA:
         meaning = field.metadata[b"description"].decode()
         kind = str(field.type).replace(" not null", "").replace("|", "\\|")
-        lines.append(
-            f"| `{field.name}` | `{kind}` | {'yes' if field.nullable else 'no'} | {meaning} |"
-        )
+        lines.append(f"| `{field.name}` | `{kind}` | {'yes' if field.nullable else 'no'} | {meaning} |")
     return "\n".join(lines)

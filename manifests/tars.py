@@ -4,8 +4,6 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
-from webdataset import TarWriter
-
 from manifests.errors import DatasetError
 from manifests.store import Store
 
@@ -15,6 +13,8 @@ def write_samples(stream: Any, samples: Iterable[tuple[str, dict[str, bytes]]]) 
 
     The time of every entry is 0 and its owner is fixed. Returns how many samples were written.
     """
+    from webdataset import TarWriter  # here, because it loads torch, which readers do not need
+
     writer, count = TarWriter(stream, encoder=False, mtime=0), 0
     for key, members in samples:
         writer.write({"__key__": key, **members})

@@ -121,9 +121,7 @@ def _check_rows(commit: Commit, rows: list[dict[str, Any]]) -> Iterator[Problem]
         [commit.first_key],
         [commit.last_key],
     ):
-        yield Problem(
-            commit.part, f"keys are not {commit.first_key} to {commit.last_key}, each once, rising"
-        )
+        yield Problem(commit.part, f"keys are not {commit.first_key} to {commit.last_key}, each once, rising")
     for status in ("accepted", "rejected", "failed"):
         there = sum(row["status"] == status for row in rows)
         if there != getattr(commit, status):
@@ -221,8 +219,6 @@ def _notes(store: Store, commits: dict[int, Commit]) -> Iterator[Problem]:
     folders = (layout.SHARDS, layout.REJECTED, layout.PARTS, layout.COMMITS)
     for path in store.list():
         if is_stray(path):
-            yield Problem(
-                path, "left behind by a build that was killed; the next one clears it", True
-            )
+            yield Problem(path, "left behind by a build that was killed; the next one clears it", True)
         elif path.split("/")[0] in folders and path not in known:
             yield Problem(path, "no commit speaks of it", True)

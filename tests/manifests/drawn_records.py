@@ -52,15 +52,11 @@ def draw_verdicts(rng: np.random.Generator, p_fail: float = 0.1) -> tuple[Verdic
     for name, known in FILTERS.items():
         draw = rng.random()
         if draw < 0.1:
-            verdicts.append(
-                Verdict(name, "skipped", None, 0.5, known.keep, detail={"why": "no lesion"})
-            )
+            verdicts.append(Verdict(name, "skipped", None, 0.5, known.keep, detail={"why": "no lesion"}))
             continue
         sign = 1.0 if known.keep == ">=" else -1.0
         good = rng.random() >= p_fail
-        score = (
-            float("nan") if draw > 0.995 else 0.5 + sign * rng.random() * (0.5 if good else -0.5)
-        )
+        score = float("nan") if draw > 0.995 else 0.5 + sign * rng.random() * (0.5 if good else -0.5)
         ok = passes(score, 0.5, known.keep)
         verdicts.append(
             Verdict(

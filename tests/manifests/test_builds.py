@@ -56,9 +56,7 @@ def test_pandas_pyarrow_and_duckdb_read_the_manifest(store):
     frame = pd.read_parquet(path)
     assert list(frame["key"]) == [f"{i:09d}" for i in range(30)]
     assert dict(frame["status"].value_counts()) == {
-        s: getattr(index.counts, s)
-        for s in ("accepted", "rejected", "failed")
-        if getattr(index.counts, s)
+        s: getattr(index.counts, s) for s in ("accepted", "rejected", "failed") if getattr(index.counts, s)
     }
     rows = duckdb.sql(
         f"select key, findings[1].name, lesion_area.effusion, integrity_score, "

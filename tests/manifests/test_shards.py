@@ -35,9 +35,7 @@ def test_building_a_shard_over_itself_changes_nothing(store):
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    size=st.integers(1, 12), seed=st.integers(0, 10**6), p_fail=st.floats(0, 1), p=st.floats(0, 1)
-)
+@given(size=st.integers(1, 12), seed=st.integers(0, 10**6), p_fail=st.floats(0, 1), p=st.floats(0, 1))
 def test_counts_add_up_and_every_candidate_has_a_row(tmp_path_factory, size, seed, p_fail, p):
     store = Store(tmp_path_factory.mktemp("out"))
     open_build(store, BUILD)
@@ -104,9 +102,7 @@ def test_a_shard_tried_again_loses_files_that_it_no_longer_has(tmp_path):
     assert store.exists(layout.rejected_path(0))
     write_shard(store, 0, draw_shard(0, p_fail=0.0, p_break=0.0), {})
     assert read_commits(store)[0].failed == 0
-    assert set(read_commits(store)[0].files) | {"build.json", "commits/000000.json"} == set(
-        store.list()
-    )
+    assert set(read_commits(store)[0].files) | {"build.json", "commits/000000.json"} == set(store.list())
 
 
 def test_readers_follow_commits_not_files(store):
