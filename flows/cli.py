@@ -110,38 +110,42 @@ def show(
 def train(
     name: Annotated[str, typer.Argument(help="Which weights, e.g. anatomy_expert")],
     data: Annotated[Path, typer.Option(help="Folder with the real data.")],
-    out: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="Folder to write to; by default runs/NAME."),
-    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder to write to: OUT/NAME.")] = Path("runs"),
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps")] = "cpu",
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
-    minutes: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(help="Stop after this time; by default after the documented steps."),
-    ] = None,
+    scale: Annotated[
+        float, typer.Option(min=0, help="Times the documented number of steps.")
+    ] = 1.0,
 ) -> None:
     """Train one of the shipped weights again."""
     from flows.train import train as run
 
-    run(name, data, out or Path("runs") / name, seed, device, resume, minutes)
+    print(run(name, data, out, seed, device, resume, scale))
 
 
 @app.command()
 @guarded
 def convert(
-    source: Annotated[Path, typer.Argument(help="torchxrayvision's weight file (.pt or .pth)")],
+    source: Annotated[str, typer.Argument(help="A published model's name, or its local file")],
     out: Annotated[Path, typer.Argument(help="The .safetensors file to write")],
     sha256: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Digest that the source must have."),
+        typer.Option(help="Digest that the source must have; files that run code demand it."),
+    ] = None,
+    model: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="The model's name, for a file that is not named as published."),
     ] = None,
 ) -> None:
     """Convert torchxrayvision's pickled weights to safetensors, once."""
-    from flows.commands.convert import run
+    from filters import xrv_convert
 
-    run(source, out, sha256)
+    if source in xrv_convert.urls():
+        path, model = xrv_convert.fetch(source), source
+    else:
+        path = Path(source)
+    print(f"{xrv_convert.convert(path, out, model, sha256)}  {out}")
 
 
 def main() -> None:

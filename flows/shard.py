@@ -183,7 +183,7 @@ def _each(
 
 
 def _attempt(work: Callable[[], T], retries: int) -> T | Exception:
-    """The result, or the last error after ``retries`` more tries; a stop passes straight through."""
+    """The result, or the last error after ``retries`` more tries; a stop passes through."""
     error: Exception | None = None
     for _ in range(retries + 1):
         try:

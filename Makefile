@@ -1,0 +1,63 @@
+# From a machine that has only Python (3.11 to 3.13) and make to a dataset: `make demo`.
+PYTHON ?= python3
+VENV ?= .venv
+OUT ?= out/demo
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.8
+READY := $(VENV)/.ready
+
+.PHONY: help demo test test-slow test-gpu lint setup lock clean
+
+help:
+	@echo "make demo       set up, build a small dataset into $(OUT), check it and show it"
+	@echo "make test       set up, lint, contracts, types, tests"
+	@echo "make test-slow  the tests that take minutes"
+	@echo "make test-gpu   the tests that need a CUDA device"
+	@echo "make lock       resolve requirements.lock again from pyproject.toml"
+
+# Exactly what is locked, each file checked against its hash, then the project itself. Done once.
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v[:2] <= (3, 13) and "Python %d.%d, expected 3.11 to 3.13: make PYTHON=python3.12 ..." % v[:2])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $(READY)
+
+setup: $(READY)
+
+demo: $(READY)
+	$(BIN)/synthorax build flows/presets/demo.yaml --set output=$(OUT)
+	$(BIN)/synthorax verify $(OUT)
+	$(BIN)/synthorax audit $(OUT)
+	$(BIN)/synthorax show $(OUT) --out $(OUT).png
+	@echo
+	@echo "The dataset lies in $(OUT):"
+	@echo "  $(OUT).png               look at this first: samples with their masks, accepted and rejected"
+	@echo "  $(OUT)/README.md         the dataset's card"
+	@echo "  $(OUT)/shards/           WebDataset tars: image, anatomy and lesion masks, JSON"
+	@echo "  $(OUT)/manifest.parquet  one row per candidate, with every score and reason"
+	@echo "  $(OUT)/coco.json         boxes and masks for detection and segmentation"
+	@echo "Next: $(BIN)/synthorax audit $(OUT) --set filters.lesion_agreement.threshold=0"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow --timeout 3600
+
+test-gpu: $(READY)
+	$(BIN)/python -m pytest -m gpu --timeout 1800
+
+lock:
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --extra test \
+		--no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(READY) .mypy_cache .pytest_cache .ruff_cache .hypothesis
