@@ -77,15 +77,11 @@ def build_one_shard(config: dict[str, Any], number: int) -> Tally:
     shop = workshop(build)
     pin_threads(build.workers.threads)
     watch = Watch(hooks.stop.is_set, hooks.made)
-    commit = build_shard(
-        shard(build, number), shop.order(build), shop.tools, Store(build.output), watch
-    )
+    commit = build_shard(shard(build, number), shop.order(build), shop.tools, Store(build.output), watch)
     return tally(commit)
 
 
-def _build_shards(
-    build: BuildConfig, numbers: Sequence[int], hooks: Hooks
-) -> Iterator[tuple[int, Tally]]:
+def _build_shards(build: BuildConfig, numbers: Sequence[int], hooks: Hooks) -> Iterator[tuple[int, Tally]]:
     """Submits shards so that as many as there are workers run at once; yields each as it commits.
 
     Raises the first error, once the other shards have stopped or committed.

@@ -97,12 +97,13 @@ def show(
         Optional[Path],  # noqa: UP045
         typer.Option(help="PNG to write; by default contact_sheet.png in the current folder."),
     ] = None,
-    count: Annotated[int, typer.Option(min=1, max=400, help="Samples to show.")] = 24,
+    accepted: Annotated[int, typer.Option(min=0, max=400, help="How many accepted.")] = 24,
+    rejected: Annotated[int, typer.Option(min=0, max=400, help="How many rejected.")] = 6,
 ) -> None:
     """Draw a contact sheet of accepted and rejected samples with their masks."""
     from flows.commands.show import run
 
-    run(dataset, out or Path("contact_sheet.png"), count)
+    run(dataset, out or Path("contact_sheet.png"), accepted, rejected)
 
 
 @app.command()
@@ -114,9 +115,7 @@ def train(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps")] = "cpu",
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
-    scale: Annotated[
-        float, typer.Option(min=0, help="Times the documented number of steps.")
-    ] = 1.0,
+    scale: Annotated[float, typer.Option(min=0, help="Times the documented number of steps.")] = 1.0,
 ) -> None:
     """Train one of the shipped weights again."""
     from flows.train import train as run

@@ -33,17 +33,19 @@ class Prompts(Group):
     """
 
     file: Path | None = None
-    table: Literal["nih", "chexpert", "vinbigdata"] = "nih"
+    table: Literal["padchest", "nih", "chexpert", "vinbigdata"] = "padchest"
     findings: Annotated[tuple[FindingName, ...], Field(min_length=1)] | None = None
     weights: dict[FindingName, Weight] = {}  # multiplies a finding's real frequency
+    normals: Annotated[float, Field(ge=0, le=1)] | None = None  # share without a finding
     age: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(le=120)]] | None = None  # years
     sex: dict[Literal["F", "M"], Weight] = {}
     view: dict[Literal["PA", "AP"], Weight] = {}
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if self.file and any((self.findings, self.weights, self.age, self.sex, self.view)):
-            raise ValueError("prompts.file: excludes findings, weights, age, sex and view")
+        sampled = (self.findings, self.weights, self.age, self.sex, self.view, self.normals)
+        if self.file and any(value not in (None, {}) for value in sampled):
+            raise ValueError("prompts.file: excludes findings, weights, normals, age, sex and view")
         if self.age and self.age[0] > self.age[1]:
             raise ValueError(f"prompts.age: {list(self.age)}, expected the lower age first")
         for name, weights in (("sex", self.sex), ("view", self.view)):
@@ -129,9 +131,7 @@ class BuildConfig(Group):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.accepted is not None and self.accepted > self.candidates:
-            raise ValueError(
-                f"accepted: {self.accepted}, expected at most candidates ({self.candidates})"
-            )
+            raise ValueError(f"accepted: {self.accepted}, expected at most candidates ({self.candidates})")
         judge_settings(self)
         if self.images.precision == "bf16" and self.images.device == "mps":
             raise ValueError("images.precision: bf16, expected fp32 on device mps")

@@ -62,16 +62,12 @@ class BuildProgress:
         with self._lock:
             self._total += counts
             wanted = f" of {self._config.accepted}" if self._config.accepted else ""
-            self.bar.update(
-                self._task, total=self._end(), note=f"{self._total.accepted}{wanted} accepted"
-            )
+            self.bar.update(self._task, total=self._end(), note=f"{self._total.accepted}{wanted} accepted")
 
     def close(self) -> None:
         """The build is complete: what was an estimate is known."""
         with self._lock:
-            self.bar.update(
-                self._task, total=self._total.candidates, completed=self._total.candidates
-            )
+            self.bar.update(self._task, total=self._total.candidates, completed=self._total.candidates)
 
     def _end(self) -> int:
         wanted = self._config.accepted

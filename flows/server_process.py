@@ -17,9 +17,7 @@ def main() -> None:
     import uvicorn
     from prefect.server.api.server import create_app
 
-    config = uvicorn.Config(
-        create_app(), log_level="critical", lifespan="on", timeout_graceful_shutdown=2
-    )
+    config = uvicorn.Config(create_app(), log_level="critical", lifespan="on", timeout_graceful_shutdown=2)
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
 
 

@@ -21,10 +21,9 @@ from manifests.store import Store
 from synth.cases import Candidate, Case, MaskSet
 
 if TYPE_CHECKING:  # these bring torch; whoever made the tools has it already
+    from filters.judge import Judge, Judgement, ShardJudge
     from synth.generate import Synthesizer
     from synth.prompts import PromptSource
-
-    from filters.judge import Judge, Judgement, ShardJudge
 
 T = TypeVar("T")
 
@@ -113,9 +112,7 @@ def _finish(
     batch: Sequence[_Draft], order: Order, tools: Tools, judge: "ShardJudge", watch: Watch
 ) -> list[Record]:
     """Draws and judges one batch; what raises as a batch is tried again candidate by candidate."""
-    images = _each(
-        batch, lambda drafts: list(_draw(drafts, tools.synthesizer, watch)), order.retries
-    )
+    images = _each(batch, lambda drafts: list(_draw(drafts, tools.synthesizer, watch)), order.retries)
     candidates = {
         draft.case.key: Candidate(draft.case, draft.masks, image)
         for draft, image in zip(batch, images, strict=True)

@@ -90,12 +90,21 @@ def _prompt_source(prompts: Prompts, drawable: tuple[str, ...]) -> "PromptSource
         return PromptFile(_existing(prompts.file))
     return PromptSampler(
         table=prompts.table,
+        findings=prompts.findings or _labelled(prompts.table, drawable),
         weights=prompts.weights,
         age=prompts.age,
         sex=prompts.sex,
         view=prompts.view,
-        findings=prompts.findings or drawable,
+        normals=prompts.normals,
     )
+
+
+def _labelled(table: str, drawable: tuple[str, ...]) -> tuple[str, ...]:
+    """What the model can draw and the table knows: what is asked for unless the config says."""
+    from synth.label_tables import load_table
+
+    known = load_table(table).labelled
+    return tuple(name for name in drawable if name in known)
 
 
 def _existing(path: Path) -> Path:
@@ -109,8 +118,7 @@ def _check_drawable(config: BuildConfig, source: "PromptSource", drawable: tuple
     asked = set(config.prompts.findings or ()) | set(config.prompts.weights)
     for finding in sorted(asked - set(drawable)):
         raise UserError(
-            f"prompts: {finding}, expected findings that the image model can draw "
-            f"({', '.join(drawable)})"
+            f"prompts: {finding}, expected findings that the image model can draw ({', '.join(drawable)})"
         )
     if not config.prompts.file:
         return

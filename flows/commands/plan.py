@@ -37,8 +37,7 @@ def _table(config: BuildConfig, shop: Workshop, found: Estimate) -> Table:
         ),
         (
             "workers",
-            f"{worker_count(config)} with {config.workers.threads} thread(s) each, "
-            f"of {core_count()} cores",
+            f"{worker_count(config)} with {config.workers.threads} thread(s) each, of {core_count()} cores",
         ),
         ("measured", f"{found.sample} candidates, {found.share_accepted:.0%} accepted"),
         ("candidates", f"about {found.candidates} in {found.shards} shards"),

@@ -56,9 +56,44 @@ def write_config(tmp_path):
     return write
 
 
+@pytest.fixture(scope="session")
+def in_process(server, environment):
+    """This process's Prefect talks to the session's server; nothing may import Prefect before."""
+    from flows.server import QUIET
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (environment | QUIET).items():
+            patch.setenv(name, value)
+        patch.setenv("PREFECT_API_URL", server)
+        patch.setenv("PREFECT_LOGGING_LEVEL", "CRITICAL")
+        import prefect  # noqa: F401
+
+        yield
+
+
+@pytest.fixture
+def invoke(in_process, monkeypatch):
+    """Runs the command line with stand-ins in this process: (exit code, stdout, stderr)."""
+    from standins import load_workshop
+    from typer.testing import CliRunner
+
+    from flows import tools
+    from flows.cli import app
+
+    def call(*arguments, **standin):
+        tools._workshops.clear()
+        monkeypatch.setattr(tools, "load_workshop", lambda c: load_workshop(c, **standin))
+        result = CliRunner().invoke(app, [str(a) for a in arguments])
+        tools._workshops.clear()
+        return result.exit_code, result.stdout, result.stderr
+
+    return call
+
+
 @pytest.fixture
 def start(environment, server):
-    """Starts the stand-in command line as a process; ``own_server`` lets it start one itself."""
+    """Starts the command line as a process, with the stand-ins unless ``real``; ``own_server``
+    lets it start one itself."""
     running = []
 
     def launch(*arguments, own_server=False, real=False, **variables):
@@ -82,15 +117,3 @@ def start(environment, server):
         if process.poll() is None:
             process.kill()
         process.communicate()
-
-
-@pytest.fixture
-def run(start):
-    """Runs it to its end: (exit code, stdout, stderr)."""
-
-    def finish(*arguments, **options):
-        process = start(*arguments, **options)
-        out, err = process.communicate(timeout=200)
-        return process.returncode, out, err
-
-    return finish

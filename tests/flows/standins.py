@@ -80,10 +80,7 @@ class Synthesizer:
                 raise Stopped
             time.sleep(self.delay)
         return np.stack(
-            [
-                numpy_generator(c.seed, c.key, "image").integers(0, 256, (SIZE, SIZE), np.uint8)
-                for c in cases
-            ]
+            [numpy_generator(c.seed, c.key, "image").integers(0, 256, (SIZE, SIZE), np.uint8) for c in cases]
         )
 
 
@@ -121,22 +118,24 @@ def digests(folder):
     }
 
 
+def load_workshop(config, delay=0.0, broken=""):
+    """In the place of the real one."""
+    from flows.config import config_hash
+    from flows.tools import Tools, Workshop
+
+    synthesizer = Synthesizer(config.images.steps, delay, dict.fromkeys(broken.split(","), 99))
+    inputs = {**synthesizer.digests, **Judge.digests}
+    made = Tools(Prompts(), synthesizer, Judge())
+    return Workshop(made, inputs, config_hash(config, inputs))
+
+
 def main():
+    """The command line with the stand-ins; STANDIN_DELAY is the seconds that a step takes."""
     from flows import tools
     from flows.cli import main
 
-    delay = float(os.environ.get("STANDIN_DELAY", "0.02"))
-    broken = dict.fromkeys(os.environ.get("STANDIN_BROKEN", "").split(","), 99)
-
-    def load(config):
-        from flows.config import config_hash
-
-        synthesizer, judge = Synthesizer(config.images.steps, delay, broken), Judge()
-        inputs = {**synthesizer.digests, **judge.digests}
-        made = tools.Tools(Prompts(), synthesizer, judge)
-        return tools.Workshop(made, inputs, config_hash(config, inputs))
-
-    tools.load_workshop = load
+    delay = float(os.environ.get("STANDIN_DELAY", "0"))
+    tools.load_workshop = lambda config: load_workshop(config, delay)
     main()
 
 

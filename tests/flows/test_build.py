@@ -10,11 +10,11 @@ from standins import digests
 
 
 @pytest.fixture
-def clean(run, write_config, tmp_path):
+def clean(invoke, write_config, tmp_path):
     """Digests of an uninterrupted build with one worker."""
     path = write_config("clean.yaml", output=str(tmp_path / "clean"), workers={"count": 1})
-    code, out, err = run("build", path)
-    assert (code, err) == (0, err), err
+    code, out, err = invoke("build", path)
+    assert code == 0, err
     assert "12 candidates = " in out
     return digests(tmp_path / "clean")
 
@@ -31,7 +31,7 @@ def wait_for(condition, seconds=60.0):
 
 
 def test_other_workers_and_resume_after_kill_give_the_same_bytes(
-    start, run, write_config, tmp_path, clean
+    start, invoke, write_config, tmp_path, clean
 ):
     path, out = write_config(), tmp_path / "out"
     chance = random.Random(3)
@@ -43,17 +43,17 @@ def test_other_workers_and_resume_after_kill_give_the_same_bytes(
         process.kill()
         process.wait()
         assert commits(out) >= before
-    code, _, err = run("build", path)
+    code, _, err = invoke("build", path)
     assert code == 0, err
     assert digests(out) == clean
-    code, text, _ = run("status", out)
+    code, text, _ = invoke("status", out)
     assert code == 0
     assert "state: complete" in text
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_it_soon_and_leaves_nothing_behind(
-    start, run, write_config, tmp_path, clean, number, code
+    start, invoke, write_config, tmp_path, clean, number, code
 ):
     path, out = write_config(), tmp_path / "out"
     process = start("build", path, own_server=True, STANDIN_DELAY=0.5)
@@ -69,7 +69,7 @@ def test_a_signal_ends_it_soon_and_leaves_nothing_behind(
     error = process.stderr.read()
     assert "Traceback" not in error
     assert "the same command goes on from there" in error
-    assert run("build", path)[0] == 0
+    assert invoke("build", path)[0] == 0
     assert digests(out) == clean
 
 
@@ -84,19 +84,19 @@ def test_ctrl_c_before_the_build_has_begun(start, write_config):
     assert "Traceback" not in process.stderr.read()
 
 
-def test_failed_candidates_are_tried_again_by_the_same_command(run, write_config, tmp_path, clean):
+def test_failed_candidates_are_tried_again_by_the_same_command(invoke, write_config, tmp_path, clean):
     path, out = write_config(), tmp_path / "out"
-    code, text, err = run("build", path, STANDIN_BROKEN="000000005")
+    code, text, err = invoke("build", path, broken="000000005")
     assert code == 1
     assert "1 failed" in text
     assert "1 candidates failed" in err
-    assert "1 candidates failed" in run("status", out)[1]
-    assert run("build", path)[0] == 0
+    assert "1 candidates failed" in invoke("status", out)[1]
+    assert invoke("build", path)[0] == 0
     assert digests(out) == clean
 
 
-def test_a_build_that_cannot_reach_what_it_wants_says_why(run, write_config):
-    code, _, err = run("build", write_config(accepted=12))
+def test_a_build_that_cannot_reach_what_it_wants_says_why(invoke, write_config):
+    code, _, err = invoke("build", write_config(accepted=12))
     assert code == 2
     assert "12 wanted" in err
     assert "all 12 candidates" in err
@@ -104,7 +104,7 @@ def test_a_build_that_cannot_reach_what_it_wants_says_why(run, write_config):
     assert len(err.strip().splitlines()[-1]) > 40
 
 
-def test_enough_accepted_ends_the_build(run, write_config, tmp_path):
-    code, _, err = run("build", write_config(accepted=2))
+def test_enough_accepted_ends_the_build(invoke, write_config, tmp_path):
+    code, _, err = invoke("build", write_config(accepted=2))
     assert code == 0, err
     assert commits(tmp_path / "out") < 3

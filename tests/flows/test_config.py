@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from filters.registry import FILTER_NAMES
-from flows.config import NEUTRAL, BuildConfig, Filters, config_hash, result_fields
+from flows.config import NEUTRAL, BuildConfig, Filters, Prompts, config_hash, result_fields
 from flows.errors import UserError
 from flows.reading import apply_overrides, parse_config, read_config
+from synth.label_tables import TABLES
 
 PRESETS = sorted((Path(__file__).parents[2] / "flows" / "presets").glob("*.yaml"))
 BASE = {"candidates": 64, "shard_size": 16, "output": "out"}
@@ -27,6 +28,7 @@ CHANGES = {
     "prompts.table": "chexpert",
     "prompts.findings": ["nodule"],
     "prompts.weights": {"nodule": 2.0},
+    "prompts.normals": 0.5,
     "prompts.age": [40, 60],
     "prompts.sex": {"F": 1.0},
     "prompts.view": {"PA": 1.0},
@@ -188,6 +190,5 @@ def test_a_missing_file_is_told(tmp_path):
         read_config(tmp_path / "none.yaml")
 
 
-def test_tables_are_plain_names():
-    table = BuildConfig.model_fields["prompts"].annotation.model_fields["table"].annotation
-    assert "nih" in get_args(table)
+def test_the_tables_are_those_that_exist():
+    assert set(get_args(Prompts.model_fields["table"].annotation)) == set(TABLES)

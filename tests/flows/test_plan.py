@@ -9,9 +9,7 @@ from flows.plan import Tally, missing_shards, shard, shard_count, shortfall
 from flows.reading import parse_config
 
 sizes = st.builds(
-    lambda candidates, size: parse_config(
-        {"candidates": candidates, "shard_size": size, "output": "x"}
-    ),
+    lambda candidates, size: parse_config({"candidates": candidates, "shard_size": size, "output": "x"}),
     st.integers(1, 500),
     st.integers(1, 60),
 )
@@ -54,9 +52,7 @@ def test_shards_cover_every_candidate_once(config):
     st.integers(1, 9),
     st.randoms(use_true_random=False),
 )
-def test_neither_workers_nor_order_nor_resume_change_what_is_built(
-    accepted, share, seed, workers, order
-):
+def test_neither_workers_nor_order_nor_resume_change_what_is_built(accepted, share, seed, workers, order):
     config = wanting(accepted)
     done = build(config, seed, share, workers, order)
     assert done == build(config, seed, share, 1, random.Random(0))

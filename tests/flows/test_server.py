@@ -26,9 +26,7 @@ time.sleep(600)
 @pytest.mark.skipif(sys.platform not in ("linux", "darwin"), reason="POSIX only")
 def test_it_answers_and_ends_when_its_parent_is_killed(environment):
     env = environment | server.QUIET | server.LEAN
-    parent = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT], env=env, stdout=subprocess.PIPE, text=True
-    )
+    parent = subprocess.Popen([sys.executable, "-c", SCRIPT], env=env, stdout=subprocess.PIPE, text=True)
     pid, url = parent.stdout.readline().split()
     with urllib.request.urlopen(f"{url}/health") as answer:
         assert answer.status == 200

@@ -76,13 +76,9 @@ def test_every_stage_can_fail_alone(stage, monkeypatch):
     if stage == "prompt":
         monkeypatch.setattr(made.prompts, "case", wrap(made.prompts.case, lambda s, k: [k]))
     elif stage == "masks":
-        monkeypatch.setattr(
-            made.synthesizer, "masks", wrap(made.synthesizer.masks, lambda c: [c.key])
-        )
+        monkeypatch.setattr(made.synthesizer, "masks", wrap(made.synthesizer.masks, lambda c: [c.key]))
     else:
-        monkeypatch.setattr(
-            made.judge, "judge", wrap(made.judge.judge, lambda cs: [c.case.key for c in cs])
-        )
+        monkeypatch.setattr(made.judge, "judge", wrap(made.judge.judge, lambda cs: [c.case.key for c in cs]))
     records = make_records(SHARD, order(), made, Watch())
     failed = {r.case.key: r.error for r in records if r.status == "failed"}
     assert failed == {"000000005": f"{stage}: OSError: gone"}

@@ -1,0 +1,107 @@
+"""`synthorax audit`: where candidates went and why, how scores lie, what other thresholds do."""
+
+from collections.abc import Mapping, Sequence
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from filters.registry import FILTERS
+from flows.errors import UserError
+from manifests.audit import (
+    Histogram,
+    Replay,
+    Waterfall,
+    histograms,
+    read_manifest,
+    replay,
+    waterfall,
+)
+from manifests.store import Store
+
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+_BINS = 40
+
+
+def run(dataset: str, overrides: Sequence[str]) -> None:
+    """Prints the audit; reads nothing but the manifest."""
+    thresholds = parse_thresholds(overrides)
+    table = read_manifest(Store(dataset))
+    console = Console()
+    if thresholds:
+        _print_replay(console, replay(table, thresholds), thresholds)
+        return
+    _print_waterfall(console, waterfall(table))
+    _print_errors(console, [e for e in table["error"].to_pylist() if e])
+    for name, histogram in histograms(table, bins=_BINS).items():
+        _print_histogram(console, name, histogram)
+
+
+def parse_thresholds(overrides: Sequence[str]) -> dict[str, float]:
+    """``filters.NAME.threshold=VALUE`` items as a mapping. Raises :class:`UserError`."""
+    out = {}
+    for item in overrides:
+        path, _, text = item.partition("=")
+        parts = path.split(".")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            value = None
+        if len(parts) != 3 or (parts[0], parts[2]) != ("filters", "threshold"):
+            raise UserError(f"--set {item}: expected filters.NAME.threshold=VALUE")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UserError(f"--set {item}: expected a number")
+        out[parts[1]] = float(value)
+    return out
+
+
+def _print_waterfall(console: Console, found: Waterfall) -> None:
+    console.print(
+        f"[bold]{found.candidates} candidates[/] = {found.accepted} accepted + "
+        f"{found.rejected} rejected + {found.failed} failed"
+    )
+    table = Table("filter", box=None, pad_edge=False)
+    for column in ("judged", "skipped", "said no", "first", "alone", "left"):
+        table.add_column(column, justify="right")
+    for name, row in found.filters.iterrows():
+        counts = (row["judged"], row["skipped"], row["failing"], row["first"], row["alone"])
+        table.add_row(str(name), *map(str, counts), str(row["left"]))
+    console.print(table)
+
+
+def _print_errors(console: Console, errors: Sequence[str]) -> None:
+    for error in sorted(set(errors)):
+        console.print(f"{errors.count(error)} failed: {error}", markup=False)
+
+
+def _print_histogram(console: Console, name: str, histogram: Histogram) -> None:
+    thresholds = ", ".join(f"{value:.4g}" for value in histogram.thresholds)
+    console.print(
+        f"\n[bold]{name}[/], {FILTERS[name].description}\n"
+        f"{FILTERS[name].unit}; kept: {histogram.keep} {thresholds}"
+    )
+    top = max((histogram.passing + histogram.failing).max(), 1)
+    bars = []
+    for passing, failing in zip(histogram.passing, histogram.failing, strict=True):
+        height = -(-(passing + failing) * (len(_BLOCKS) - 1) // top)  # up: one sample is seen
+        colour = "green" if passing >= failing else "red"
+        bars.append(f"[{colour}]{_BLOCKS[height]}[/]")
+    low, high = f"{histogram.edges[0]:.3g}", f"{histogram.edges[-1]:.3g}"
+    lost = f"  ({histogram.not_finite} not a number)" if histogram.not_finite else ""
+    console.print(f"{low:>8} {''.join(bars)} {high}{lost}")
+
+
+def _print_replay(console: Console, found: Replay, thresholds: Mapping[str, float]) -> None:
+    held = ", ".join(f"{n} {FILTERS[n].keep} {value:g}" for n, value in thresholds.items())
+    console.print(
+        f"[bold]with {held}[/]: {found.accepted} accepted, {found.rejected} rejected, {found.failed} failed"
+    )
+    console.print(f"{len(found.gained)} gained, {len(found.lost)} lost")
+    if found.undecided:
+        console.print(f"{len(found.undecided)} undecided: skipped filters never judged them")
+    table = Table("finding", box=None, pad_edge=False)
+    for column in ("accepted before", "after", "undecided"):
+        table.add_column(column, justify="right")
+    for name, row in found.findings.iterrows():
+        table.add_row(str(name), *(str(row[key]) for key in ("before", "after", "undecided")))
+    console.print(table)

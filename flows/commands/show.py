@@ -1,0 +1,14 @@
+"""`synthorax show`: a contact sheet of a dataset's samples."""
+
+from pathlib import Path
+
+from manifests.contact_sheet import contact_sheet
+from manifests.store import Store
+
+
+def run(dataset: str, out: Path, accepted: int, rejected: int) -> None:
+    """Writes the PNG and says where."""
+    sheet = contact_sheet(Store(dataset), accepted=accepted, rejected=rejected)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(sheet)
+    print(f"{out}: {len(sheet) / 1e6:.1f} MB")
