@@ -41,9 +41,9 @@ _HEART = (
     r"(?:heart(?: size| shadow)?|cardiac (?:silhouette|shadow|contour|size)|"
     r"(?:cardiomediastinal|cardiopericardial) silhouette)"
 )
-#: What may stand between the heart and "enlarged"; "not" and "normal" must stay out of it.
+#: What may stand between the heart and "enlarged"; a "not" in it negates like one before it.
 _COPULA = (
-    r"(?:is|are|appears?|remains?|again|stable|now|at|the|to be|and|unchanged|top normal|mild\w*|"
+    r"(?:is|are|not|no longer|appears?|remains?|again|stable|now|at|the|to be|and|unchanged|top normal|mild\w*|"
     r"moderate\w*|marked\w*|severe\w*|slight\w*|borderline|somewhat|minimally|persistently|gross\w*|"
     r"significantly|massively|prominent|size|in|contour|pulmonary vascularity)"
 )
@@ -154,6 +154,8 @@ NORMAL: Final = (
     r"well[- ](?:aerated|expanded|inflated)\b|stable (?:chest|exam\w*)",
     r"no (?:acute|active|significant|abnormal\w*|evidence|findings?|disease)\b",
     r"(?:findings?|impressions?|conclusions?|chest|technique|report)$",
+    r"^(?:patient, )?(?:frontal )?(?:chest (?:radiograph|x-?ray)|radiograph of the chest)"
+    r"(?:,| of a)?(?: patient)?$",
 )
 
 

@@ -139,7 +139,7 @@ def _read_csv(path: Path) -> Iterator[PromptRow]:
                 raise ValueError(f"{where}: {given} cells, expected {len(columns)}")
             yield _row(where, cells)
     except csv.Error as error:
-        raise ValueError(f"{path}: line {reader.line_num}: {error}, expected a CSV file") from error
+        raise ValueError(f"{path}: line {reader.reader.line_num}: {error}, expected a CSV file") from error
 
 
 def _read_parquet(path: Path) -> Iterator[PromptRow]:

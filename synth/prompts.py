@@ -75,13 +75,13 @@ class PromptSampler:
                 f"prompts: no row of {table} is left by findings, weights, age, sex, view and "
                 "normals, expected at least one"
             )
-        self._cumulative = np.cumsum(chance / chance.sum())
+        self._cumulative = np.cumsum(chance)
 
     def case(self, seed: int, key: str) -> Case:
         """The case of ``key``: its prompt parses back to its findings, age, sex and view."""
         rng = numpy_generator(seed, key, "prompt")
-        row = int(np.searchsorted(self._cumulative, rng.random(), side="right"))
-        row = min(row, len(self.table) - 1)
+        at = rng.random() * self._cumulative[-1]  # below the last: its rounding draws no wrong row
+        row = int(np.searchsorted(self._cumulative, at, side="right"))
         names = [FINDING_NAMES[i] for i in rng.permutation(np.flatnonzero(self._rows[row]))]
         requests = draw_requests(names, rng)
         age, sex, view = self.table.age[row], self.table.sex[row], self.table.view[row]

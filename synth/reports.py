@@ -48,6 +48,9 @@ class Mention:
     hint: bool = False  # only suggests the finding
 
 
+#: Characters to which a trigger reaches: longer than any list of denied findings that was seen.
+SCOPE = 300
+
 #: A full stop that ends a sentence (not that of "1.5 cm"), a question mark before a new one, a
 #: semicolon, colon, exclamation mark or line break.
 _SENTENCE_END = re.compile(
@@ -129,13 +132,12 @@ def find_mentions(sentence: str) -> list[Mention]:
     ]
     every.sort(key=lambda m: (m.start - m.end, m.hint, FINDING_NAMES.index(m.name)))
     kept: list[Mention] = []
+    taken, spans = bytearray(len(sentence)), set()
     for mention in every:
-        if all(
-            mention.end <= k.start
-            or mention.start >= k.end
-            or ((mention.start, mention.end) == (k.start, k.end) and not mention.hint)
-            for k in kept
-        ):
+        span = (mention.start, mention.end)
+        if not any(taken[mention.start : mention.end]) or (span in spans and not mention.hint):
+            taken[mention.start : mention.end] = b"\1" * (mention.end - mention.start)
+            spans.add(span)
             kept.append(mention)
     return sorted(kept, key=lambda m: (m.start, FINDING_NAMES.index(m.name)))
 
@@ -143,8 +145,9 @@ def find_mentions(sentence: str) -> list[Mention]:
 def judge(sentence: str, mention: Mention) -> Status:
     """Whether a mention is asserted, negated or uncertain; negation wins over uncertainty."""
     start, end = _scope(sentence, mention)
-    before, after = sentence[start : mention.start], sentence[mention.end : end]
-    status: Status = "uncertain" if mention.hint else "asserted"
+    # up to its end, as "heart is not enlarged" has its negation inside
+    before, after = sentence[start : mention.end], sentence[mention.end : end]
+    status: Status = "uncertain" if mention.hint or "?" in before + after else "asserted"
     for verdict, is_before, pattern in _TRIGGERS:
         if pattern.search(before if is_before else after):
             status = verdict
@@ -152,9 +155,9 @@ def judge(sentence: str, mention: Mention) -> Status:
 
 
 def _scope(sentence: str, mention: Mention) -> tuple[int, int]:
-    """From the last terminator before a mention to the first one after it."""
-    start, end = 0, len(sentence)
-    for match in triggers.TERMINATORS.finditer(sentence):
+    """From the last terminator before a mention to the first one after it, at most SCOPE away."""
+    start, end = max(0, mention.start - SCOPE), min(len(sentence), mention.end + SCOPE)
+    for match in triggers.TERMINATORS.finditer(sentence, start, end):
         if match.end() <= mention.start:
             start = match.end()
         elif match.start() >= mention.end:

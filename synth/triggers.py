@@ -56,7 +56,6 @@ UNCERTAIN_BEFORE: Final = _any_of(
     *(r"to identify", r"previously (?:seen|described|visuali[sz]ed|noted)", "history of"),
     *("if there is", "risk of", r"predispos\w+ to", "indication"),
     r"clinical (?:concern|suspicion|correlation)",
-    r".*\?",
 )
 
 #: What makes the findings before it uncertain.
@@ -66,14 +65,13 @@ UNCERTAIN_AFTER: Final = _any_of(
     r"(?:is|are) (?:possible|questionable|suspected|questioned|uncertain)",
     r"(?:is|are) a (?:possibility|consideration)",
     *("possible$", "questionable$", "suspected$", "versus", "vs"),
-    r"[^.]*\?",
 )
 
 #: Where the scope of a negation or an uncertainty ends.
 TERMINATORS: Final = _any_of(
     *("but", "however", "although", "though", "except", "aside from", "apart from", "other than"),
     *("besides", "yet", "while", "whereas", "nevertheless", "still", "which", "there (?:is|are)"),
-    rf"with (?:a|an|the|{_STARTS_ANEW})",
+    rf"(?<!possibly )(?<!perhaps )with (?:a|an|the|{_STARTS_ANEW})",
     rf"and (?:a|an|the|is|are|has|have|{_STARTS_ANEW})",
     # "no effusion, mild cardiomegaly" but not "no effusion, large mass or nodule"
     rf"(?<=,) {_STARTS_ANEW}(?! [^;]*\b(?:or|nor)\b)",
