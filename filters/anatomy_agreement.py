@@ -11,9 +11,7 @@ from synth.findings import ANATOMY
 SCORED = ("right_lung", "left_lung")
 #: Findings under which a lung's border cannot be seen (fluid, airless lung, air outside the lung):
 #: their pixels are left out of both masks, for there the expert's word is not about anatomy.
-HIDING = frozenset(
-    ("atelectasis", "consolidation", "effusion", "mass", "pleural_thickening", "pneumothorax")
-)
+HIDING = frozenset(("atelectasis", "consolidation", "effusion", "mass", "pleural_thickening", "pneumothorax"))
 #: A structure of which less than this share stays in sight is judged whole.
 LEAST_IN_SIGHT = 0.25
 

@@ -35,9 +35,7 @@ class Threshold:
         if not math.isfinite(self.threshold):
             raise ValueError(f"threshold: {self.threshold}, expected a finite number")
         if self.percentile is not None and not 0 < self.percentile < 100:
-            raise ValueError(
-                f"percentile: {self.percentile}, expected a number in (0, 100) or null"
-            )
+            raise ValueError(f"percentile: {self.percentile}, expected a number in (0, 100) or null")
 
     @property
     def provisional(self) -> bool:
@@ -69,8 +67,7 @@ def calibrate(
     if len(values) * percentile < 100:
         needed = math.ceil(100 / percentile)
         raise ValueError(
-            f"scores: {len(values)} of {reference}, expected at least {needed} "
-            f"for percentile {percentile:g}"
+            f"scores: {len(values)} of {reference}, expected at least {needed} for percentile {percentile:g}"
         )
     scale = 10**DECIMALS
     if keep == ">=":

@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 
 #: Components whose variance falls below this share of the first one's are noise and are left out.
 VARIANCE_FLOOR = 1e-4
+METADATA = "training_index"
 
 
 def normalise(vectors: np.ndarray) -> np.ndarray:
@@ -86,13 +87,14 @@ class TrainingIndex:
         return float(distances[index]), self.names[index]
 
     def save(self, path: Path) -> None:
-        """Write a safetensors file; names and encoder stand in its metadata."""
+        """Write a safetensors file, the same bytes each time; names and encoder in its metadata."""
         tensors = {
             "mean": self.mean,
             "components": self.components,
             "embeddings": self.embeddings,
         }
-        metadata = {"names": json.dumps(self.names), "encoder": self.encoder}
+        # One entry only: safetensors writes several in an order that changes from run to run.
+        metadata = {METADATA: json.dumps({"encoder": self.encoder, "names": self.names})}
         save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, path, metadata)
 
     @classmethod
@@ -101,12 +103,11 @@ class TrainingIndex:
         try:
             with safe_open(path, framework="numpy") as file:
                 metadata = file.metadata() or {}
-                mean, components, embeddings = map(
-                    file.get_tensor, ("mean", "components", "embeddings")
-                )
-            names = tuple(json.loads(metadata["names"]))
+                mean, components, embeddings = map(file.get_tensor, ("mean", "components", "embeddings"))
+            about = json.loads(metadata[METADATA])
+            names, encoder = tuple(about["names"]), about["encoder"]
         except FileNotFoundError:
             raise ValueError(f"training index: no file {path}") from None
         except (SafetensorError, KeyError, json.JSONDecodeError) as error:
             raise ValueError(f"training index: {path} is not one ({error})") from None
-        return cls(mean, components, embeddings, names, metadata.get("encoder", ""))
+        return cls(mean, components, embeddings, names, encoder)

@@ -57,9 +57,9 @@ def prepare(images: np.ndarray, resolution: int, device: str | torch.device = "c
 
 
 def enlarge(maps: Tensor, size: tuple[int, int]) -> np.ndarray:
-    """Maps (N, K, R, R) resampled bilinearly to ``size``: (N, K, H, W) float32."""
+    """Maps (N, K, R, R) in [0, 1] resampled bilinearly to ``size``: (N, K, H, W) float32."""
     maps = functional.interpolate(maps, size=size, mode="bilinear", align_corners=False)
-    return maps.float().cpu().numpy()
+    return maps.float().clamp(0, 1).cpu().numpy()  # interpolation may round past 1
 
 
 def logistic(logits: Tensor) -> np.ndarray:
@@ -120,9 +120,7 @@ class EmbeddedAnatomy:
         self.batch_size, self.device = batch_size, device
 
     @classmethod
-    def load(
-        cls, folder: Path | None = None, batch_size: int = 8, device: str = "cpu"
-    ) -> "EmbeddedAnatomy":
+    def load(cls, folder: Path | None = None, batch_size: int = 8, device: str = "cpu") -> "EmbeddedAnatomy":
         """From a checkpoint folder, by default the shipped one; WeightsError says what is wrong."""
         folder = folder or CHECKPOINTS / "anatomy"
         config = read_config(folder)
@@ -189,9 +187,7 @@ class EmbeddedFindings:
         config = read_config(folder)
         network, digest = _load(finding_network(), folder, device)
         findings, calibration = tuple(config["findings"]), config.get("calibration")
-        return cls(
-            network, config["resolution"], findings, calibration, index, digest, batch_size, device
-        )
+        return cls(network, config["resolution"], findings, calibration, index, digest, batch_size, device)
 
     @torch.inference_mode()
     def look(self, images: np.ndarray) -> list[Opinion]:

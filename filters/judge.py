@@ -98,10 +98,7 @@ class ShardJudge:
             if settings.mode == "cheap_first":
                 asked = [i for i in asked if not hearing.failed(i)]
             hearing.hear(name, asked)
-        return [
-            Judgement(hearing.verdicts(i), hearing.embeddings.get(i))
-            for i in range(len(candidates))
-        ]
+        return [Judgement(hearing.verdicts(i), hearing.embeddings.get(i)) for i in range(len(candidates))]
 
 
 class _Hearing:

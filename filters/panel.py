@@ -77,9 +77,7 @@ class _Loader:
             if kind == "anatomy":
                 expert = EmbeddedAnatomy.load(folder, settings.batch_size, settings.device)
             else:
-                expert = EmbeddedFindings.load(
-                    folder, self.index, settings.batch_size, settings.device
-                )
+                expert = EmbeddedFindings.load(folder, self.index, settings.batch_size, settings.device)
                 _same_encoder(self.index, expert)
             self.loaded[kind] = expert
             self._record(kind)
@@ -107,9 +105,7 @@ class _Loader:
         """Every pinned file of the folder is part of what a score depends on: config.json too."""
         pins = verify_folder(self.root / kind)
         unused = INDEX if self.index is None else ""
-        self.digests |= {
-            f"filters/{kind}/{name}": digest for name, digest in pins.items() if name != unused
-        }
+        self.digests |= {f"filters/{kind}/{name}": digest for name, digest in pins.items() if name != unused}
 
 
 def _same_encoder(index: TrainingIndex | None, expert: Expert) -> None:

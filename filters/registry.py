@@ -83,9 +83,7 @@ def load_filters(path: Path = THRESHOLDS_FILE) -> dict[str, FilterInfo]:
     thresholds = parse_thresholds(path.read_text("utf-8"), path.name)
     names = [row[0] for row in _TABLE]
     if set(thresholds) != set(names):
-        raise ValueError(
-            f"{path.name}: filters {', '.join(thresholds)}, expected {', '.join(names)}"
-        )
+        raise ValueError(f"{path.name}: filters {', '.join(thresholds)}, expected {', '.join(names)}")
     return {row[0]: FilterInfo(*row, thresholds[row[0]]) for row in _TABLE}
 
 

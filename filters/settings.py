@@ -72,9 +72,7 @@ def _check(name: str, choice: FilterChoice) -> None:
     if choice.threshold is not None and not math.isfinite(choice.threshold):
         raise ValueError(f"{where}.threshold: {choice.threshold}, expected a finite number")
     if choice.expert not in ("embedded", "torchxrayvision"):
-        raise ValueError(
-            f"{where}.expert: {choice.expert!r}, expected 'embedded' or 'torchxrayvision'"
-        )
+        raise ValueError(f"{where}.expert: {choice.expert!r}, expected 'embedded' or 'torchxrayvision'")
     if choice.expert == "embedded":
         if choice.weights or choice.sha256:
             raise ValueError(f"{where}.weights: only for expert 'torchxrayvision'")

@@ -5,6 +5,7 @@ pickles by :mod:`filters.xrv_convert`. Networks, labels and operating thresholds
 own.
 """
 
+import json
 from collections import OrderedDict
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from synth.weights import WeightsError, load_safetensors
 
 #: The name that the anatomy segmenter goes by; classifiers go by theirs in ``model_urls``.
 PSPNET = "pspnet"
-#: What a converted file's metadata holds: which network its tensors are of.
+#: The metadata entry of a converted file, JSON: which network its tensors are of, and their source.
 MODEL_KEY = "torchxrayvision"
 #: Our structure to PSPNet's channel.
 _CHANNELS = {
@@ -47,9 +48,7 @@ def network(model: str) -> nn.Module:
         return pspnet(len(PSPNet.targets))
     if model not in model_urls:
         known = sorted(name for name in model_urls if "-res" in name)
-        raise ValueError(
-            f"torchxrayvision model: {model!r}, expected {PSPNET} or {', '.join(known)}"
-        )
+        raise ValueError(f"torchxrayvision model: {model!r}, expected {PSPNET} or {', '.join(known)}")
     labels = len(model_urls[model]["labels"])
     if not model.startswith("resnet"):
         return DenseNet(num_classes=labels)
@@ -87,10 +86,8 @@ def _model_of(path: Path) -> str:
         raise WeightsError(f"weights: {path} is not valid safetensors: {error}") from None
     if MODEL_KEY not in metadata:
         command = _CONVERT.format(path="PICKLE")
-        raise WeightsError(
-            f"weights: {path} names no torchxrayvision model, make it by `{command}`"
-        )
-    return metadata[MODEL_KEY]
+        raise WeightsError(f"weights: {path} names no torchxrayvision model, make it by `{command}`")
+    return json.loads(metadata[MODEL_KEY])["model"]
 
 
 def prepare(images: np.ndarray, resolution: int, device: str) -> Tensor:
@@ -181,9 +178,7 @@ class XrvAnatomy:
     structures = tuple(_CHANNELS)
     resolution = 512
 
-    def __init__(
-        self, net: nn.Module, digest: str, batch_size: int = 8, device: str = "cpu"
-    ) -> None:
+    def __init__(self, net: nn.Module, digest: str, batch_size: int = 8, device: str = "cpu") -> None:
         self.network, self.digest = net.eval(), digest
         self.batch_size, self.device = batch_size, device
         self._channels = [PSPNet.targets.index(name) for name in _CHANNELS.values()]

@@ -6,6 +6,7 @@ by the package's own means; a path to a local file works the same.
 
 import argparse
 import hashlib
+import json
 import sys
 import warnings
 from io import BytesIO
@@ -70,7 +71,8 @@ def convert(path: Path, out: Path, model: str | None = None, sha256: str | None 
     net = network(model)
     fit(net, tensors, path)
     partial = out.with_name(f".{out.name}.partial")
-    metadata = {MODEL_KEY: model, "source_sha256": found}
+    # One entry only: safetensors writes several in an order that changes from run to run.
+    metadata = {MODEL_KEY: json.dumps({"model": model, "source_sha256": found})}
     save_file({k: v.contiguous() for k, v in net.state_dict().items()}, partial, metadata)
     partial.replace(out)
     return digest(out)
@@ -85,9 +87,7 @@ def _model_by_name(path: Path) -> str:
     for model, url in urls().items():
         if path.name == url.rsplit("/", 1)[-1]:
             return model
-    raise WeightsError(
-        f"model: {path.name} is no published name, expected one of {', '.join(urls())}"
-    )
+    raise WeightsError(f"model: {path.name} is no published name, expected one of {', '.join(urls())}")
 
 
 def _state_dict(path: Path, data: bytes) -> dict[str, Tensor]:

@@ -62,9 +62,7 @@ def candidate(seed: int, *findings: str, lesions: tuple[Lesion, ...] = ()) -> Ca
 def anatomy_expert(batch_size: int = 4) -> EmbeddedAnatomy:
     """The real network with seeded random weights."""
     torch.manual_seed(0)
-    return EmbeddedAnatomy(
-        anatomy_network(len(STRUCTURES)), RESOLUTION, STRUCTURES, "a" * 64, batch_size
-    )
+    return EmbeddedAnatomy(anatomy_network(len(STRUCTURES)), RESOLUTION, STRUCTURES, "a" * 64, batch_size)
 
 
 def finding_expert(batch_size: int = 4, index: TrainingIndex | None = None) -> EmbeddedFindings:

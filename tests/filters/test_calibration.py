@@ -49,8 +49,7 @@ def test_the_file_reads_back():
         ("{", "expected JSON"),
         ('{"integrity": {"threshold": 1}}', "integrity: .*missing"),
         (
-            '{"integrity": {"threshold": 1, "percentile": 0, "reference": "", '
-            '"n": 0, "command": ""}}',
+            '{"integrity": {"threshold": 1, "percentile": 0, "reference": "", "n": 0, "command": ""}}',
             "percentile",
         ),
     ],

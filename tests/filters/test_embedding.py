@@ -56,6 +56,8 @@ def test_dimensions_are_a_ceiling():
 def test_it_reads_back_whole(tmp_path):
     made = index(encoder="ab" * 32)
     made.save(tmp_path / "index.safetensors")
+    made.save(tmp_path / "again.safetensors")
+    assert (tmp_path / "index.safetensors").read_bytes() == (tmp_path / "again.safetensors").read_bytes()
     read = TrainingIndex.load(tmp_path / "index.safetensors")
     assert (read.names, read.encoder) == (made.names, made.encoder)
     for name in ("mean", "components", "embeddings"):

@@ -98,9 +98,7 @@ def test_they_say_what_their_network_says():
     x = torch.nn.functional.avg_pool2d(x, 2)  # 64 to 32: plain area averaging
     with torch.inference_mode():
         maps, logits = expert.network(x)
-    assert list(opinion.probabilities.values()) == pytest.approx(
-        logits.sigmoid()[0].tolist(), abs=1e-6
-    )
+    assert list(opinion.probabilities.values()) == pytest.approx(logits.sigmoid()[0].tolist(), abs=1e-6)
     assert tuple(opinion.probabilities) == (*FINDING_NAMES, OPACITY)
     assert opinion.lesions["mass"].mean() == pytest.approx(
         maps.sigmoid()[0, FINDING_NAMES.index("mass")].mean().item(), abs=0.01

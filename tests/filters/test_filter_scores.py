@@ -140,18 +140,14 @@ class TestFindingAgreement:
 
     def test_unknown_findings_do_not_count(self):
         opinion = Opinion(probabilities={"nodule": 0.9})
-        assert (
-            finding_agreement.score(make.candidate(0, "nodule", "fracture"), opinion).value == 0.9
-        )
+        assert finding_agreement.score(make.candidate(0, "nodule", "fracture"), opinion).value == 0.9
         assert finding_agreement.score(make.candidate(0, "fracture"), Opinion()).value == 1
 
     @pytest.mark.parametrize(
         ("findings", "expected"),
         [(("consolidation",), 0.2), ((), 0.8), (("nodule",), 1.0)],
     )
-    def test_opacity_is_claimed_by_what_is_opaque_and_refused_by_the_normal(
-        self, findings, expected
-    ):
+    def test_opacity_is_claimed_by_what_is_opaque_and_refused_by_the_normal(self, findings, expected):
         opinion = Opinion(probabilities={"opacity": 0.2})
         score = finding_agreement.score(make.candidate(0, *findings), opinion)
         assert score.value == pytest.approx(expected)
@@ -177,9 +173,7 @@ class TestLesionAgreement:
     spot = make.disc(0.45, 0.28, 0.08, 0.08)
 
     def candidate(self, finding="nodule", *masks):
-        return make.candidate(
-            0, finding, lesions=tuple(Lesion(finding, m) for m in masks or (self.spot,))
-        )
+        return make.candidate(0, finding, lesions=tuple(Lesion(finding, m) for m in masks or (self.spot,)))
 
     def seen(self, mask, finding="nodule", inside=0.9, outside=0.1):
         return Opinion(lesions={finding: np.where(mask, inside, outside).astype(np.float32)})
@@ -198,9 +192,7 @@ class TestLesionAgreement:
 
     def test_the_worst_lesion_counts(self):
         other = make.disc(0.45, 0.74, 0.08, 0.08)
-        score = lesion_agreement.score(
-            self.candidate("nodule", self.spot, other), self.seen(self.spot)
-        )
+        score = lesion_agreement.score(self.candidate("nodule", self.spot, other), self.seen(self.spot))
         assert score.value == pytest.approx(0, abs=1e-6)
         assert len(score.detail["lesions"]) == 2
 
