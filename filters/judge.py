@@ -89,15 +89,17 @@ class ShardJudge:
 
         What the shard remembers and every score are the same in both modes, so both accept the
         same candidates: an embedding is made of each readable image even where a filter that would
-        use it is skipped.
+        use it is skipped. A call that raises leaves nothing remembered, so it can be made again.
         """
-        hearing = _Hearing(self._judge, candidates, self._memory)
+        memory = self._memory.copy()
+        hearing = _Hearing(self._judge, candidates, memory)
         settings = self._judge.settings
         for name in BY_COST:
             asked = list(range(len(candidates)))
             if settings.mode == "cheap_first":
                 asked = [i for i in asked if not hearing.failed(i)]
             hearing.hear(name, asked)
+        self._memory = memory
         return [Judgement(hearing.verdicts(i), hearing.embeddings.get(i)) for i in range(len(candidates))]
 
 

@@ -29,6 +29,12 @@ class Memory:
         index = int(distances.argmin())
         return float(distances[index]), self._keys[index]
 
+    def copy(self) -> "Memory":
+        """A memory that starts with the same and forgets nothing of its own into this one."""
+        other = Memory()
+        other._keys, other._embeddings = list(self._keys), list(self._embeddings)
+        return other
+
     def add(self, key: str, embedding: np.ndarray) -> None:
         """Remember a candidate; ``embedding`` (D,) of unit length."""
         self._keys.append(key)

@@ -36,7 +36,7 @@ _CHANNELS = {
     "right_clavicle": "Right Clavicle",
     "left_clavicle": "Left Clavicle",
 }
-_CONVERT = "python -m filters.xrv_convert {path} OUT.safetensors --sha256 DIGEST"
+_CONVERT = "synthorax convert {path} OUT.safetensors --sha256 DIGEST"
 
 
 def network(model: str) -> nn.Module:

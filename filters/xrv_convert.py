@@ -1,13 +1,11 @@
 """Published torchxrayvision pickles to safetensors: once, explicitly, pinned.
 
-``python -m filters.xrv_convert densenet121-res224-all OUT.safetensors --sha256 DIGEST`` downloads
-by the package's own means; a path to a local file works the same.
+The command is ``synthorax convert densenet121-res224-all OUT.safetensors --sha256 DIGEST``, which
+downloads by the package's own means; a path to a local file works the same.
 """
 
-import argparse
 import hashlib
 import json
-import sys
 import warnings
 from io import BytesIO
 from pathlib import Path
@@ -116,27 +114,3 @@ def _module(path: Path, data: bytes, sha256: str | None) -> dict[str, Tensor]:
     tensors = module.state_dict()
     tensors.pop("op_threshs", None)  # the package's own table is used
     return tensors
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command; exit code 2 and one line when something is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m filters.xrv_convert", description=__doc__)
-    parser.add_argument("source", help=f"a local pickle, or one of {', '.join(urls())}")
-    parser.add_argument("out", type=Path, help="the .safetensors file to write")
-    parser.add_argument("--sha256", help="the pickle's digest; demanded for the DenseNets")
-    parser.add_argument("--model", choices=urls(), help="for a file not named as published")
-    options = parser.parse_args(arguments)
-    try:
-        named = options.source in urls()
-        path = fetch(options.source) if named else Path(options.source)
-        model = options.source if named else options.model
-        written = convert(path, options.out, model, options.sha256)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"{written}  {options.out}")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,5 +1,6 @@
 import json
 import threading
+from dataclasses import replace
 
 import filter_cases as make
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters import FILTER_NAMES, FILTERS
+from filters.experts import EmbeddedAnatomy
 from filters.judge import Judge
 from filters.settings import FilterChoice, JudgeSettings
 from filters.verdicts import decide, passes
@@ -97,6 +99,29 @@ def test_a_repeat_is_caught_within_a_shard_and_not_across():
     assert outcomes == ["pass", "pass", "fail"]
     assert [j.verdicts[row].outcome for j in shared.for_shard().judge(shown[:2])] == ["pass"] * 2
     assert shard.judge(shown[:1])[0].verdicts[row].detail == {"nearest": "1"}
+
+
+def test_a_call_that_raised_can_be_made_again():
+    class Tripping(EmbeddedAnatomy):
+        """Fails the first time that it is asked, as a device out of memory does."""
+
+        tripped = False
+
+        def look(self, images):
+            if not self.tripped:
+                self.tripped = True
+                raise RuntimeError("out of memory")
+            return super().look(images)
+
+    sound, expert = make.panel(), make.anatomy_expert()
+    tripping = Tripping(expert.network, expert.resolution, expert.structures, batch_size=4)
+    panel = replace(sound, experts={**sound.experts, "anatomy_agreement": tripping})
+    shown = [make.candidate(1), make.candidate(2)]
+    shard = Judge(JudgeSettings(), panel).for_shard()
+    with pytest.raises(RuntimeError, match="out of memory"):
+        shard.judge(shown)
+    again = [shard.judge([c])[0].verdicts for c in shown]
+    assert repr(again) == repr([j.verdicts for j in judge().for_shard().judge(shown)])
 
 
 @pytest.mark.parametrize("mode", ["all", "cheap_first"])
