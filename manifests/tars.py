@@ -15,12 +15,12 @@ def write_samples(stream: Any, samples: Iterable[tuple[str, dict[str, bytes]]]) 
     """
     from webdataset import TarWriter  # here, because it loads torch, which readers do not need
 
-    writer, count = TarWriter(stream, encoder=False, mtime=0), 0
-    for key, members in samples:
-        writer.write({"__key__": key, **members})
-        count += 1
-    # Not on an error: closing would finish a partial tar as if it were whole.
-    writer.close()
+    count = 0
+    # On an error this closes the tar as if it were whole: the store then throws it away.
+    with TarWriter(stream, encoder=False, mtime=0) as writer:
+        for key, members in samples:
+            writer.write({"__key__": key, **members})
+            count += 1
     return count
 
 
