@@ -1,0 +1,29 @@
+import json
+from pathlib import Path
+
+from drawn_records import draw_shard
+
+from manifests import layout
+from manifests.members import encode_sample
+from manifests.reference import refreshed
+from manifests.shards import read_commits
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "dataset-format.md"
+
+
+def test_the_documented_tables_are_those_of_the_code():
+    text = DOCUMENT.read_text("utf-8")
+    assert refreshed(text) == text, "run: python -m manifests.reference docs/dataset-format.md"
+    assert text.count("| `near_duplicate_score` |") == 1
+
+
+def test_every_json_field_is_documented(store):
+    text = DOCUMENT.read_text("utf-8")
+    record = next(r for r in draw_shard(0) if r.candidate and r.candidate.masks.lesions)
+    labels = json.loads(encode_sample(record)["json"])
+    for field in (*labels, *labels["annotations"][0], *labels["scores"][0]):
+        assert f"`{field}`" in text, field
+    for field in json.loads(store.read(layout.commit_path(0))):
+        assert f"`{field}`" in text, field
+    for path in read_commits(store)[0].files:
+        assert f"\n{path} " in text
