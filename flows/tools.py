@@ -51,9 +51,8 @@ def workshop(config: BuildConfig) -> Workshop:
 def load_workshop(config: BuildConfig) -> Workshop:
     """Loads and pins everything. Raises ``ValueError`` with one line when a file is missing, was
     tampered with, or when the prompts ask for what the image model cannot draw."""
-    from synth.generate import Synthesizer
-
     from filters.judge import Judge
+    from synth.generate import Synthesizer
 
     synthesizer = Synthesizer.load(synthesis_settings(config))
     prompts = _prompt_source(config.prompts, synthesizer.findings)

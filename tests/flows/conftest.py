@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import settings
+
+settings.register_profile("steady", deadline=None)  # time says nothing on a busy machine
+settings.load_profile("steady")
 
 ROOT = Path(__file__).parents[2]
 STANDINS = Path(__file__).with_name("standins.py")
@@ -73,16 +77,19 @@ def in_process(server, environment):
 
 @pytest.fixture
 def invoke(in_process, monkeypatch):
-    """Runs the command line with stand-ins in this process: (exit code, stdout, stderr)."""
+    """Runs the command line in this process, with stand-ins unless ``real``: (exit code, stdout, stderr)."""
     from standins import load_workshop
     from typer.testing import CliRunner
 
     from flows import tools
     from flows.cli import app
 
-    def call(*arguments, **standin):
+    real_loader = tools.load_workshop
+
+    def call(*arguments, real=False, **standin):
         tools._workshops.clear()
-        monkeypatch.setattr(tools, "load_workshop", lambda c: load_workshop(c, **standin))
+        loader = real_loader if real else lambda config: load_workshop(config, **standin)
+        monkeypatch.setattr(tools, "load_workshop", loader)
         result = CliRunner().invoke(app, [str(a) for a in arguments])
         tools._workshops.clear()
         return result.exit_code, result.stdout, result.stderr

@@ -14,7 +14,6 @@ from flows.errors import UserError, users_mistake
 from flows.guard import Ending, guarded
 from manifests.store import Store
 
-
 HOLDER = """
 import sys, time
 from manifests.store import Store
@@ -111,8 +110,7 @@ def test_what_changes_no_result_may_change(invoke, built, override):
 
 
 def test_a_second_build_in_the_same_folder(invoke, write_config, tmp_path):
-    code = "import sys,time; from manifests.store import Store\nwith Store(sys.argv[1]).lock():\n print(1, flush=True); time.sleep(60)"
-    holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "out")], stdout=subprocess.PIPE)
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path / "out")], stdout=subprocess.PIPE)
     try:
         assert holder.stdout.readline().strip() == b"1"
         code, _, err = invoke("build", write_config())

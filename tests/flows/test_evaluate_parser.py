@@ -2,7 +2,8 @@
 
 import pytest
 
-from flows.evaluate_parser import Score, evaluate, macro_f1, read_reports, score, truth
+from flows.evaluate_parser import Score, evaluate, macro_f1, place_agreement, score
+from flows.openi import code_place, read_reports, truth
 
 
 def test_codes_mean_findings() -> None:
@@ -14,6 +15,12 @@ def test_codes_mean_findings() -> None:
     assert truth(["Cicatrix/pleura/apex", "Cicatrix/lung"]) == {"pleural_thickening", "fibrosis"}
     assert truth(["Hydropneumothorax/left"]) == {"effusion", "pneumothorax"}
     assert truth(["normal"]) == truth([]) == set()
+
+
+def test_qualifiers_mean_places() -> None:
+    assert code_place("Opacity/lung/base/left/mild") == ("left", "lower", "mild")
+    assert code_place("Pleural Effusion/bilateral/small") == ("bilateral", None, "mild")
+    assert code_place("Nodule/lung/upper lobe/lower lobe/right/left") == (None, None, None)
 
 
 def test_scores_are_counted() -> None:
@@ -28,6 +35,9 @@ def test_the_parser_reaches_its_bar_on_the_half_it_was_not_developed_on() -> Non
     held_out = [report for report in read_reports() if report.held_out]
     assert len(held_out) > 1800
     assert macro_f1(evaluate(held_out)) >= 0.9  # the bars are 0.6 and 0.75; see docs/parser.md
+    for field, (agree, both) in place_agreement(held_out[:400]).items():
+        assert both > 10, field
+        assert agree / both >= 0.8, field
 
 
 def test_halves_are_fixed() -> None:
