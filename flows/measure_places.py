@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from flows.evaluate_parser import code_findings, read_reports
+from flows.openi import code_findings, code_place, read_reports
 from synth.findings import FINDING_NAMES, FINDINGS, Severity, Side, Zone
 
 ZONES: tuple[Zone, ...] = ("upper", "mid", "lower")
@@ -24,14 +24,6 @@ ZONES: tuple[Zone, ...] = ("upper", "mid", "lower")
 ZONE_SHARE = 2 / 3
 #: No zone is ever said of these: the heart has none, and free fluid lies where gravity puts it.
 ZONELESS = ("cardiomegaly", "effusion")
-_SEVERITY: dict[str, Severity] = {
-    "borderline": "mild",
-    "mild": "mild",
-    "small": "mild",
-    "moderate": "moderate",
-    "large": "severe",
-    "severe": "severe",
-}
 Box = Sequence[float]  # x0, y0, x1, y1 in the 1024 frame
 
 
@@ -96,9 +88,9 @@ def measure_severities() -> dict[str, Counter[Severity | None]]:
     counts: dict[str, Counter[Severity | None]] = {n: Counter() for n in FINDING_NAMES}
     for report in read_reports():
         for code in report.codes:
-            words = [_SEVERITY[w.strip()] for w in code.split("/")[1:] if w.strip() in _SEVERITY]
+            severity = code_place(code)[2]
             for name in code_findings(code):
-                counts[name][words[0] if words else None] += 1
+                counts[name][severity] += 1
     return counts
 
 

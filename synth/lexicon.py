@@ -43,8 +43,8 @@ _HEART = (
 )
 #: What may stand between the heart and "enlarged"; a "not" in it negates like one before it.
 _COPULA = (
-    r"(?:is|are|not|no longer|appears?|remains?|again|stable|now|at|the|to be|and|unchanged|top normal|mild\w*|"
-    r"moderate\w*|marked\w*|severe\w*|slight\w*|borderline|somewhat|minimally|persistently|gross\w*|"
+    r"(?:is|are|not|no longer|appears?|remains?|again|stable|now|at|the|to be|and|unchanged|top normal|"
+    r"mild\w*|moderate\w*|marked\w*|severe\w*|slight\w*|borderline|somewhat|minimally|persistently|gross\w*|"
     r"significantly|massively|prominent|size|in|contour|pulmonary vascularity)"
 )
 

@@ -63,12 +63,7 @@ PLACES: Final[dict[str, dict[tuple[Side | None, Zone | None], int]]] = {
         ("bilateral", "mid"): 1,
     },
     "effusion": {("bilateral", None): 517, ("left", None): 373, ("right", None): 295},
-    "emphysema": {
-        ("bilateral", None): 94,
-        ("left", None): 37,
-        ("right", None): 5,
-        ("left", "lower"): 1,
-    },
+    "emphysema": {("bilateral", None): 94, ("left", None): 37, ("right", None): 5, ("left", "lower"): 1},
     "fibrosis": {
         ("bilateral", None): 119,
         ("left", "mid"): 57,

@@ -15,7 +15,7 @@ T = TypeVar("T")
 def draw_requests(names: Sequence[str], rng: np.random.Generator) -> tuple[FindingRequest, ...]:
     """One request per finding, in the order of ``names``, with measured places and severities.
 
-    Findings of one patient keep to one side more often than chance: given the one-sided findings
+    The findings of one patient do not choose their sides independently: given the one-sided ones
     drawn before, a finding's right and left are weighted by how often each pair shares a side.
     """
     drawn: dict[str, Side] = {}
