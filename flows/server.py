@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-START_SECONDS = 120.0  # a new home migrates its database first; slow disks take their time
+START_SECONDS = 300.0  # a new home migrates its database first; a busy machine takes its time
 DRAIN_SECONDS = 0.5  # Prefect's clients send their last events in the background
 
 #: No calls home, no chatter, and none of the services that only deployments need.
