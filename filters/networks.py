@@ -1,27 +1,29 @@
 """The embedded experts' networks: classes of segmentation-models-pytorch at modest widths."""
 
 import segmentation_models_pytorch as smp
+import torch
 from torch import Tensor, nn
 
 from synth.findings import FINDING_NAMES
 
-#: Encoder stages used, and the side of the deepest features as a fraction of the input's.
-DEPTH = 4
 
-
-def anatomy_network(structures: int) -> nn.Module:
-    """U-Net (Ronneberger et al., 2015): (N, 1, R, R) in [-1, 1] to logits (N, structures, R, R).
-
-    R is a multiple of 16.
-    """
-    return smp.Unet(
+def _unet(classes: int) -> nn.Module:
+    """U-Net (Ronneberger et al., 2015) on a ResNet-18 without its last stage (He et al., 2016)."""
+    unet = smp.Unet(
         "resnet18",
-        encoder_depth=DEPTH,
+        encoder_depth=4,
         encoder_weights=None,
         decoder_channels=(128, 64, 48, 24),
         in_channels=1,
-        classes=structures,
+        classes=classes,
     )
+    unet.encoder.layer4 = nn.Identity()  # never reached at this depth, yet two thirds of the weights
+    return unet
+
+
+def anatomy_network(structures: int) -> nn.Module:
+    """(N, 1, R, R) in [-1, 1] to logits (N, structures, R, R); R is a multiple of 16."""
+    return _unet(structures)
 
 
 class FindingNetwork(nn.Module):
@@ -33,14 +35,7 @@ class FindingNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.unet = smp.Unet(
-            "resnet18",
-            encoder_depth=DEPTH,
-            encoder_weights=None,
-            decoder_channels=(128, 64, 48, 24),
-            in_channels=1,
-            classes=len(FINDING_NAMES),
-        )
+        self.unet = _unet(len(FINDING_NAMES))
         width = self.unet.encoder.out_channels[-1]
         self.classify = nn.Linear(2 * width, len(FINDING_NAMES) + 1)
 
@@ -60,8 +55,6 @@ class FindingNetwork(nn.Module):
 
 
 def _mean_and_max(x: Tensor) -> Tensor:
-    import torch
-
     return torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)
 
 

@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 #: In the order in which they build on one another.
-NAMES = ("shape", "codec", "anatomy", "findings", "masks", "images", "index")
+NAMES = ("shape", "codec", "anatomy", "findings", "masks", "images")
 
 
 def train(

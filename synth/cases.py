@@ -67,8 +67,7 @@ class MaskSet:
     def __post_init__(self) -> None:
         if self.anatomy.dtype != bool or self.anatomy.shape[0] != len(ANATOMY):
             raise ValueError(
-                f"anatomy: {self.anatomy.dtype} {self.anatomy.shape}, "
-                f"expected bool ({len(ANATOMY)}, H, W)"
+                f"anatomy: {self.anatomy.dtype} {self.anatomy.shape}, expected bool ({len(ANATOMY)}, H, W)"
             )
 
     @property

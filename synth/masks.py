@@ -78,14 +78,15 @@ class MaskGenerator:
             for r in rest
             for side, zone in self.layout(r, rng)
         ]
-        best: list[Lesion | None] = []
+        found: list[Lesion | None] = [None] * len(kinds)
         for tokens in self._draw(kinds, anatomy, rng):
             drawn = [self._lesion(token, kind, anatomy) for token, kind in zip(tokens, kinds, strict=True)]
-            if sum(d is not None for d in drawn) > sum(b is not None for b in best):
-                best = drawn
-            if all(d is not None for d in drawn):
+            if all(drawn):
+                found = drawn
                 break
-        lesions += [lesion for lesion in best if lesion is not None]
+            # an instance that missed in every set so far is taken from the first set that has it
+            found = [old or new for old, new in zip(found, drawn, strict=True)]
+        lesions += [lesion for lesion in found if lesion is not None]
         return MaskSet(anatomy, tuple(sorted(lesions, key=lambda m: FINDING_NAMES.index(m.finding))))
 
     def layout(self, request: FindingRequest, rng: np.random.Generator) -> Layout:

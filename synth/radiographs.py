@@ -72,7 +72,7 @@ def remove_markers(image: np.ndarray, lungs: np.ndarray) -> np.ndarray:
     ``lungs`` (H, W) bool; only pixels well outside the box around them are touched. Small bright or
     dark structures are found by top-hat transforms (Serra, 1982).
     """
-    h, w = image.shape
+    h = image.shape[0]
     radius = max(3, h // 28)
     outside = ~ndimage.binary_dilation(_hull_box(lungs), iterations=max(1, h // 64))
     background = ndimage.median_filter(image, size=2 * radius + 1)

@@ -28,7 +28,7 @@ def medial_gap(data: Path) -> tuple[float, float]:
     _, masks, _ = load_lungs(data, 256)
     gaps = []
     for right, left in masks:
-        x0, y0, width, height = (v * 256 for v in lung_box(right | left))
+        _, y0, width, height = (v * 256 for v in lung_box(right | left))
         rows = (y0 + np.linspace(0.25, 0.7, 10) * height).astype(int)
         edges = [
             (np.flatnonzero(right[y])[-1], np.flatnonzero(left[y])[0])

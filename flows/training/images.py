@@ -1,0 +1,153 @@
+"""Train the image model: UNet and text encoder together, on latents of real and simulated scenes."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
+from rich.progress import track
+from torch import Tensor, nn
+
+from flows.training.augment import draw_warp, vary_exposure
+from flows.training.checkpoints import locate, seal, write_config
+from flows.training.loop import Schedule, console, fit
+from flows.training.scenes import Scenes, balanced, load_scenes
+from synth.codec import CHANNELS, FACTOR, PatchCodec
+from synth.images import CONDITION, Condition, ImageModel, spatial_condition
+from synth.lesions import DRAWN
+from synth.prompts import PromptSampler
+from synth.text import learn_tokenizer, new_text_encoder, tokenise
+
+SIMULATED, POOL, BATCH, DROP = 3000, 7000, 32, 0.12
+
+
+class Denoiser(nn.Module):
+    """UNet and text encoder as one module, so that they are trained and averaged together."""
+
+    def __init__(self, unet: UNet2DConditionModel, text: nn.Module) -> None:
+        super().__init__()
+        self.unet, self.text = unet, text
+
+    def forward(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """Velocity at ``x`` (N, C, h, w) and time ``t`` (N,) in [0, 1]."""
+        states = self.text(condition.tokens).last_hidden_state
+        return self.unet(torch.cat([x, condition.spatial], 1), 1000 * t, states).sample
+
+
+def new_unet() -> UNet2DConditionModel:
+    """A narrow UNet for 32×32 latents with text attention at 16² and 8²."""
+    return UNet2DConditionModel(
+        sample_size=32,
+        in_channels=CHANNELS + CONDITION,
+        out_channels=CHANNELS,
+        block_out_channels=(64, 112, 160),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=128,
+        attention_head_dim=8,
+        norm_num_groups=16,
+    )
+
+
+def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
+    """Train and seal ``out/images``, a folder in diffusers' layout."""
+    nih, real, simulated = load_scenes(data, out, seed, SIMULATED)
+    codec = PatchCodec.from_pretrained(locate(out, "codec")).float().eval()
+    tokenizer = learn_tokenizer(PromptSampler().case(seed, f"{i:06d}").prompt for i in range(4000))
+    part = nih.parts == "train"
+    pool = _pool(
+        codec,
+        real,
+        simulated,
+        list(balanced(nih, np.flatnonzero(part))),
+        part,
+        seed,
+        int(POOL * min(1, scale)),
+    )
+    latents, spatial, cover, prompts = pool
+    tokens = tokenise(tokenizer, prompts)
+    empty = tokenise(tokenizer, [""])[0].to(device)
+    torch.manual_seed(seed)
+    model = Denoiser(new_unet(), new_text_encoder(tokenizer))
+    schedule = Schedule(steps=int(1900 * scale), lr=1e-3, warmup=100, ema=0.998, weight_decay=1e-2)
+
+    def loss_of(step: int, rng: np.random.Generator) -> Tensor:
+        which = torch.from_numpy(rng.integers(0, len(latents), BATCH))
+        drop = torch.from_numpy(rng.random((4, BATCH)) < np.array([[DROP], [DROP], [DROP], [DROP / 2]]))
+        drop = (drop[:3] | drop[3]).to(device)
+        x = latents[which].float().to(device)
+        condition = Condition(tokens[which].to(device), spatial[which].float().to(device))
+        condition = condition.dropped(drop[0], drop[1], drop[2], empty)
+        noise = torch.from_numpy(rng.standard_normal(x.shape).astype(np.float32)).to(device)
+        t = torch.from_numpy(rng.normal(0.2, 1.1, BATCH).astype(np.float32)).sigmoid().to(device)
+        mixed = (1 - t)[:, None, None, None] * x + t[:, None, None, None] * noise
+        error = (model(mixed, t, condition).float() - (noise - x)) ** 2
+        weight = 1 + 2 * cover[which].float().to(device)
+        return (error * weight).mean() / weight.mean()
+
+    fit(model, loss_of, schedule, out / "runs" / "images", seed, device, resume)
+    model.to("cpu")
+    folder = out / "images"
+    model.unet.half().save_pretrained(folder / "unet")
+    model.text.half().save_pretrained(folder / "text_encoder")
+    tokenizer.save_pretrained(folder / "tokenizer")
+    FlowMatchEulerDiscreteScheduler().save_pretrained(folder / "scheduler")
+    shutil.copytree(locate(out, "codec"), folder / "vae", dirs_exist_ok=True)
+    write_config(folder / "synthorax.json", {"findings": list(DRAWN)})
+    seal(
+        folder,
+        "Image model: radiographs from prompt, anatomy and lesion masks",
+        ("nih", "rsna", "chestx_det", "landmarks", "lungs"),
+        "synthorax train images --data DIR",
+        {
+            "seed": seed,
+            "steps": schedule.steps,
+            "batch": BATCH,
+            "pool of augmented latents": len(latents),
+            "real training images": int(part.sum()),
+            "device": device,
+        },
+        {"see": "docs/benchmarks.md, `synthorax evaluate`"},
+    )
+    ImageModel.load(folder)
+    return folder
+
+
+@torch.inference_mode()
+def _pool(
+    codec: PatchCodec,
+    real: Scenes,
+    simulated: Scenes,
+    groups: list[np.ndarray],
+    part: np.ndarray,
+    seed: int,
+    count: int,
+) -> tuple[Tensor, Tensor, Tensor, list[str]]:
+    """Latents (half), spatial conditions (half), lesion cover (N, 1, h, w) and prompts of warped scenes.
+
+    Two of three are simulated; real ones are balanced over label and view.
+    """
+    side = real.images.shape[-1] // FACTOR
+    taught = np.flatnonzero(part[simulated.base])
+    latents, spatial, cover, prompts = [], [], [], []
+    for start in track(range(0, count, 20), "encoding", console=console):
+        rng = np.random.default_rng((seed, start))
+        picks = [
+            (simulated, rng.choice(taught, 13)),
+            (real, np.array([rng.choice(groups[i % 4]) for i in range(7)])),
+        ]
+        images = torch.from_numpy(np.concatenate([s.images[w] for s, w in picks]))[:, None].float() / 255
+        masks = [np.concatenate(m) for m in zip(*(s.masks(w) for s, w in picks), strict=True)]
+        warp = draw_warp(
+            rng, len(images), real.images.shape[-1], degrees=5, scale=0.1, shift=0.04, elastic=0.008
+        )
+        anatomy, lesions = (warp(torch.from_numpy(m)) for m in masks)
+        images = vary_exposure(warp(images), rng, 0.3)
+        known = torch.from_numpy(np.concatenate([s.known[w] for s, w in picks]))
+        latents.append(codec.encode(images * 2 - 1).half())
+        spatial.append(spatial_condition(anatomy, lesions, side, known).half())
+        cover.append(spatial[-1][:, 6:19].amax(1, keepdim=True))
+        prompts += [s.prompts[i] for s, w in picks for i in w]
+    return torch.cat(latents), torch.cat(spatial), torch.cat(cover), prompts

@@ -1,0 +1,208 @@
+"""Scenes to learn from: real radiographs with the expert's anatomy, and lesions simulated in normal ones."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+from safetensors.numpy import load_file, save_file
+
+from filters.networks import anatomy_network
+from flows.training.anatomy import clean_lungs, predict
+from flows.training.checkpoints import locate
+from flows.training.data import Radiographs, load_nih
+from flows.training.loop import console
+from synth.anatomy import ENLARGED, cardiothoracic_ratio
+from synth.cases import FindingRequest, Lesion
+from synth.demographics import Demographics
+from synth.findings import FINDING_NAMES, Severity
+from synth.lesions import DRAWN, Scene, draw, enlarge_heart
+from synth.masks import MaskGenerator
+from synth.phrases import write_prompt
+from synth.radiographs import remove_markers, to_uint8
+from synth.seeding import numpy_generator
+from synth.weights import load_safetensors
+
+SEVERITIES: tuple[Severity, ...] = ("mild", "moderate", "severe")
+
+#: NIH's labels that name one of the findings that can be drawn.
+NIH_FINDING = {
+    "Pneumonia": "consolidation",
+    "Consolidation": "consolidation",
+    "Effusion": "effusion",
+    "Nodule": "nodule",
+    "Pneumothorax": "pneumothorax",
+    "Cardiomegaly": "cardiomegaly",
+}
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """N radiographs with what is known of each.
+
+    ``images`` (N, S, S) uint8; ``anatomy`` (N, S, S) uint8, bit i for ANATOMY[i]; ``lesions``
+    (N, S, S) uint16, bit i for FINDING_NAMES[i]; ``known`` (N,) bool, whether lesions are known;
+    ``base`` (N,) index of the NIH image; ``prompts`` as trained on.
+    """
+
+    images: np.ndarray
+    anatomy: np.ndarray
+    lesions: np.ndarray
+    known: np.ndarray
+    base: np.ndarray
+    prompts: list[str]
+
+    def masks(self, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(B, 5, S, S) and (B, 13, S, S) float32 of some scenes."""
+        anatomy = self.anatomy[which, None] >> np.arange(5)[:, None, None] & 1
+        lesions = self.lesions[which, None] >> np.arange(len(FINDING_NAMES))[:, None, None] & 1
+        return anatomy.astype(np.float32), lesions.astype(np.float32)
+
+
+def load_scenes(data: Path, out: Path, seed: int, count: int) -> tuple[Radiographs, Scenes, Scenes]:
+    """The NIH images, a scene of each, and ``count`` simulated ones on normal training and
+    calibration images; made once and kept in ``out/runs/scenes.safetensors``.
+    """
+    nih = load_nih(data)
+    path = out / "runs" / f"scenes-{seed}-{count}.safetensors"
+    if not path.exists():
+        _make(nih, out, seed, count, path)
+    arrays = load_file(path)
+    prompts = [
+        write_prompt(_requests(nih, i), _who(nih, i), np.random.default_rng(i)) for i in range(len(nih.names))
+    ]
+    real = Scenes(
+        arrays["real"],
+        arrays["anatomy"],
+        _box_lesions(nih, arrays["anatomy"]),
+        nih.normal | np.array([len(b) > 0 for b in nih.boxes]),
+        np.arange(len(nih.names)),
+        prompts,
+    )
+    texts = bytes(arrays["sim_prompts"]).decode().split("\n")
+    base = arrays["sim_base"]
+    simulated = Scenes(
+        arrays["sim_images"],
+        arrays["sim_anatomy"],
+        arrays["sim_lesions"],
+        np.ones(len(base), bool),
+        base,
+        texts,
+    )
+    return nih, real, simulated
+
+
+def simulate(
+    scene: Scene, masker: MaskGenerator, rng: np.random.Generator
+) -> tuple[Scene, list[Lesion], list[FindingRequest]]:
+    """One to three findings drawn into a normal radiograph, what was drawn, and its requests."""
+    count = int(rng.choice((1, 2, 3), p=(0.6, 0.3, 0.1)))
+    names = sorted(rng.choice(DRAWN, count, replace=False).tolist(), key=FINDING_NAMES.index)
+    severity = SEVERITIES[rng.integers(3)]
+    lesions: list[Lesion] = []
+    if "cardiomegaly" in names:
+        ratio = rng.uniform(*ENLARGED[severity])
+        if ratio > cardiothoracic_ratio(scene.anatomy) + 0.02:
+            scene = enlarge_heart(scene, ratio)
+            lesions.append(Lesion("cardiomegaly", scene.anatomy[2]))
+    wanted = [FindingRequest(n, severity=severity) for n in names if n != "cardiomegaly"]
+    drawn = list(masker.sample(wanted, scene.anatomy, rng).lesions)
+    scene = Scene(draw(scene, drawn, severity, rng), scene.anatomy)
+    lesions += drawn
+    lungs = np.flatnonzero(scene.lungs.any(0))
+    middle = (lungs[0] + lungs[-1]) / 2
+    return scene, lesions, [_described(n, lesions, middle, severity) for n in names if _has(lesions, n)]
+
+
+def _make(nih: Radiographs, out: Path, seed: int, count: int, path: Path) -> None:
+    network = anatomy_network(5)
+    network.load_state_dict(
+        {k: v.float() for k, v in load_safetensors(locate(out, "anatomy") / "model.safetensors").items()}
+    )
+    found = predict(network.eval(), nih.images)
+    anatomy = found > 0.5
+    anatomy[:, :2] = np.stack([clean_lungs(p) for p in found])
+    real = np.stack(
+        [to_uint8(remove_markers(i / 255.0, a[:2].any(0))) for i, a in zip(nih.images, anatomy, strict=True)]
+    )
+    masker = MaskGenerator.load(locate(out, "masks"))
+    pool = np.flatnonzero(nih.normal & (nih.parts != "test") & (anatomy.mean((2, 3))[:, :3] > 0.02).all(1))
+    groups = [pool[nih.views[pool] == v] for v in ("PA", "AP")]
+    images, bodies, masks, base, prompts = [], [], [], [], []
+    for i in track(range(count), "simulating", console=console):
+        rng = numpy_generator(seed, f"{i:06d}", "simulate")
+        which = int(rng.choice(groups[i % 2]))
+        scene, lesions, requests = simulate(Scene(real[which] / np.float32(255), anatomy[which]), masker, rng)
+        images.append(to_uint8(scene.image))
+        bodies.append(_bits(scene.anatomy, np.uint8))
+        masks.append(_lesion_bits(lesions, scene.image.shape))
+        base.append(which)
+        prompts.append(write_prompt(requests, _who(nih, which), rng))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(
+        {
+            "real": real,
+            "anatomy": np.stack([_bits(a, np.uint8) for a in anatomy]),
+            "sim_images": np.stack(images),
+            "sim_anatomy": np.stack(bodies),
+            "sim_lesions": np.stack(masks),
+            "sim_base": np.array(base),
+            "sim_prompts": np.frombuffer("\n".join(prompts).encode(), np.uint8).copy(),
+        },
+        path,
+    )
+
+
+def _described(name: str, lesions: list[Lesion], middle: float, severity: Severity) -> FindingRequest:
+    xs = [np.nonzero(m.mask)[1].mean() for m in lesions if m.finding == name]
+    if name == "cardiomegaly":
+        return FindingRequest(name, severity=severity)
+    right, left = any(x < middle for x in xs), any(x >= middle for x in xs)
+    side = "bilateral" if right and left else "right" if right else "left"
+    return FindingRequest(name, side=side, severity=severity)
+
+
+def _has(lesions: list[Lesion], name: str) -> bool:
+    return any(m.finding == name for m in lesions)
+
+
+def _requests(nih: Radiographs, index: int) -> list[FindingRequest]:
+    names = {NIH_FINDING[label] for label in nih.labels[index] if label in NIH_FINDING}
+    return [FindingRequest(n) for n in sorted(names)]
+
+
+def _who(nih: Radiographs, index: int) -> Demographics:
+    return Demographics(int(nih.ages[index]), str(nih.sexes[index]), str(nih.views[index]))
+
+
+def _box_lesions(nih: Radiographs, anatomy: np.ndarray) -> np.ndarray:
+    """Radiologists' boxes as ellipses of consolidation inside the lungs: (N, S, S) uint16."""
+    size = nih.images.shape[-1]
+    ys, xs = np.mgrid[:size, :size] / size
+    out = np.zeros(nih.images.shape, np.uint16)
+    for i, boxes in enumerate(nih.boxes):
+        for x0, y0, x1, y1 in boxes:
+            rx, ry = max((x1 - x0) / 2, 1e-3), max((y1 - y0) / 2, 1e-3)
+            inside = ((xs - (x0 + x1) / 2) / rx) ** 2 + ((ys - (y0 + y1) / 2) / ry) ** 2 < 1
+            out[i][inside] = 1 << FINDING_NAMES.index("consolidation")
+    return out
+
+
+def _lesion_bits(lesions: list[Lesion], shape: tuple[int, ...]) -> np.ndarray:
+    out = np.zeros(shape, np.uint16)
+    for lesion in lesions:
+        out[lesion.mask] |= 1 << FINDING_NAMES.index(lesion.finding)
+    return out
+
+
+def _bits(stack: np.ndarray, kind: type) -> np.ndarray:
+    weights = (1 << np.arange(len(stack)))[:, None, None]
+    return (stack * weights).sum(0).astype(kind)
+
+
+def balanced(nih: Radiographs, where: np.ndarray) -> Iterator[np.ndarray]:
+    """Groups of indices by label and view, so that neither tells of the other."""
+    for normal in (True, False):
+        for view in ("PA", "AP"):
+            yield where[(nih.normal[where] == normal) & (nih.views[where] == view)]

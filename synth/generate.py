@@ -1,0 +1,103 @@
+"""From a case to a radiograph: the one door through which builds use the models of this room."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from synth.anatomy import ShapeModel
+from synth.cases import Case, MaskSet
+from synth.images import ImageModel, Stopped
+from synth.masks import MaskGenerator
+from synth.seeding import derive_seed, numpy_generator
+from synth.weights import SHIPPED, pins
+
+__all__ = ["Stopped", "SynthesisSettings", "Synthesizer"]
+
+
+@dataclass(frozen=True)
+class SynthesisSettings:
+    """Which checkpoints (None: the shipped ones) and how to sample.
+
+    ``size`` in pixels, a multiple of 32; ``guidance`` 1 or more; ``precision`` fp32 or bf16.
+    """
+
+    images: Path | None = None
+    masks: Path | None = None
+    anatomy: Path | None = None
+    size: int = 256
+    steps: int = 24
+    guidance: float = 1.75
+    batch_size: int = 8
+    precision: str = "fp32"
+    device: str = "cpu"
+
+
+@dataclass
+class Synthesizer:
+    """Masks and radiographs of cases; a sample depends on its case's seed and key alone."""
+
+    settings: SynthesisSettings
+    shape: ShapeModel
+    masker: MaskGenerator
+    imager: ImageModel
+    digests: dict[str, str]
+
+    @classmethod
+    def load(cls, settings: SynthesisSettings) -> "Synthesizer":
+        """Load all checkpoints; raises WeightsError for one that is missing or not what its pins say."""
+        folders = {
+            "anatomy": settings.anatomy or SHIPPED / "shape",
+            "masks": settings.masks or SHIPPED / "masks",
+            "images": settings.images or SHIPPED / "images",
+        }
+        digests = {f"{k}/{name}": v for k, f in folders.items() for name, v in pins(f).items()}
+        return cls(
+            settings,
+            ShapeModel.load(folders["anatomy"]),
+            MaskGenerator.load(folders["masks"]),
+            ImageModel.load(folders["images"], settings.device, settings.precision),
+            digests,
+        )
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Findings that the image model was trained to draw."""
+        return self.imager.findings
+
+    def masks(self, case: Case) -> MaskSet:
+        """Anatomy and lesions of a case at the settings' size."""
+        rng = numpy_generator(case.seed, case.key, "masks")
+        heart = next((r for r in case.findings if r.name == "cardiomegaly"), None)
+        severity = (heart.severity or "moderate") if heart else None
+        anatomy = self.shape.masks(rng, self.settings.size, severity)
+        return self.masker.sample(case.findings, anatomy, rng)
+
+    def radiographs(
+        self,
+        cases: Sequence[Case],
+        masks: Sequence[MaskSet],
+        should_stop: Callable[[], bool] | None = None,
+    ) -> np.ndarray:
+        """(n, size, size) uint8, n at most the batch size; short batches are padded with the last case.
+
+        Padding keeps the bytes of a sample the same whatever stands beside it. Raises Stopped.
+        """
+        count, batch = len(cases), self.settings.batch_size
+        if not 0 < count <= batch or len(masks) != count:
+            raise ValueError(f"cases: {count} with {len(masks)} mask sets, expected 1 to {batch} of each")
+        filled = [min(i, count - 1) for i in range(batch)]
+        side = self.settings.size // 8
+        condition = self.imager.condition([cases[i].prompt for i in filled], [masks[i] for i in filled], side)
+        channels = self.imager.unet.config["out_channels"]
+        noise = torch.stack([_noise(cases[i], (channels, side, side)) for i in filled])
+        settings = self.settings
+        images = self.imager.sample(condition, noise, settings.steps, settings.guidance, should_stop)
+        return images[:count]
+
+
+def _noise(case: Case, shape: tuple[int, ...]) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(derive_seed(case.seed, case.key, "noise"))
+    return torch.randn(shape, generator=generator)

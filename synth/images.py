@@ -1,0 +1,151 @@
+"""Radiographs by latent diffusion, guided by prompt, anatomy masks and lesion masks.
+
+Latents of an f8 codec (Rombach et al., 2022) are carried from noise to image by a UNet trained with
+flow matching (Lipman et al., 2023) under classifier-free guidance (Ho & Salimans, 2022). Masks enter
+as extra input channels at the latents' resolution, each group with a plane that says whether it was
+given; every condition was dropped on its own in training, so one network is also the text-to-image
+base.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
+from torch import Tensor
+from transformers import CLIPTextModel, PreTrainedTokenizerFast
+
+from synth.cases import MaskSet
+from synth.codec import PatchCodec
+from synth.findings import ANATOMY, FINDING_NAMES
+from synth.text import tokenise
+from synth.weights import verify_folder
+
+#: Channels of the spatial condition: anatomy, is it given, lesions, are they given.
+CONDITION = len(ANATOMY) + 1 + len(FINDING_NAMES) + 1
+
+
+class Stopped(Exception):
+    """Asked to stop between two denoising steps."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a batch is guided by: ``tokens`` (N, L), ``spatial`` (N, CONDITION, h, w) in [0, 1]."""
+
+    tokens: Tensor
+    spatial: Tensor
+
+    def dropped(self, text: Tensor, anatomy: Tensor, lesions: Tensor, empty: Tensor) -> "Condition":
+        """A copy without some conditions: bool (N,) masks say where; ``empty`` (L,) is no prompt."""
+        tokens = torch.where(text[:, None], empty, self.tokens)
+        spatial = self.spatial.clone()
+        split = len(ANATOMY) + 1
+        spatial[anatomy, :split] = 0
+        spatial[lesions, split:] = 0
+        return Condition(tokens, spatial)
+
+
+def spatial_condition(anatomy: Tensor, lesions: Tensor, side: int, known: Tensor) -> Tensor:
+    """Masks as coverage of each latent cell, with their planes: (N, CONDITION, side, side).
+
+    ``anatomy`` (N, 5, H, W), ``lesions`` (N, 13, H, W), in [0, 1]; ``known`` (N,) bool: whether the
+    lesions of that image are known at all.
+    """
+    cells = [F.interpolate(m.float(), size=(side, side), mode="area") for m in (anatomy, lesions)]
+    one = torch.ones_like(cells[0][:, :1])
+    told = known.float()[:, None, None, None]
+    return torch.cat([cells[0], one, cells[1] * told, one * told], 1)
+
+
+@dataclass
+class ImageModel:
+    """A diffusers-layout checkpoint: vae, unet, text_encoder, tokenizer, scheduler."""
+
+    codec: PatchCodec
+    unet: UNet2DConditionModel
+    text_encoder: CLIPTextModel
+    tokenizer: PreTrainedTokenizerFast
+    scheduler: FlowMatchEulerDiscreteScheduler
+    findings: tuple[str, ...]  # those it was trained to draw
+    device: str = "cpu"
+    precision: str = "fp32"
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu", precision: str = "fp32") -> "ImageModel":
+        """Read a checkpoint folder whose files match their pins; safetensors only."""
+        verify_folder(folder)
+        options = {"use_safetensors": True, "local_files_only": True, "low_cpu_mem_usage": False}
+        return cls(
+            codec=_ready(PatchCodec.from_pretrained(folder / "vae", **options), device),
+            unet=_ready(UNet2DConditionModel.from_pretrained(folder / "unet", **options), device),
+            text_encoder=_ready(CLIPTextModel.from_pretrained(folder / "text_encoder", **options), device),
+            tokenizer=PreTrainedTokenizerFast.from_pretrained(folder / "tokenizer", local_files_only=True),
+            scheduler=FlowMatchEulerDiscreteScheduler.from_pretrained(folder / "scheduler"),
+            findings=tuple(json.loads((folder / "synthorax.json").read_text())["findings"]),
+            device=device,
+            precision=precision,
+        )
+
+    @property
+    def empty(self) -> Tensor:
+        """(L,) tokens of no prompt."""
+        return tokenise(self.tokenizer, [""])[0]
+
+    def condition(self, prompts: Sequence[str], masks: Sequence[MaskSet], side: int) -> Condition:
+        """The condition of a batch at a latent grid of ``side`` cells."""
+        anatomy = torch.from_numpy(np.stack([m.anatomy for m in masks]))
+        lesions = torch.from_numpy(np.stack([m.lesion_channels() for m in masks]))
+        known = torch.ones(len(masks), dtype=torch.bool)
+        return Condition(tokenise(self.tokenizer, prompts), spatial_condition(anatomy, lesions, side, known))
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        condition: Condition,
+        noise: Tensor,
+        steps: int,
+        guidance: float,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> np.ndarray:
+        """Images (N, H, W) uint8 from standard normal ``noise`` (N, C, h, w).
+
+        ``guidance`` 1 follows the condition as trained, more exaggerates it. Raises Stopped.
+        """
+        n, all_of = len(noise), torch.ones(len(noise), dtype=torch.bool)
+        nothing = condition.dropped(all_of, all_of, all_of, self.empty)
+        tokens = torch.cat([condition.tokens, nothing.tokens]).to(self.device)
+        spatial = torch.cat([condition.spatial, nothing.spatial]).to(self.device)
+        x = noise.to(self.device)
+        self.scheduler.set_timesteps(steps, device=self.device)
+        sigmas = self.scheduler.sigmas
+        with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=self.precision == "bf16"):
+            text = self.text_encoder(tokens).last_hidden_state
+            for i, t in enumerate(self.scheduler.timesteps):
+                if should_stop is not None and should_stop():
+                    raise Stopped(f"stopped at denoising step {i} of {steps}")
+                both = torch.cat([torch.cat([x, x]), spatial], 1)
+                v = self.unet(both, t.expand(2 * n), text).sample.float()
+                v = v[n:] + guidance * (v[:n] - v[n:])
+                x = x + (sigmas[i + 1] - sigmas[i]) * v
+        return self.decode(x)
+
+    @torch.inference_mode()
+    def decode(self, latents: Tensor) -> np.ndarray:
+        """Latents (N, C, h, w) to images (N, 8h, 8w) uint8."""
+        y = self.codec.decode(latents.float())[:, 0]
+        return ((y.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu().numpy()
+
+    @torch.inference_mode()
+    def encode(self, images: np.ndarray) -> Tensor:
+        """Images (N, H, W) uint8 to latents (N, C, H/8, W/8)."""
+        x = torch.from_numpy(images)[:, None].float().to(self.device) / 127.5 - 1
+        return self.codec.encode(x)
+
+
+def _ready(module, device: str):
+    return module.float().to(device).eval()
