@@ -1,5 +1,7 @@
 """The embedded experts' networks: classes of segmentation-models-pytorch at modest widths."""
 
+from typing import Any
+
 import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
@@ -7,7 +9,7 @@ from torch import Tensor, nn
 from synth.findings import FINDING_NAMES
 
 
-def _unet(classes: int) -> nn.Module:
+def _unet(classes: int) -> Any:
     """U-Net (Ronneberger et al., 2015) on a ResNet-18 without its last stage (He et al., 2016)."""
     unet = smp.Unet(
         "resnet18",
@@ -35,7 +37,7 @@ class FindingNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.unet = _unet(len(FINDING_NAMES))
+        self.unet: Any = _unet(len(FINDING_NAMES))
         width = self.unet.encoder.out_channels[-1]
         self.classify = nn.Linear(2 * width, len(FINDING_NAMES) + 1)
 

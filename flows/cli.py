@@ -109,7 +109,7 @@ def show(
 @app.command()
 @guarded
 def train(
-    name: Annotated[str, typer.Argument(help="Which weights, e.g. anatomy_expert")],
+    name: Annotated[str, typer.Argument(help="shape, codec, anatomy, findings, masks or images")],
     data: Annotated[Path, typer.Option(help="Folder with the real data.")],
     out: Annotated[Path, typer.Option(help="Folder to write to: OUT/NAME.")] = Path("runs"),
     seed: Annotated[int, typer.Option(min=0)] = 0,

@@ -14,15 +14,15 @@ import torch
 from scipy import ndimage
 from torch import Tensor, nn
 
-from synth.findings import FINDING_NAMES
+from synth.findings import FINDING_NAMES, Severity, Side, Zone
 
 #: Side of the signed distance map, its principal components, and a token's length.
 GRID, CODES = 24, 20
 TOKEN = 4 + CODES
 
-SIDES = ("right", "left")
-ZONES = ("upper", "mid", "lower")
-SEVERITIES = ("mild", "moderate", "severe", None)
+SIDES: tuple[Side, ...] = ("right", "left")
+ZONES: tuple[Zone, ...] = ("upper", "mid", "lower")
+SEVERITIES: tuple[Severity | None, ...] = ("mild", "moderate", "severe", None)
 
 #: Numbers that describe the body: aspect of the lungs, cardiothoracic ratio, right lung's share.
 BODY = 3

@@ -78,14 +78,18 @@ class MaskGenerator:
             for r in rest
             for side, zone in self.layout(r, rng)
         ]
+        fields = _fields(anatomy[0] | anatomy[1], {FINDINGS[r.name].region for r in rest})
+        sets = self._draw(kinds, anatomy, rng)
         found: list[Lesion | None] = [None] * len(kinds)
-        for tokens in self._draw(kinds, anatomy, rng):
-            drawn = [self._lesion(token, kind, anatomy) for token, kind in zip(tokens, kinds, strict=True)]
-            if all(drawn):
-                found = drawn
-                break
-            # an instance that missed in every set so far is taken from the first set that has it
-            found = [old or new for old, new in zip(found, drawn, strict=True)]
+        for strict in (True, False):  # some zones cannot be had: free fluid does not lie at the apex
+            for tokens in sets:
+                if all(found):
+                    break
+                drawn = [self._lesion(t, k, fields, strict) for t, k in zip(tokens, kinds, strict=True)]
+                if strict and all(drawn):
+                    found = drawn
+                else:  # an instance that missed in every set so far is taken from the first that has it
+                    found = [old or new for old, new in zip(found, drawn, strict=True)]
         lesions += [lesion for lesion in found if lesion is not None]
         return MaskSet(anatomy, tuple(sorted(lesions, key=lambda m: FINDING_NAMES.index(m.finding))))
 
@@ -109,7 +113,7 @@ class MaskGenerator:
         return options[int(rng.integers(len(options)))]
 
     def _draw(
-        self, kinds: list[tuple[int, ...]], anatomy: np.ndarray, rng: np.random.Generator
+        self, kinds: Sequence[tuple[int, ...]], anatomy: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
         """(TRIES, N, TOKEN) tokens, boxes in the lung frame."""
         noise = torch.from_numpy(rng.standard_normal((TRIES, len(kinds), TOKEN)).astype(np.float32))
@@ -120,28 +124,30 @@ class MaskGenerator:
         tokens[..., :4] = tokens[..., :4] * scale[:, 1] + scale[:, 0]
         return tokens
 
-    def _lesion(self, token: np.ndarray, kind: tuple[int, ...], anatomy: np.ndarray) -> Lesion | None:
-        """The instance on the pixel grid, or None if it misses its side, its zone or the body."""
-        name, size = FINDING_NAMES[kind[0]], anatomy.shape[-1]
-        lungs = anatomy[0] | anatomy[1]
-        frame = np.array(lung_box(lungs))
+    def _lesion(
+        self, token: np.ndarray, kind: tuple[int, ...], fields: dict[str, np.ndarray], strict: bool
+    ) -> Lesion | None:
+        """The instance on the pixel grid, or None if it misses its field, its side or, when ``strict``,
+        its zone.
+        """
+        name = FINDING_NAMES[kind[0]]
+        frame, field = np.array(lung_box(fields["lungs only"])), fields[FINDINGS[name].region]
+        size = field.shape[-1]
         centre = token[:2] * frame[2:] + frame[:2]
         extent = np.maximum(np.exp(token[2:4]) * frame[2:] * size, 2)
         x0, y0 = np.round(centre * size - extent / 2).astype(int)
         width, height = np.round(extent).astype(int)
         patch = self.outlines.decode(token[4:], height, width)
         mask = _paste(patch, x0, y0, size)
-        reach = max(1, round(MARGIN[FINDINGS[name].region] * size))
-        body = ndimage.binary_dilation(lungs, iterations=reach)
-        kept = mask & body
+        kept = mask & field
         if name == "effusion":
-            kept |= np.maximum.accumulate(kept, axis=0) & body & _column(kept)
+            kept |= np.maximum.accumulate(kept, axis=0) & field
         if kept.sum() < max(4, 0.5 * patch.sum()):
             return None
         ys, xs = np.nonzero(kept)
         x = ((xs.mean() + 0.5) / size - frame[0]) / frame[2]
         y = ((ys.mean() + 0.5) / size - frame[1]) / frame[3]
-        if (side_of(x), zone_of(y)) != kind[1:3]:
+        if side_of(x) != kind[1] or (strict and zone_of(y) != kind[2]):
             return None
         return Lesion(name, kept)
 
@@ -156,6 +162,11 @@ def _paste(patch: np.ndarray, x0: int, y0: int, size: int) -> np.ndarray:
     return out
 
 
-def _column(mask: np.ndarray) -> np.ndarray:
-    """All pixels in the columns that a mask occupies: fluid leaves no air under it."""
-    return np.broadcast_to(mask.any(0), mask.shape)
+def _fields(lungs: np.ndarray, regions: set[str]) -> dict[str, np.ndarray]:
+    """Where lesions of each region may lie: the lungs and a margin around them."""
+    size = lungs.shape[-1]
+    fields = {
+        region: ndimage.binary_dilation(lungs, iterations=max(1, round(MARGIN[region] * size)))
+        for region in regions
+    }
+    return fields | {"lungs only": lungs}

@@ -54,7 +54,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     taught = np.flatnonzero(train_part[simulated.base])
     torch.manual_seed(seed)
     network = finding_network()
-    schedule = Schedule(steps=int(1500 * scale), lr=1.5e-3, ema=0.997, weight_decay=2e-2)
+    schedule = Schedule(steps=int(1100 * scale), lr=1.5e-3, ema=0.997, weight_decay=2e-2)
 
     def loss_of(step: int, rng: np.random.Generator) -> Tensor:
         some = rng.choice(taught, BATCH // 2)
@@ -79,7 +79,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     real_logits, _ = predict(network, real.images)
     sim_logits, _ = predict(network, simulated.images)
     held = ~train_part[simulated.base]
-    truth = {n: (simulated.lesions >> i & 1).any((1, 2)) for i, n in enumerate(FINDING_NAMES)}
+    truth = {n: np.asarray((simulated.lesions >> i & 1).any((1, 2))) for i, n in enumerate(FINDING_NAMES)}
     calibration = {n: _platt(sim_logits[held, FINDING_NAMES.index(n)], truth[n][held]) for n in DRAWN}
     some = nih.where("calibration")
     calibration["opacity"] = _platt(real_logits[some, -1], ~nih.normal[some])

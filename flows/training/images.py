@@ -2,12 +2,14 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
 from rich.progress import track
 from torch import Tensor, nn
+from transformers import CLIPTextModel
 
 from flows.training.augment import draw_warp, vary_exposure
 from flows.training.checkpoints import locate, seal, write_config
@@ -25,9 +27,10 @@ SIMULATED, POOL, BATCH, DROP = 3000, 7000, 32, 0.12
 class Denoiser(nn.Module):
     """UNet and text encoder as one module, so that they are trained and averaged together."""
 
-    def __init__(self, unet: UNet2DConditionModel, text: nn.Module) -> None:
+    def __init__(self, unet: UNet2DConditionModel, text: CLIPTextModel) -> None:
         super().__init__()
-        self.unet, self.text = unet, text
+        self.unet: Any = unet
+        self.text: Any = text
 
     def forward(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """Velocity at ``x`` (N, C, h, w) and time ``t`` (N,) in [0, 1]."""
@@ -56,7 +59,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     nih, real, simulated = load_scenes(data, out, seed, SIMULATED)
     codec = PatchCodec.from_pretrained(locate(out, "codec")).float().eval()
     tokenizer = learn_tokenizer(PromptSampler().case(seed, f"{i:06d}").prompt for i in range(4000))
-    part = nih.parts == "train"
+    part = (nih.parts == "train") & ~framed(real.images)
     pool = _pool(
         codec,
         real,
@@ -113,6 +116,14 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     )
     ImageModel.load(folder)
     return folder
+
+
+def framed(images: np.ndarray) -> np.ndarray:
+    """(N,) bool: a white frame runs around the field of (N, H, W) uint8 images."""
+    border = np.ones(images.shape[1:], bool)
+    margin = images.shape[1] // 25
+    border[margin:-margin, margin:-margin] = False
+    return (images[:, border] > 220).mean(1) > 0.35
 
 
 @torch.inference_mode()

@@ -133,6 +133,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
             "outline.modes": torch.from_numpy(outlines.modes.astype(np.float32)),
             "boxes": torch.from_numpy(boxes.astype(np.float32)),
         },
+        half=True,
     )
     (folder / "layouts.json").write_text(json.dumps(layouts, sort_keys=True) + "\n")
     about = {

@@ -52,7 +52,7 @@ class LungSeer:
     def expect(self, lungs: np.ndarray) -> Contours:
         """Organs' contours in [0, 1] of the image, from the (2, H, W) lung mask alone."""
         code = self._code(lungs)
-        frame = lung_box(lungs.any(0))
+        frame = lung_box(lungs[0] | lungs[1])
         return {
             name: points
             for organ in ORGANS
@@ -61,7 +61,7 @@ class LungSeer:
 
     def search(self, image: np.ndarray, lungs: np.ndarray, rng: np.random.Generator) -> Contours:
         """Organs' contours moved to their edges in ``image`` ((H, W) in [0, 1])."""
-        code, frame = self._code(lungs), lung_box(lungs.any(0))
+        code, frame = self._code(lungs), lung_box(lungs[0] | lungs[1])
         smooth = ndimage.gaussian_filter(image, image.shape[0] / 256)
         out: Contours = {}
         for organ in ORGANS:
@@ -82,7 +82,7 @@ class LungSeer:
 
 def _features(lungs: np.ndarray) -> np.ndarray:
     """Both lungs resampled in their frame, with its aspect: (2·GRID² + 1,)."""
-    x0, y0, width, height = lung_box(lungs.any(0))
+    x0, y0, width, height = lung_box(lungs[0] | lungs[1])
     n = lungs.shape[-1]
     at = (np.arange(GRID) + 0.5) / GRID
     ys, xs = np.meshgrid((y0 + at * height) * n - 0.5, (x0 + at * width) * n - 0.5, indexing="ij")

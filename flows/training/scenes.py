@@ -1,10 +1,14 @@
 """Scenes to learn from: real radiographs with the expert's anatomy, and lesions simulated in normal ones."""
 
+import multiprocessing
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import torch
 from rich.progress import track
 from safetensors.numpy import load_file, save_file
 
@@ -16,7 +20,7 @@ from flows.training.loop import console
 from synth.anatomy import ENLARGED, cardiothoracic_ratio
 from synth.cases import FindingRequest, Lesion
 from synth.demographics import Demographics
-from synth.findings import FINDING_NAMES, Severity
+from synth.findings import FINDING_NAMES, Severity, Sex, Side, View
 from synth.lesions import DRAWN, Scene, draw, enlarge_heart
 from synth.masks import MaskGenerator
 from synth.phrases import write_prompt
@@ -126,19 +130,19 @@ def _make(nih: Radiographs, out: Path, seed: int, count: int, path: Path) -> Non
     real = np.stack(
         [to_uint8(remove_markers(i / 255.0, a[:2].any(0))) for i, a in zip(nih.images, anatomy, strict=True)]
     )
-    masker = MaskGenerator.load(locate(out, "masks"))
-    pool = np.flatnonzero(nih.normal & (nih.parts != "test") & (anatomy.mean((2, 3))[:, :3] > 0.02).all(1))
-    groups = [pool[nih.views[pool] == v] for v in ("PA", "AP")]
-    images, bodies, masks, base, prompts = [], [], [], [], []
-    for i in track(range(count), "simulating", console=console):
-        rng = numpy_generator(seed, f"{i:06d}", "simulate")
-        which = int(rng.choice(groups[i % 2]))
-        scene, lesions, requests = simulate(Scene(real[which] / np.float32(255), anatomy[which]), masker, rng)
-        images.append(to_uint8(scene.image))
-        bodies.append(_bits(scene.anatomy, np.uint8))
-        masks.append(_lesion_bits(lesions, scene.image.shape))
-        base.append(which)
-        prompts.append(write_prompt(requests, _who(nih, which), rng))
+    usable = nih.normal & (nih.parts != "test") & (anatomy.mean((2, 3))[:, :3] > 0.02).all(1)
+    pool = np.flatnonzero(usable)
+    jobs = []
+    for i in range(count):  # views in turn
+        which = int(
+            numpy_generator(seed, f"{i:06d}", "base").choice(pool[nih.views[pool] == ("PA", "AP")[i % 2]])
+        )
+        jobs.append((i, seed, which, real[which], anatomy[which], _who(nih, which), locate(out, "masks")))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(initializer=torch.set_num_threads, initargs=(1,), mp_context=context) as workers:
+        done = workers.map(_simulated, jobs, chunksize=25)
+        made = list(track(done, "simulating", total=count, console=console))
+    images, bodies, masks, prompts = zip(*made, strict=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(
         {
@@ -147,11 +151,29 @@ def _make(nih: Radiographs, out: Path, seed: int, count: int, path: Path) -> Non
             "sim_images": np.stack(images),
             "sim_anatomy": np.stack(bodies),
             "sim_lesions": np.stack(masks),
-            "sim_base": np.array(base),
+            "sim_base": np.array([job[2] for job in jobs]),
             "sim_prompts": np.frombuffer("\n".join(prompts).encode(), np.uint8).copy(),
         },
         path,
     )
+
+
+def _simulated(job: tuple) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
+    """One simulated scene, in a worker process: image, anatomy bits, lesion bits, prompt."""
+    index, seed, _, image, anatomy, who, folder = job
+    rng = numpy_generator(seed, f"{index:06d}", "simulate")
+    scene, lesions, requests = simulate(Scene(image / np.float32(255), anatomy), _masker(folder), rng)
+    return (
+        to_uint8(scene.image),
+        _bits(scene.anatomy, np.uint8),
+        _lesion_bits(lesions, image.shape),
+        write_prompt(requests, who, rng),
+    )
+
+
+@cache
+def _masker(folder: Path) -> MaskGenerator:
+    return MaskGenerator.load(folder)
 
 
 def _described(name: str, lesions: list[Lesion], middle: float, severity: Severity) -> FindingRequest:
@@ -159,7 +181,7 @@ def _described(name: str, lesions: list[Lesion], middle: float, severity: Severi
     if name == "cardiomegaly":
         return FindingRequest(name, severity=severity)
     right, left = any(x < middle for x in xs), any(x >= middle for x in xs)
-    side = "bilateral" if right and left else "right" if right else "left"
+    side: Side = "bilateral" if right and left else "right" if right else "left"
     return FindingRequest(name, side=side, severity=severity)
 
 
@@ -173,7 +195,9 @@ def _requests(nih: Radiographs, index: int) -> list[FindingRequest]:
 
 
 def _who(nih: Radiographs, index: int) -> Demographics:
-    return Demographics(int(nih.ages[index]), str(nih.sexes[index]), str(nih.views[index]))
+    sex: Sex = "F" if nih.sexes[index] == "F" else "M"
+    view: View = "PA" if nih.views[index] == "PA" else "AP"
+    return Demographics(int(nih.ages[index]), sex, view)
 
 
 def _box_lesions(nih: Radiographs, anatomy: np.ndarray) -> np.ndarray:

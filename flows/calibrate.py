@@ -1,0 +1,121 @@
+"""Thresholds read off real held-out radiographs: ``synthorax calibrate --data DIR``.
+
+Each filter scores material that ought to pass: real images with what is known of them. Its threshold
+is the score that a stated percentile of them would not reach.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from filters import anatomy_agreement, finding_agreement, integrity, lesion_agreement
+from filters.calibration import Threshold, calibrate, dump_thresholds
+from filters.embedding import TrainingIndex
+from filters.experts import CHECKPOINTS, EmbeddedAnatomy, EmbeddedFindings
+from filters.panel import INDEX
+from filters.registry import FILTERS, THRESHOLDS_FILE
+from flows.training.data import Radiographs, load_lungs, part_of
+from flows.training.scenes import NIH_FINDING, Scenes, load_scenes
+from synth.cases import Candidate, Case, FindingRequest, Lesion, MaskSet
+from synth.findings import ANATOMY, FINDING_NAMES
+
+COMMAND = "synthorax calibrate --data DIR"
+
+#: Share of the reference in percent that each threshold refuses.
+PERCENTILES = {
+    "integrity": 1.0,
+    "anatomy_agreement": 10.0,
+    "finding_agreement": 10.0,
+    "lesion_agreement": 10.0,
+    "near_duplicate": 1.0,
+    "training_copy": 1.0,
+}
+
+
+def calibrate_filters(
+    data: Path, work: Path, seed: int, simulated: int, target: Path = THRESHOLDS_FILE
+) -> Path:
+    """Score the references, write ``target`` (JSON) and return it.
+
+    ``work`` keeps the simulated scenes of the trainings (``runs/``); none of the images scored here
+    was trained on.
+    """
+    nih, real, scenes = load_scenes(data, work, seed, simulated)
+    held = np.flatnonzero(nih.parts != "train")
+    index = TrainingIndex.load(CHECKPOINTS / "findings" / INDEX)
+    findings = EmbeddedFindings.load(index=index)
+    seen = findings.look(real.images[held])
+    embeddings = np.stack([o.embedding for o in seen if o.embedding is not None])
+    apart = 1 - embeddings @ embeddings.T
+    apart[nih.patients[held][:, None] == nih.patients[held]] = np.inf
+    lesions = list(_held_out_lesions(nih, scenes))
+    lesion_opinions = findings.look(np.stack([c.image for c in lesions]))
+    scores: dict[str, tuple[str, list[float]]] = {
+        "integrity": (
+            "held-out NIH radiographs, exposure normalised",
+            [integrity.score(_candidate(real.images[i])).value for i in held],
+        ),
+        "anatomy_agreement": ("held-out radiographs with human lung masks", _lung_dice(data)),
+        "finding_agreement": (
+            "held-out NIH radiographs with their labels",
+            [
+                finding_agreement.score(_candidate(real.images[i], _labels(nih, i)), o).value
+                for i, o in zip(held, seen, strict=True)
+            ],
+        ),
+        "lesion_agreement": (
+            "lesions simulated in held-out normal NIH radiographs",
+            [lesion_agreement.score(c, o).value for c, o in zip(lesions, lesion_opinions, strict=True)],
+        ),
+        "near_duplicate": (
+            "held-out NIH radiographs against the nearest other patient's",
+            apart.min(1).tolist(),
+        ),
+        "training_copy": (
+            "held-out NIH radiographs against the nearest training image",
+            [index.nearest(e)[0] for e in embeddings],
+        ),
+    }
+    thresholds: dict[str, Threshold] = {
+        name: calibrate(values, FILTERS[name].keep, PERCENTILES[name], reference, COMMAND)
+        for name, (reference, values) in scores.items()
+    }
+    target.write_text(dump_thresholds(thresholds))
+    return target
+
+
+def _candidate(
+    image: np.ndarray, requests: tuple[FindingRequest, ...] = (), masks: MaskSet | None = None
+) -> Candidate:
+    """A real image as if it had been asked for."""
+    empty = MaskSet(np.zeros((len(ANATOMY), *image.shape), bool))
+    return Candidate(Case("0", 0, "", requests), masks or empty, image)
+
+
+def _labels(nih: Radiographs, index: np.integer) -> tuple[FindingRequest, ...]:
+    names = {NIH_FINDING[label] for label in nih.labels[index] if label in NIH_FINDING}
+    return tuple(FindingRequest(n) for n in sorted(names))
+
+
+def _lung_dice(data: Path) -> list[float]:
+    """Anatomy scores of held-out human lung masks."""
+    images, lungs, names = load_lungs(data, 256)
+    held = [i for i, n in enumerate(names) if part_of(n) != "train"]
+    opinions = EmbeddedAnatomy.load().look(images[held])
+    out = []
+    for i, opinion in zip(held, opinions, strict=True):
+        anatomy = np.zeros((len(ANATOMY), *images.shape[1:]), bool)
+        anatomy[:2] = lungs[i]
+        out.append(anatomy_agreement.score(_candidate(images[i], (), MaskSet(anatomy)), opinion).value)
+    return out
+
+
+def _held_out_lesions(nih: Radiographs, scenes: Scenes) -> Iterator[Candidate]:
+    """Simulated scenes whose radiograph was not trained on."""
+    for i in np.flatnonzero(nih.parts[scenes.base] != "train"):
+        anatomy, lesions = scenes.masks(np.array([i]))
+        drawn = [Lesion(FINDING_NAMES[k], m > 0) for k, m in enumerate(lesions[0]) if m.any()]
+        if drawn:
+            requests = tuple(FindingRequest(m.finding) for m in drawn)
+            yield _candidate(scenes.images[i], requests, MaskSet(anatomy[0] > 0, tuple(drawn)))

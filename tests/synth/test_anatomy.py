@@ -1,0 +1,77 @@
+"""Shapes are plausible, sided, sized as asked, and the two lung conventions convert."""
+
+import numpy as np
+import pytest
+from bodies import schematic_body
+
+from synth.anatomy import (
+    ENLARGED,
+    ShapeModel,
+    cardiothoracic_ratio,
+    extend_behind_heart,
+    lung_box,
+    rasterise,
+    split_lungs,
+)
+from synth.findings import ANATOMY
+from synth.weights import SHIPPED
+
+
+@pytest.fixture(scope="module")
+def shape() -> ShapeModel:
+    return ShapeModel.load(SHIPPED / "shape")
+
+
+def test_sampled_bodies_are_whole_and_sided(shape):
+    for seed in range(30):
+        body = shape.masks(np.random.default_rng(seed), 96)
+        assert body.shape == (5, 96, 96)
+        assert body.any((1, 2)).all()
+        centre = [np.nonzero(part)[1].mean() for part in body]
+        assert centre[0] < centre[1], "the right lung lies on the left of the image"
+        assert centre[3] < centre[4]
+        assert (body[0] & body[1]).sum() == 0
+
+
+@pytest.mark.parametrize("severity", list(ENLARGED))
+def test_cardiomegaly_enlarges_the_heart_past_half(shape, severity):
+    low, high = ENLARGED[severity]
+    ratios = [cardiothoracic_ratio(shape.masks(np.random.default_rng(s), 256, severity)) for s in range(20)]
+    assert min(ratios) > max(0.5, low - 0.03)
+    assert max(ratios) < high + 0.03
+
+
+def test_without_cardiomegaly_the_ratio_stays_at_half_or_below(shape):
+    ratios = [cardiothoracic_ratio(shape.masks(np.random.default_rng(s), 256)) for s in range(40)]
+    assert max(ratios) < 0.51
+
+
+def test_a_shape_is_the_same_at_every_resolution(shape):
+    small, large = (shape.masks(np.random.default_rng(3), size) for size in (128, 512))
+    coarse = large.reshape(5, 128, 4, 128, 4).mean((2, 4)) > 0.5
+    assert (coarse != small).mean() < 0.003
+
+
+def test_sampling_repeats_with_its_seed(shape):
+    a, b = (shape.sample(np.random.default_rng(5)) for _ in range(2))
+    assert all(np.array_equal(a[n], b[n]) for n in ANATOMY)
+
+
+def test_extending_behind_the_heart_only_adds_on_the_medial_side(shape):
+    contours = shape.sample(np.random.default_rng(0))
+    cut = dict(contours)
+    left = cut["left_lung"].copy()
+    left[30:40, 0] += 0.08  # the heart border
+    cut["left_lung"] = left
+    whole = extend_behind_heart(cut, (0.07, 0.07))
+    before, after = (rasterise(c, 256)[:2] for c in (cut, whole))
+    assert after[1].sum() > before[1].sum()
+    assert (before & ~after).sum() < 0.01 * before.sum()
+    assert lung_box(after.any(0)) == pytest.approx(lung_box(before.any(0)), abs=0.01)
+
+
+def test_split_lungs_orders_by_the_patients_side():
+    body = schematic_body()
+    right, left = split_lungs(body[0] | body[1])
+    assert np.array_equal(right, body[0])
+    assert np.array_equal(left, body[1])

@@ -1,0 +1,86 @@
+"""Pseudo-masks: on the prompted side and zone, in the lungs, diverse, and a function of the seed."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from synth.anatomy import ShapeModel, lung_box
+from synth.cases import FindingRequest
+from synth.findings import FINDING_NAMES, FINDINGS
+from synth.lesion_sets import OutlineCode, side_of, zone_of
+from synth.masks import MaskGenerator
+from synth.weights import SHIPPED
+
+SHAPE = ShapeModel.load(SHIPPED / "shape")
+MASKER = MaskGenerator.load(SHIPPED / "masks")
+#: Findings that occur in every zone; free fluid and a whole lung's emphysema do not.
+ANYWHERE = ("nodule", "mass", "calcification", "consolidation")
+LATERAL = [n for n, f in FINDINGS.items() if f.lateral]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(LATERAL),
+    st.sampled_from(("right", "left")),
+    st.sampled_from((None, "upper", "mid", "lower")),
+    st.integers(0, 10**6),
+)
+def test_lesions_lie_where_they_were_asked(name, side, zone, seed):
+    rng = np.random.default_rng(seed)
+    body = SHAPE.masks(rng, 128)
+    masks = MASKER.sample([FindingRequest(name, side, zone)], body, rng)
+    x0, y0, width, height = lung_box(masks.lungs)
+    for lesion in masks.lesions:
+        assert lesion.finding == name
+        ys, xs = np.nonzero(lesion.mask)
+        x, y = ((xs.mean() + 0.5) / 128 - x0) / width, ((ys.mean() + 0.5) / 128 - y0) / height
+        assert side_of(x) == ("right", "left").index(side)
+        if zone is not None and name in ANYWHERE:
+            assert zone_of(y) == ("upper", "mid", "lower").index(zone)
+
+
+def test_nearly_every_request_gets_a_lesion():
+    got = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        request = FindingRequest(LATERAL[seed % len(LATERAL)], ("right", "left")[seed % 2])
+        got += bool(MASKER.sample([request], SHAPE.masks(rng, 128), rng).lesions)
+    assert got >= 57
+
+
+def test_several_findings_come_together_in_the_vocabularys_order():
+    requests = [FindingRequest(n) for n in ("nodule", "effusion", "cardiomegaly")]
+    rng = np.random.default_rng(1)
+    body = SHAPE.masks(rng, 128, "moderate")
+    masks = MASKER.sample(requests, body, rng)
+    names = [m.finding for m in masks.lesions]
+    assert set(names) == {r.name for r in requests}
+    assert names == sorted(names, key=FINDING_NAMES.index)
+    heart = next(m for m in masks.lesions if m.finding == "cardiomegaly")
+    assert np.array_equal(heart.mask, body[2])
+
+
+def test_two_samples_of_one_prompt_differ_and_one_seed_repeats():
+    body = SHAPE.masks(np.random.default_rng(0), 128)
+    request = [FindingRequest("consolidation", "right", "lower")]
+    unions = [
+        MASKER.sample(request, body, np.random.default_rng(s)).lesion_channels().any(0) for s in range(8)
+    ]
+    overlap = [(a & b).sum() / max(1, (a | b).sum()) for a, b in zip(unions[::2], unions[1::2], strict=True)]
+    assert np.mean(overlap) < 0.6
+    again = MASKER.sample(request, body, np.random.default_rng(0)).lesion_channels().any(0)
+    assert np.array_equal(unions[0], again)
+
+
+def test_no_finding_means_no_lesion():
+    body = SHAPE.masks(np.random.default_rng(0), 64)
+    assert MASKER.sample([], body, np.random.default_rng(0)).lesions == ()
+
+
+def test_outlines_survive_their_code():
+    ys, xs = np.mgrid[:24, :24]
+    masks = [((xs - 11.5) / a) ** 2 + ((ys - 11.5) / b) ** 2 < 1 for a in range(6, 12) for b in range(6, 12)]
+    code = OutlineCode.fit(masks)
+    for mask in masks[::7]:
+        back = code.decode(code.encode(mask), 24, 24)
+        assert (back != mask).mean() < 0.03
