@@ -25,13 +25,13 @@ def dice(a: np.ndarray, b: np.ndarray) -> float:
 def score(candidate: Candidate, opinion: Opinion) -> Score:
     """Dice in [0, 1] of the worse lung: where the expert says p > 0.5, against the request.
 
-    Pixels of requested lesions that hide a lung's border (:data:`HIDING`) are left out. An
-    enlarged heart is part of the requested anatomy and so is judged: lungs stop at its border.
+    Pixels of requested lesions that hide a lung's border (:data:`HIDING`) are left out, and so is
+    what lies behind the requested heart: annotators differ on whether a lung goes on there.
     Detail: ``dice`` of every structure that the expert knows and the case holds, and ``hidden``,
     the share of the lungs left out. With no lung requested or none known, the score is NaN.
     """
     masks = candidate.masks
-    hidden = np.zeros(masks.lungs.shape, dtype=bool)
+    hidden = masks.anatomy[ANATOMY.index("heart")].copy()
     for lesion in masks.lesions:
         if lesion.finding in HIDING:
             hidden |= lesion.mask

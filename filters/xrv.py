@@ -167,11 +167,7 @@ def _split(net: nn.Module) -> tuple[nn.Module, nn.Module]:
 
 
 class XrvAnatomy:
-    """The PSPNet of torchxrayvision: probabilities of five of its 14 structures, at 512 × 512.
-
-    Its lungs are cut at the heart (p of a lung is at most 1 - p of the heart), for here lungs stop
-    at the heart's border whichever way its annotators drew them.
-    """
+    """The PSPNet of torchxrayvision: probabilities of five of its 14 structures, at 512 × 512."""
 
     name = "torchxrayvision pspnet"
     findings: tuple[str, ...] = ()
@@ -197,9 +193,5 @@ class XrvAnatomy:
 
     def _look(self, batch: np.ndarray) -> list[Opinion]:
         maps = self.logits(batch)[:, self._channels].sigmoid()
-        heart = self.structures.index("heart")
-        for name in ("right_lung", "left_lung"):
-            lung = self.structures.index(name)
-            maps[:, lung] = torch.minimum(maps[:, lung], 1 - maps[:, heart])
         large = enlarge(maps, batch.shape[1:])
         return [Opinion(structures=self.structures, anatomy=m) for m in large]

@@ -1,0 +1,90 @@
+"""Trainings at a hundredth of their length: they resume, repeat, and seal what can be loaded."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from flows.training.data import load_nih, part_of
+from flows.training.loop import Schedule, fit, step_rng
+
+
+def loss_on(network):
+    def loss_of(step, rng):
+        x = torch.from_numpy(rng.standard_normal((8, 4)).astype(np.float32))
+        return ((network(x) - x.sum(1, keepdim=True)) ** 2).mean()
+
+    return loss_of
+
+
+def trained(tmp_path, name, steps, resume=False, total=40):
+    torch.manual_seed(0)
+    network = nn.Linear(4, 1)
+    schedule = Schedule(steps=total, lr=0.2, warmup=5, bf16=False, save_every=10)
+    if steps < total:
+
+        class Killed(Exception):
+            pass
+
+        calls = iter(range(total))
+
+        def dies(step, rng):
+            if next(calls) == steps:
+                raise Killed
+            return loss_on(network)(step, rng)
+
+        with pytest.raises(Killed):
+            fit(network, dies, schedule, tmp_path / name, 3)
+        return None
+    return fit(network, loss_on(network), schedule, tmp_path / name, 3, resume=resume)
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(tmp_path):
+    whole = trained(tmp_path, "whole", 40)
+    trained(tmp_path, "cut", 25)
+    resumed = trained(tmp_path, "cut", 40, resume=True)
+    for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_the_loop_learns(tmp_path):
+    network = trained(tmp_path, "learns", 40)
+    assert (network.weight - 1).abs().max() < 0.2
+
+
+def test_the_randomness_of_a_step_is_its_own():
+    assert step_rng(1, 5).random() == step_rng(1, 5).random()
+    assert step_rng(1, 5).random() != step_rng(1, 6).random()
+
+
+def test_splits_are_by_patient_and_of_the_stated_sizes(shared_data):
+    nih = load_nih(shared_data, 32)
+    for patient in set(nih.patients):
+        assert len(set(nih.parts[nih.patients == patient])) == 1
+    shares = [
+        np.mean([part_of(f"{i}") == part for i in range(20000)]) for part in ("train", "calibration", "test")
+    ]
+    assert shares == pytest.approx([0.70, 0.12, 0.18], abs=0.015)
+
+
+def test_the_smallest_weights_repeat_from_their_command(shared_data, tmp_path):
+    """Bar 5: the shape model, made again by its documented command, has the shipped digest."""
+    from safetensors.numpy import load_file
+
+    from flows.train import train
+    from synth.weights import SHIPPED
+
+    again = load_file(train("shape", shared_data, tmp_path) / "model.safetensors")
+    shipped = load_file(SHIPPED / "shape" / "model.safetensors")
+    assert again.keys() == shipped.keys()
+    for name, value in shipped.items():
+        assert np.allclose(np.abs(again[name]), np.abs(value), rtol=1e-3, atol=1e-4), name
+
+
+def test_an_unknown_name_and_missing_data_are_told(tmp_path):
+    from flows.train import train
+
+    with pytest.raises(ValueError, match="name: 'gan', expected one of"):
+        train("gan", tmp_path, tmp_path)
+    with pytest.raises(FileNotFoundError, match="not found, expected the layout"):
+        train("shape", tmp_path, tmp_path)

@@ -1,0 +1,36 @@
+"""Any text has tokens, of one length, and case does not matter."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from synth.text import LENGTH, learn_tokenizer, new_text_encoder, tokenise
+
+TOKENIZER = learn_tokenizer(["small left pleural effusion", "frontal pa chest radiograph"] * 20, 300)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(max_size=200), min_size=1, max_size=4))
+def test_any_text_has_tokens_of_one_length(prompts):
+    ids = tokenise(TOKENIZER, prompts)
+    assert ids.shape == (len(prompts), LENGTH)
+    assert (ids[:, 0] == TOKENIZER.bos_token_id).all()
+    assert int(ids.max()) < len(TOKENIZER)
+
+
+def test_case_does_not_matter_but_words_do():
+    a, b, c = tokenise(TOKENIZER, ["Left Effusion", "left effusion", "right effusion"])
+    assert (a == b).all()
+    assert (a != c).any()
+
+
+def test_known_text_comes_back():
+    text = "small left pleural effusion"
+    ids = tokenise(TOKENIZER, [text])[0]
+    assert TOKENIZER.decode(ids, skip_special_tokens=True) == text
+
+
+@pytest.mark.parametrize("width", [64])
+def test_the_encoder_gives_one_state_per_token(width):
+    states = new_text_encoder(TOKENIZER, width, 1)(tokenise(TOKENIZER, ["a", ""])).last_hidden_state
+    assert states.shape == (2, LENGTH, width)
