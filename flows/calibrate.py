@@ -41,7 +41,7 @@ def calibrate_filters(
     ``work`` keeps the simulated scenes of the trainings (``runs/``); none of the images scored here
     was trained on.
     """
-    nih, real, scenes = load_scenes(data, work, seed, simulated)
+    nih, real, scenes = load_scenes(data, work)
     held = np.flatnonzero(nih.parts != "train")
     index = TrainingIndex.load(CHECKPOINTS / "findings" / INDEX)
     findings = EmbeddedFindings.load(index=index)

@@ -125,6 +125,20 @@ def train(
 
 @app.command()
 @guarded
+def calibrate(
+    data: Annotated[Path, typer.Option(help="Folder with the real data.")],
+    out: Annotated[Path, typer.Option(help="Folder of the trainings, for their simulated scenes.")] = Path(
+        "runs"
+    ),
+) -> None:
+    """Read the filters' thresholds off real held-out radiographs again."""
+    from flows.calibrate import calibrate_filters
+
+    print(calibrate_filters(data, out))
+
+
+@app.command()
+@guarded
 def convert(
     source: Annotated[str, typer.Argument(help="A published model's name, or its local file")],
     out: Annotated[Path, typer.Argument(help="The .safetensors file to write")],

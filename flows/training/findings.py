@@ -14,11 +14,11 @@ from filters.networks import FindingNetwork, finding_network
 from flows.training.augment import draw_warp, vary_exposure
 from flows.training.checkpoints import seal, write_config, write_tensors
 from flows.training.loop import Schedule, fit
-from flows.training.scenes import Scenes, balanced, load_scenes
+from flows.training.scenes import SIMULATED, Scenes, balanced, load_scenes
 from synth.findings import FINDING_NAMES
 from synth.lesions import DRAWN
 
-SIZE, BATCH, SIMULATED = 128, 24, 3000
+SIZE, BATCH = 128, 24
 COLUMNS = [FINDING_NAMES.index(n) for n in DRAWN]
 
 
@@ -48,7 +48,7 @@ def auroc(scores: np.ndarray, truth: np.ndarray) -> float:
 
 def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
     """Train, calibrate on the calibration part, measure on the test part and seal ``out/findings``."""
-    nih, real, simulated = load_scenes(data, out, seed, SIMULATED)
+    nih, real, simulated = load_scenes(data, out, seed)
     train_part = nih.parts == "train"
     groups = list(balanced(nih, np.flatnonzero(train_part)))
     taught = np.flatnonzero(train_part[simulated.base])

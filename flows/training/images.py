@@ -21,7 +21,7 @@ from synth.lesions import DRAWN
 from synth.prompts import PromptSampler
 from synth.text import learn_tokenizer, new_text_encoder, tokenise
 
-SIMULATED, POOL, BATCH, DROP = 3000, 7000, 32, 0.12
+POOL, BATCH, DROP = 7000, 32, 0.12
 
 
 class Denoiser(nn.Module):
@@ -56,7 +56,7 @@ def new_unet() -> UNet2DConditionModel:
 
 def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
     """Train and seal ``out/images``, a folder in diffusers' layout."""
-    nih, real, simulated = load_scenes(data, out, seed, SIMULATED)
+    nih, real, simulated = load_scenes(data, out, seed)
     codec = PatchCodec.from_pretrained(locate(out, "codec")).float().eval()
     tokenizer = learn_tokenizer(PromptSampler().case(seed, f"{i:06d}").prompt for i in range(4000))
     part = (nih.parts == "train") & ~framed(real.images)

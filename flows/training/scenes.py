@@ -1,4 +1,4 @@
-"""Scenes to learn from: real radiographs with the expert's anatomy, and lesions simulated in normal ones."""
+"""Scenes to learn from: real radiographs with the expert's anatomy, and lesions simulated in them."""
 
 import multiprocessing
 from collections.abc import Iterator
@@ -27,6 +27,9 @@ from synth.phrases import write_prompt
 from synth.radiographs import remove_markers, to_uint8
 from synth.seeding import numpy_generator
 from synth.weights import load_safetensors
+
+#: Simulated scenes that the trainings share.
+SIMULATED = 3000
 
 SEVERITIES: tuple[Severity, ...] = ("mild", "moderate", "severe")
 
@@ -64,7 +67,9 @@ class Scenes:
         return anatomy.astype(np.float32), lesions.astype(np.float32)
 
 
-def load_scenes(data: Path, out: Path, seed: int, count: int) -> tuple[Radiographs, Scenes, Scenes]:
+def load_scenes(
+    data: Path, out: Path, seed: int = 0, count: int = SIMULATED
+) -> tuple[Radiographs, Scenes, Scenes]:
     """The NIH images, a scene of each, and ``count`` simulated ones on normal training and
     calibration images; made once and kept in ``out/runs/scenes.safetensors``.
     """

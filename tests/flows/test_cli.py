@@ -59,7 +59,7 @@ def test_help_imports_nothing_heavy(environment):
         "import sys, flows.cli; print([m for m in ('torch','prefect','numpy','pandas') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
-    assert done.stdout.strip() == b"set()"
+    assert done.stdout.strip() == b"[]"
 
 
 @pytest.mark.parametrize(
