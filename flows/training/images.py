@@ -21,7 +21,7 @@ from synth.lesions import DRAWN
 from synth.prompts import PromptSampler
 from synth.text import learn_tokenizer, new_text_encoder, tokenise
 
-POOL, BATCH, DROP = 7000, 32, 0.12
+POOL, BATCH, DROP = 6000, 32, 0.12
 
 
 class Denoiser(nn.Module):
@@ -74,7 +74,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     empty = tokenise(tokenizer, [""])[0].to(device)
     torch.manual_seed(seed)
     model = Denoiser(new_unet(), new_text_encoder(tokenizer))
-    schedule = Schedule(steps=int(1900 * scale), lr=1e-3, warmup=100, ema=0.998, weight_decay=1e-2)
+    schedule = Schedule(steps=int(1600 * scale), lr=1e-3, warmup=100, ema=0.998, weight_decay=1e-2)
 
     def loss_of(step: int, rng: np.random.Generator) -> Tensor:
         which = torch.from_numpy(rng.integers(0, len(latents), BATCH))
