@@ -33,9 +33,7 @@ PERCENTILES = {
 }
 
 
-def calibrate_filters(
-    data: Path, work: Path, seed: int, simulated: int, target: Path = THRESHOLDS_FILE
-) -> Path:
+def calibrate_filters(data: Path, work: Path, target: Path = THRESHOLDS_FILE) -> Path:
     """Score the references, write ``target`` (JSON) and return it.
 
     ``work`` keeps the simulated scenes of the trainings (``runs/``); none of the images scored here
