@@ -121,11 +121,12 @@ class ImageModel:
         tokens = torch.cat([condition.tokens, nothing.tokens]).to(self.device)
         spatial = torch.cat([condition.spatial, nothing.spatial]).to(self.device)
         x = noise.to(self.device)
-        self.scheduler.set_timesteps(steps, device=self.device)
-        sigmas = self.scheduler.sigmas
+        scheduler = type(self.scheduler).from_config(self.scheduler.config)  # threads share the model
+        scheduler.set_timesteps(steps, device=self.device)
+        sigmas = scheduler.sigmas
         with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=self.precision == "bf16"):
             text = self.text_encoder(tokens).last_hidden_state
-            for i, t in enumerate(self.scheduler.timesteps):
+            for i, t in enumerate(scheduler.timesteps):
                 if should_stop is not None and should_stop():
                     raise Stopped(f"stopped at denoising step {i} of {steps}")
                 both = torch.cat([torch.cat([x, x]), spatial], 1)

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy import ndimage
 from torch import Tensor, nn
 
+from filters.anatomy_agreement import dice
 from filters.networks import anatomy_network
 from flows.training.augment import blobs, draw_warp, vary_exposure
 from flows.training.checkpoints import seal, write_config, write_tensors
@@ -104,8 +106,8 @@ def evaluate(network: nn.Module, images: np.ndarray, lungs: np.ndarray) -> dict[
     """Dice of both lungs together and of each, mean over images; and the worst image."""
     network.eval()
     guess = predict(network, images)[:, :2] > 0.5
-    both = [_dice(g.any(0), m.any(0)) for g, m in zip(guess, lungs, strict=True)]
-    each = [[_dice(g[k], m[k]) for k in range(2)] for g, m in zip(guess, lungs, strict=True)]
+    both = [dice(g.any(0), m.any(0)) for g, m in zip(guess, lungs, strict=True)]
+    each = [[dice(g[k], m[k]) for k in range(2)] for g, m in zip(guess, lungs, strict=True)]
     right, left = np.mean(each, 0)
     values = {"lung_dice": np.mean(both), "right": right, "left": left, "worst": np.min(both)}
     return {k: round(float(v), 4) for k, v in values.items()} | {"images": len(images)}
@@ -121,8 +123,8 @@ def _loss(network: nn.Module, images: np.ndarray, masks: np.ndarray, batch: int,
         logits = network(x.to(device) * 2 - 1).float()
         p = logits.sigmoid()
         overlap = 2 * (p * y).sum((2, 3)) + 1
-        dice = 1 - overlap / (p.sum((2, 3)) + y.sum((2, 3)) + 1)
-        return F.binary_cross_entropy_with_logits(logits, y) + dice.mean()
+        missed = 1 - overlap / (p.sum((2, 3)) + y.sum((2, 3)) + 1)
+        return F.binary_cross_entropy_with_logits(logits, y) + missed.mean()
 
     return loss_of
 
@@ -133,13 +135,7 @@ def _plausible(lungs: np.ndarray) -> bool:
 
 
 def _largest(mask: np.ndarray) -> np.ndarray:
-    from scipy import ndimage
-
     labels, count = ndimage.label(mask)
     if count < 2:
         return mask
     return labels == 1 + int(np.argmax(ndimage.sum(mask, labels, np.arange(1, count + 1))))
-
-
-def _dice(a: np.ndarray, b: np.ndarray) -> float:
-    return float(2 * (a & b).sum() / max(1, a.sum() + b.sum()))

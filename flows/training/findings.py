@@ -6,6 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.optimize import minimize
+from scipy.stats import rankdata
 from torch import Tensor
 
 from filters.embedding import TrainingIndex
@@ -36,8 +37,6 @@ def predict(network: FindingNetwork, images: np.ndarray) -> tuple[np.ndarray, np
 
 def auroc(scores: np.ndarray, truth: np.ndarray) -> float:
     """Area under the ROC curve (Mann-Whitney U), ties counted half."""
-    from scipy.stats import rankdata
-
     positive = int(truth.sum())
     if positive in (0, len(truth)):
         return float("nan")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from filters.anatomy_agreement import dice
 from flows.training.checkpoints import seal, write_tensors
 from flows.training.data import load_lungs, require
 from flows.training.organs import LungSeer
@@ -89,15 +90,15 @@ def fit_shape_model(cases: list[Contours]) -> ShapeModel:
 def evaluate(cases: list[Contours], folds: int = 5) -> dict[str, float]:
     """Cross-validated Dice of heart and clavicles regressed from the lungs' mask, and CTR error."""
     whole = [c for c in cases if "right_clavicle" in c]
-    dice, errors = [], []
+    overlaps, errors = [], []
     for fold in range(folds):
         seer = LungSeer.fit([c for i, c in enumerate(whole) if i % folds != fold])
         for case in whole[fold::folds]:
             truth = rasterise(case, 128)
             guess = rasterise(case | seer.expect(truth[:2]), 128)
-            dice.append([_dice(a, b) for a, b in zip(truth[2:], guess[2:], strict=True)])
+            overlaps.append([dice(a, b) for a, b in zip(truth[2:], guess[2:], strict=True)])
             errors.append(abs(cardiothoracic_ratio(truth) - cardiothoracic_ratio(guess)))
-    heart, right, left = np.mean(dice, 0)
+    heart, right, left = np.mean(overlaps, 0)
     names = ("heart_dice", "right_clavicle_dice", "left_clavicle_dice", "ctr_error")
     return {n: round(float(v), 3) for n, v in zip(names, (heart, right, left, np.mean(errors)), strict=True)}
 
@@ -147,7 +148,3 @@ def _ridge(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     penalty = RIDGE * len(x) * np.eye(x.shape[1])
     penalty[0, 0] = 0
     return np.linalg.solve(x.T @ x + penalty, x.T @ y)
-
-
-def _dice(a: np.ndarray, b: np.ndarray) -> float:
-    return float(2 * (a & b).sum() / max(1, a.sum() + b.sum()))
