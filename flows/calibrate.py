@@ -54,7 +54,7 @@ def calibrate_filters(data: Path, work: Path, target: Path = THRESHOLDS_FILE) ->
             "held-out NIH radiographs, exposure normalised",
             [integrity.score(_candidate(real.images[i])).value for i in held],
         ),
-        "anatomy_agreement": ("held-out radiographs with human lung masks", _lung_dice(data)),
+        "anatomy_agreement": ("held-out radiographs with human lung masks", lung_scores(data)),
         "finding_agreement": (
             "held-out NIH radiographs with their labels",
             [
@@ -96,7 +96,7 @@ def _labels(nih: Radiographs, index: np.integer) -> tuple[FindingRequest, ...]:
     return tuple(FindingRequest(n) for n in sorted(names))
 
 
-def _lung_dice(data: Path) -> list[float]:
+def lung_scores(data: Path) -> list[float]:
     """Anatomy scores of held-out human lung masks."""
     images, lungs, names = load_lungs(data, 256)
     held = [i for i, n in enumerate(names) if part_of(n) != "train"]
