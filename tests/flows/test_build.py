@@ -80,7 +80,7 @@ def test_ctrl_c_before_the_build_has_begun(start, write_config):
     process.send_signal(signal.SIGINT)
     process.wait(timeout=20)
     assert time.monotonic() - begun < 5
-    assert process.returncode == 130
+    assert process.returncode in (130, -signal.SIGINT)  # the latter: still importing, no command yet
     assert "Traceback" not in process.stderr.read()
 
 
