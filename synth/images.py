@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+import transformers
 from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, PreTrainedTokenizerFast
@@ -79,6 +80,7 @@ class ImageModel:
     def load(cls, folder: Path, device: str = "cpu", precision: str = "fp32") -> "ImageModel":
         """Read a checkpoint folder whose files match their pins; safetensors only."""
         verify_folder(folder)
+        transformers.utils.logging.disable_progress_bar()
         options = {"use_safetensors": True, "local_files_only": True, "low_cpu_mem_usage": False}
         return cls(
             codec=_ready(PatchCodec.from_pretrained(folder / "vae", **options), device),
