@@ -118,6 +118,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
         ("landmarks", "lungs"),
         "synthorax train shape --data DIR",
         {
+            "seed": "none: closed form",
             "cases": len(cases),
             "lung modes": LUNG_MODES,
             "medial gap": [round(g, 4) for g in medial_gap(data)],

@@ -57,7 +57,7 @@ def test_the_shipped_codec_keeps_a_radiograph(shared_data):
     from synth.radiographs import read_radiograph, to_uint8
 
     codec = PatchCodec.from_pretrained(SHIPPED / "images" / "vae").float().eval()
-    paths = sorted((shared_data / "nih" / "images").glob("*.jpg"))[:6]
+    paths = sorted((shared_data / "nih" / "images").glob("*.jpg"))[::33]
     images = np.stack([to_uint8(read_radiograph(p, 256)) for p in paths])
     figures = evaluate(codec, images)
     assert figures["psnr_db"] > 34
