@@ -5,9 +5,11 @@ Lungs of generated images against the masks asked for, and whether a lesion move
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import typer
+import yaml
 
 from filters.anatomy_agreement import dice
 from filters.experts import EmbeddedAnatomy
@@ -83,12 +85,25 @@ def generate(maker: Synthesizer, cases: list[Case], masks: list[MaskSet]) -> np.
     )
 
 
-def main(images: int = 128, pairs: int = 16, guidance: float = SynthesisSettings.guidance) -> None:
-    """Print the figures as JSON."""
+def write_card(card: Path, figures: dict) -> None:
+    """Put the figures in the place of a card's ``metrics``, which end its YAML block."""
+    text = card.read_text()
+    start = text.index("metrics:\n")
+    end = text.index("```", start)
+    metrics = yaml.safe_dump({"metrics": figures}, sort_keys=False, width=96)
+    card.write_text(text[:start] + metrics + text[end:])
+
+
+def main(
+    images: int = 128, pairs: int = 16, guidance: float = SynthesisSettings.guidance, card: Path | None = None
+) -> None:
+    """Print the figures as JSON, and write them into the image model's ``card`` when it is named."""
     maker = Synthesizer.load(replace(SynthesisSettings(), guidance=guidance))
     moved = moved_lesions(maker, pairs)
     figures = {"lungs": lung_agreement(maker, images), "moved lesions": moved}
     print(json.dumps(figures, indent=1))
+    if card is not None:
+        write_card(card, figures)
 
 
 if __name__ == "__main__":
