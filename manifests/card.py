@@ -28,7 +28,7 @@ _NOTICE = """\
 _READING = f"""\
 ```python
 import webdataset as wds
-samples = wds.WebDataset("{layout.SHARDS}/000000.tar", shardshuffle=False).decode("pil")
+samples = wds.WebDataset("{layout.SHARDS}/000000.tar", shardshuffle=False)   # open masks with Pillow: decode("pil") drops their bits
 
 import datasets
 samples = datasets.load_dataset("webdataset", data_files="{layout.SHARDS}/*.tar", split="train")
