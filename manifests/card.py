@@ -28,7 +28,8 @@ _NOTICE = """\
 _READING = f"""\
 ```python
 import webdataset as wds
-samples = wds.WebDataset("{layout.SHARDS}/000000.tar", shardshuffle=False)   # open masks with Pillow: decode("pil") drops their bits
+# open masks with Pillow: .decode("pil") would drop their bits
+samples = wds.WebDataset("{layout.SHARDS}/000000.tar", shardshuffle=False)
 
 import datasets
 samples = datasets.load_dataset("webdataset", data_files="{layout.SHARDS}/*.tar", split="train")
