@@ -29,7 +29,7 @@ def cosine_distances(embedding: np.ndarray, others: np.ndarray) -> np.ndarray:
 class TrainingIndex:
     """The training set as unit vectors, and the projection that makes a vector of features.
 
-    ``mean`` (F,) and ``components`` (D, F) float32: a PCA whose components are divided by their
+    ``mean`` (F,) float32 and ``components`` (D, F) float16: a PCA whose components are divided by their
     standard deviation (whitening: what all radiographs share weighs no more than what tells two
     apart). ``embeddings`` (N, D) float16, unit rows; ``names`` (N,), what each row is.
     ``encoder`` is the digest of the network whose features these are, "" when not known.
@@ -66,10 +66,11 @@ class TrainingIndex:
         kept = int((variances > VARIANCE_FLOOR * variances[0]).sum())
         kept = min(kept, dimensions)
         components = rows[:kept] / np.sqrt(variances[:kept, None])
-        embeddings = normalise(centred @ components.T)
+        components = components.astype(np.float16)
+        embeddings = normalise(centred @ components.T.astype(np.float64))
         return cls(
             mean.astype(np.float32),
-            components.astype(np.float32),
+            components,
             embeddings.astype(np.float16),
             tuple(names),
             encoder,
@@ -78,7 +79,8 @@ class TrainingIndex:
     def project(self, features: np.ndarray) -> np.ndarray:
         """Features (N, F) as unit vectors (N, D) float32."""
         # Row by row: a product of matrices may round a row otherwise by its place among others.
-        return normalise(np.stack([self.components @ (row - self.mean) for row in features]))
+        components = self.components.astype(np.float32)
+        return normalise(np.stack([components @ (row - self.mean) for row in features]))
 
     def nearest(self, embedding: np.ndarray) -> tuple[float, str]:
         """Cosine distance in [0, 2] to the nearest training image, and that image's name."""

@@ -109,18 +109,19 @@ def show(
 @app.command()
 @guarded
 def train(
-    name: Annotated[str, typer.Argument(help="shape, codec, anatomy, findings, masks or images")],
+    name: Annotated[str, typer.Argument(help="shape, codec, anatomy, masks, findings, images, … or all")],
     data: Annotated[Path, typer.Option(help="Folder with the real data.")],
     out: Annotated[Path, typer.Option(help="Folder to write to: OUT/NAME.")] = Path("runs"),
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps")] = "cpu",
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
     scale: Annotated[float, typer.Option(min=0, help="Times the documented number of steps.")] = 1.0,
+    init: Annotated[Path | None, typer.Option(help="Images: a checkpoint to begin with.")] = None,
 ) -> None:
     """Train one of the shipped weights again."""
     from flows.train import train as run
 
-    print(run(name, data, out, seed, device, resume, scale))
+    print(run(name, data, out, seed, device, resume, scale, init))
 
 
 @app.command()

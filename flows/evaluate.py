@@ -1,88 +1,54 @@
-"""The figures of the shipped models that need no real data: ``python -m flows.evaluate``.
+"""The figures of what ships: ``python -m flows.evaluate [--data DIR] [--images N] [--pairs N] [--out DIR]``.
 
-Lungs of generated images against the masks asked for, and whether a lesion moves when its mask does.
+Each figure is at home in a module of :mod:`flows.evaluation`; here they are gathered. Those that compare
+with real radiographs need ``--data``, laid out like shared/data. The radiographs measured are kept in
+``--out``/generated.npz, so that an interrupted run goes on.
 """
 
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 import yaml
 
-from filters.anatomy_agreement import dice
-from filters.experts import EmbeddedAnatomy
-from synth.cases import Case, FindingRequest, MaskSet
-from synth.findings import FINDINGS
+from filters.evaluators import LESION_EVALUATOR, AttributeEvaluator, load_lesion_evaluator
+from filters.experts import CHECKPOINTS
+from flows.evaluation.anatomy import lung_agreement
+from flows.evaluation.attributes import recovered
+from flows.evaluation.comparison import against_real
+from flows.evaluation.controls import draw_pairs, moved
+from flows.evaluation.generated import ImageStore, Sample, draw_sample, judged
+from flows.evaluation.requested import draw_normals, found, summed_up
+from flows.training.loop import console
 from synth.generate import SynthesisSettings, Synthesizer
-from synth.prompts import PromptSampler
 
 
-def lung_agreement(maker: Synthesizer, count: int) -> dict[str, float]:
-    """Dice of both lungs together, by the expert, over ``count`` sampled cases."""
-    source = PromptSampler(findings=maker.findings)
-    cases = [source.case(11, f"{i:09d}") for i in range(count)]
-    masks = [maker.masks(c) for c in cases]
-    opinions = EmbeddedAnatomy.load().look(generate(maker, cases, masks))
-    values = []
-    for opinion, asked in zip(opinions, masks, strict=True):
-        right, left = opinion.mask("right_lung"), opinion.mask("left_lung")
-        if right is None or left is None:
-            raise ValueError("anatomy expert: no lungs, expected both")
-        values.append(dice(right | left, asked.lungs))
-    return {
-        "images": count,
-        "lung_dice": round(float(np.mean(values)), 4),
-        "5th_percentile": round(float(np.percentile(values, 5)), 4),
+def control_figures(store: ImageStore, pairs: int) -> dict[str, Any]:
+    """Of each finding: does it move with its mask, and does the lesions' evaluator find it?"""
+    evaluator = load_lesion_evaluator() if (CHECKPOINTS / LESION_EVALUATOR).is_dir() else None
+    normals = evaluator.look(draw_normals(store, 2 * pairs)) if evaluator else []
+    moves, finds = {}, {}
+    for drawn in draw_pairs(store, pairs):
+        moves[drawn.finding] = moved(drawn)
+        if evaluator:
+            finds[drawn.finding] = found(evaluator, drawn, normals)
+        console.print(f"{drawn.finding}: {moves[drawn.finding]}", highlight=False)
+    figures: dict[str, Any] = {"moved_lesions": moves}
+    return figures | ({"requested_lesions": summed_up(finds)} if finds else {})
+
+
+def sample_figures(sample: Sample) -> tuple[dict[str, Any], np.ndarray]:
+    """What needs no real data: lungs, attributes, acceptance; and (N,) bool, which were accepted."""
+    accepted, refused = judged(sample)
+    figures = {
+        "accepted": {"images": len(accepted), "accepted": int(accepted.sum()), "refused_by": refused},
+        "lungs": lung_agreement(sample),
+        "attributes": recovered(AttributeEvaluator.load().look(sample.images), sample.cases),
     }
-
-
-def moved_lesions(maker: Synthesizer, count: int) -> dict[str, dict[str, float]]:
-    """Per finding: mean absolute change inside both lesion masks over that elsewhere in the lungs,
-    when the lesion is asked for on the other side of the same body with the same noise.
-    """
-    out = {}
-    for name in maker.findings:
-        if not FINDINGS[name].lateral:
-            continue
-        cases = [
-            Case(f"{i:09d}", 23, f"{name.replace('_', ' ')}.", (FindingRequest(name, "right"),))
-            for i in range(count)
-        ]
-        right = [maker.masks(c) for c in cases]
-        left = [
-            maker.masker.sample([FindingRequest(name, "left")], m.anatomy, np.random.default_rng(i))
-            for i, m in enumerate(right)
-        ]
-        a, b = (generate(maker, cases, m).astype(float) for m in (right, left))
-        inside, outside = [], []
-        for k in range(count):
-            both = lesion_area(right[k]) | lesion_area(left[k])
-            change, rest = np.abs(a[k] - b[k]), right[k].lungs & ~both
-            if both.any() and rest.any():
-                inside.append(change[both].mean())
-                outside.append(change[rest].mean())
-        out[name] = {
-            "pairs": len(inside),
-            "inside": round(float(np.mean(inside)), 2),
-            "elsewhere": round(float(np.mean(outside)), 2),
-            "ratio": round(float(np.mean(inside) / np.mean(outside)), 2),
-        }
-    return out
-
-
-def lesion_area(masks: MaskSet) -> np.ndarray:
-    """(H, W) bool: any lesion."""
-    return np.asarray(masks.lesion_channels().any(0))
-
-
-def generate(maker: Synthesizer, cases: list[Case], masks: list[MaskSet]) -> np.ndarray:
-    """(N, S, S) uint8 of all cases, in batches."""
-    size = maker.settings.batch_size
-    return np.concatenate(
-        [maker.radiographs(cases[i : i + size], masks[i : i + size]) for i in range(0, len(cases), size)]
-    )
+    return figures, accepted
 
 
 def write_card(card: Path, figures: dict) -> None:
@@ -95,15 +61,28 @@ def write_card(card: Path, figures: dict) -> None:
 
 
 def main(
-    images: int = 128, pairs: int = 16, guidance: float = SynthesisSettings.guidance, card: Path | None = None
+    data: Annotated[Path | None, typer.Option(help="real material, laid out like shared/data")] = None,
+    images: Annotated[int, typer.Option(help="uncurated samples")] = 512,
+    pairs: Annotated[int, typer.Option(help="pairs of masks of each finding")] = 16,
+    out: Annotated[Path | None, typer.Option(help="folder for figures, pictures and the cache")] = None,
+    guidance: Annotated[float, typer.Option()] = SynthesisSettings.guidance,
+    card: Annotated[Path | None, typer.Option(help="the image model's card to write into")] = None,
 ) -> None:
-    """Print the figures as JSON, and write them into the image model's ``card`` when it is named."""
+    """Print all figures as JSON; write them, and the pictures, into ``out``."""
     maker = Synthesizer.load(replace(SynthesisSettings(), guidance=guidance))
-    moved = moved_lesions(maker, pairs)
-    figures = {"lungs": lung_agreement(maker, images), "moved lesions": moved}
-    print(json.dumps(figures, indent=1))
+    store = ImageStore(maker, out / "generated.npz" if out else None)
+    sample = draw_sample(store, images)
+    figures, accepted = sample_figures(sample)
+    figures |= control_figures(store, pairs)
     if card is not None:
-        write_card(card, figures)
+        write_card(card, {k: figures[k] for k in ("lungs", "moved_lesions")})
+    if data is not None:
+        figures |= against_real(data, sample, accepted, maker.masker, out)
+    text = json.dumps(figures, indent=1)
+    print(text)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "evaluation.json").write_text(text + "\n")
 
 
 if __name__ == "__main__":

@@ -92,12 +92,13 @@ class Synthesizer:
         side = self.settings.size // 8
         condition = self.imager.condition([cases[i].prompt for i in filled], [masks[i] for i in filled], side)
         channels = self.imager.unet.config["out_channels"]
-        noise = torch.stack([_noise(cases[i], (channels, side, side)) for i in filled])
         settings = self.settings
-        images = self.imager.sample(condition, noise, settings.steps, settings.guidance, should_stop)
+        noise = torch.stack([_noise(cases[i], "noise", (channels, side, side)) for i in filled])
+        grain = torch.stack([_noise(cases[i], "grain", (1, settings.size, settings.size)) for i in filled])
+        images = self.imager.sample(condition, noise, settings.steps, settings.guidance, should_stop, grain)
         return images[:count]
 
 
-def _noise(case: Case, shape: tuple[int, ...]) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(derive_seed(case.seed, case.key, "noise"))
+def _noise(case: Case, stage: str, shape: tuple[int, ...]) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(derive_seed(case.seed, case.key, stage))
     return torch.randn(shape, generator=generator)

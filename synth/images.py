@@ -113,8 +113,9 @@ class ImageModel:
         steps: int,
         guidance: float,
         should_stop: Callable[[], bool] | None = None,
+        grain: Tensor | None = None,
     ) -> np.ndarray:
-        """Images (N, H, W) uint8 from standard normal ``noise`` (N, C, h, w).
+        """Images (N, H, W) uint8 from standard normal ``noise`` (N, C, h, w) and ``grain`` (N, 1, H, W).
 
         ``guidance`` 1 follows the condition as trained, more exaggerates it. Raises Stopped.
         """
@@ -135,12 +136,13 @@ class ImageModel:
                 v = self.unet(both, t.expand(2 * n), text).sample.float()
                 v = v[n:] + guidance * (v[:n] - v[n:])
                 x = x + (sigmas[i + 1] - sigmas[i]) * v
-        return self.decode(x)
+        return self.decode(x, grain)
 
     @torch.inference_mode()
-    def decode(self, latents: Tensor) -> np.ndarray:
-        """Latents (N, C, h, w) to images (N, 8h, 8w) uint8."""
-        y = self.codec.decode(latents.float())[:, 0]
+    def decode(self, latents: Tensor, grain: Tensor | None = None) -> np.ndarray:
+        """Latents (N, C, h, w) to images (N, 8h, 8w) uint8, smooth without ``grain`` (N, 1, 8h, 8w)."""
+        grain = None if grain is None else grain.to(latents.device)
+        y = self.codec.decode(latents.float(), grain)[:, 0]
         return ((y.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu().numpy()
 
     @torch.inference_mode()

@@ -1,7 +1,8 @@
 """Pseudo-masks: all lesions that a prompt asks for, drawn together on one body (AURAD, step 1).
 
 A layout (how many instances on which side and in which zone) is taken from those of real images that
-fit the prompt; :mod:`synth.lesion_sets` then draws all boxes and outlines at once.
+fit the prompt; :mod:`synth.lesion_sets` then draws all boxes and outlines at once, and
+:mod:`synth.walls` brings what belongs to the pleural space to its walls.
 """
 
 import json
@@ -28,6 +29,7 @@ from synth.lesion_sets import (
     side_of,
     zone_of,
 )
+from synth.walls import Walls, against, settle
 from synth.weights import load_safetensors, verify_folder
 
 #: Sets drawn at once for a case; the first that obeys the prompt is taken.
@@ -78,14 +80,14 @@ class MaskGenerator:
             for r in rest
             for side, zone in self.layout(r, rng)
         ]
-        fields = _fields(anatomy[0] | anatomy[1], {FINDINGS[r.name].region for r in rest})
+        place = Place.of(anatomy[0] | anatomy[1], {FINDINGS[r.name].region for r in rest})
         sets = self._draw(kinds, anatomy, rng)
         found: list[Lesion | None] = [None] * len(kinds)
         for strict in (True, False):  # some zones cannot be had: free fluid does not lie at the apex
             for tokens in sets:
                 if all(found):
                     break
-                drawn = [self._lesion(t, k, fields, strict) for t, k in zip(tokens, kinds, strict=True)]
+                drawn = [self._lesion(t, k, place, strict) for t, k in zip(tokens, kinds, strict=True)]
                 if strict and all(drawn):
                     found = drawn
                 else:  # an instance that missed in every set so far is taken from the first that has it
@@ -125,24 +127,24 @@ class MaskGenerator:
         return tokens
 
     def _lesion(
-        self, token: np.ndarray, kind: tuple[int, ...], fields: dict[str, np.ndarray], strict: bool
+        self, token: np.ndarray, kind: tuple[int, ...], place: "Place", strict: bool
     ) -> Lesion | None:
         """The instance on the pixel grid, or None if it misses its field, its side or, when ``strict``,
         its zone.
         """
         name = FINDING_NAMES[kind[0]]
-        frame, field = np.array(lung_box(fields["lungs only"])), fields[FINDINGS[name].region]
+        frame, field = place.frame, place.fields[FINDINGS[name].region]
         size = field.shape[-1]
         centre = token[:2] * frame[2:] + frame[:2]
         extent = np.maximum(np.exp(token[2:4]) * frame[2:] * size, 2)
         x0, y0 = np.round(centre * size - extent / 2).astype(int)
         width, height = np.round(extent).astype(int)
         patch = self.outlines.decode(token[4:], height, width)
-        mask = _paste(patch, x0, y0, size)
-        kept = mask & field
-        if name == "effusion":
-            kept |= np.maximum.accumulate(kept, axis=0) & field
+        kept = _paste(patch, x0, y0, size) & field
         if kept.sum() < max(4, 0.5 * patch.sum()):
+            return None
+        kept = place.bring(name, kept, kind[1])
+        if not kept.any():
             return None
         ys, xs = np.nonzero(kept)
         x = ((xs.mean() + 0.5) / size - frame[0]) / frame[2]
@@ -150,6 +152,44 @@ class MaskGenerator:
         if side_of(x) != kind[1] or (strict and zone_of(y) != kind[2]):
             return None
         return Lesion(name, kept)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where lesions may lie on one body: ``fields`` (H, W) bool by region, the lungs with a margin
+    around them; ``frame`` (4,) the lungs' box in [0, 1] of the image.
+    """
+
+    fields: dict[str, np.ndarray]
+    frame: np.ndarray
+    walls: Walls
+
+    @classmethod
+    def of(cls, lungs: np.ndarray, regions: set[str]) -> "Place":
+        """For lesions of some regions on (H, W) bool lungs."""
+        size = lungs.shape[-1]
+        fields = {
+            region: ndimage.binary_dilation(lungs, iterations=max(1, round(MARGIN[region] * size)))
+            for region in regions
+        }
+        return cls(fields, np.array(lung_box(lungs)), Walls(lungs))
+
+    def bring(self, name: str, mask: np.ndarray, side: int) -> np.ndarray:
+        """A lesion where its finding belongs: air and thickening at the wall, fluid at the base."""
+        if name not in ("pneumothorax", "pleural_thickening", "effusion"):
+            return mask
+        lung = self.half(side)
+        if name == "pneumothorax":
+            return against(mask, self.walls.chest, lung)
+        if name == "pleural_thickening":
+            return against(mask, self.walls.border, lung)
+        return settle(mask, lung) if side == 0 else settle(mask[:, ::-1], lung[:, ::-1])[:, ::-1]
+
+    def half(self, side: int) -> np.ndarray:
+        """(H, W) bool: the lungs on one side of the middle of their frame."""
+        lungs = self.walls.lungs
+        x = (np.arange(lungs.shape[1]) + 0.5) / lungs.shape[1]
+        return lungs & ((x >= self.frame[0] + self.frame[2] / 2) == bool(side))
 
 
 def _paste(patch: np.ndarray, x0: int, y0: int, size: int) -> np.ndarray:
@@ -160,13 +200,3 @@ def _paste(patch: np.ndarray, x0: int, y0: int, size: int) -> np.ndarray:
     if ya < yb and xa < xb:
         out[ya:yb, xa:xb] = patch[ya - y0 : yb - y0, xa - x0 : xb - x0]
     return out
-
-
-def _fields(lungs: np.ndarray, regions: set[str]) -> dict[str, np.ndarray]:
-    """Where lesions of each region may lie: the lungs and a margin around them."""
-    size = lungs.shape[-1]
-    fields = {
-        region: ndimage.binary_dilation(lungs, iterations=max(1, round(MARGIN[region] * size)))
-        for region in regions
-    }
-    return fields | {"lungs only": lungs}

@@ -71,10 +71,12 @@ def seal(
 
 def locate(out: Path, name: str) -> Path:
     """A checkpoint that a training builds on: the one just trained under ``out``, or the shipped."""
-    places = (out, SHIPPED, Path(filters.__file__).parent / "checkpoints")
+    places = [p / name for p in (out, SHIPPED, Path(filters.__file__).parent / "checkpoints")]
+    if name == "codec":  # ships inside the image model's folder, as diffusers has it
+        places.append(SHIPPED / "images" / "vae")
     for place in places:
-        if (place / name / SUMS).exists():
-            return place / name
+        if (place / SUMS).exists():
+            return place
     raise FileNotFoundError(
         f"checkpoint: {name} not found, expected `synthorax train {name}` to be run first"
     )

@@ -1,27 +1,31 @@
 """Train the image model: UNet and text encoder together, on latents of real and simulated scenes."""
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
 from rich.progress import track
 from torch import Tensor, nn
-from transformers import CLIPTextModel
+from transformers import CLIPTextModel, PreTrainedTokenizerFast
 
 from flows.training.augment import draw_warp, vary_exposure
 from flows.training.checkpoints import locate, seal, write_config
 from flows.training.loop import Schedule, console, fit
 from flows.training.scenes import Scenes, balanced, load_scenes
 from synth.codec import CHANNELS, FACTOR, PatchCodec
+from synth.findings import FINDING_NAMES
 from synth.images import CONDITION, Condition, ImageModel, spatial_condition
-from synth.lesions import DRAWN
 from synth.prompts import PromptSampler
 from synth.text import learn_tokenizer, new_text_encoder, tokenise
+from synth.weights import pins
 
-POOL, BATCH, DROP = 6000, 32, 0.12
+POOL, BATCH, DROP = 5000, 32, 0.12
+UNET = "unet/diffusion_pytorch_model.safetensors"
 
 
 class Denoiser(nn.Module):
@@ -39,8 +43,12 @@ class Denoiser(nn.Module):
 
 
 def new_unet() -> UNet2DConditionModel:
-    """A narrow UNet for 32×32 latents with text attention at 16² and 8²."""
-    return UNet2DConditionModel(
+    """A narrow UNet for 32×32 latents: text by attention at 16² and 8², and pooled beside the time.
+
+    What a prompt says of the whole film (age, sex, view) need not find its way through attention.
+    The pooled path starts at zero, so that a network without it can be gone on with.
+    """
+    unet = UNet2DConditionModel(
         sample_size=32,
         in_channels=CHANNELS + CONDITION,
         out_channels=CHANNELS,
@@ -51,14 +59,43 @@ def new_unet() -> UNet2DConditionModel:
         cross_attention_dim=128,
         attention_head_dim=8,
         norm_num_groups=16,
+        addition_embed_type="text",
+        addition_embed_type_num_heads=4,
     )
+    nn.init.zeros_(unet.add_embedding.norm2.weight)
+    return unet
 
 
-def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
-    """Train and seal ``out/images``, a folder in diffusers' layout."""
+def first_weights(
+    init: Path | None, seed: int, prompts: Iterable[str]
+) -> tuple[Denoiser, PreTrainedTokenizerFast]:
+    """Networks to begin with: random, or those of an image checkpoint that is gone on with."""
+    torch.manual_seed(seed)
+    if init is None:
+        tokenizer = learn_tokenizer(prompts)
+        return Denoiser(new_unet(), new_text_encoder(tokenizer)), tokenizer
+    start = ImageModel.load(init)
+    unet = new_unet()
+    lacking, surplus = unet.load_state_dict(start.unet.state_dict(), strict=False)
+    odd = [k for k in lacking if not k.startswith("add_embedding.")] + surplus
+    if odd:
+        raise ValueError(f"init: {init} has another UNet ({odd[0]}), expected the one of this training")
+    return Denoiser(unet, start.text_encoder), start.tokenizer
+
+
+def train(
+    data: Path, out: Path, seed: int, device: str, resume: bool, scale: float, init: Path | None = None
+) -> Path:
+    """Train and seal ``out/images``, a folder in diffusers' layout.
+
+    ``init`` is an image checkpoint with the same codec to begin with, instead of random weights.
+    """
     nih, real, simulated = load_scenes(data, out, seed)
     codec = PatchCodec.from_pretrained(locate(out, "codec")).float().eval()
-    tokenizer = learn_tokenizer(PromptSampler().case(seed, f"{i:06d}").prompt for i in range(4000))
+    model, tokenizer = first_weights(
+        init, seed, (PromptSampler().case(seed, f"{i:06d}").prompt for i in range(4000))
+    )
+    model.unet.set_attn_processor(AttnProcessor())  # the fused one's gradient is slow on CPUs
     part = (nih.parts == "train") & ~framed(real.images)
     pool = _pool(
         codec,
@@ -72,9 +109,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     latents, spatial, cover, prompts = pool
     tokens = tokenise(tokenizer, prompts)
     empty = tokenise(tokenizer, [""])[0].to(device)
-    torch.manual_seed(seed)
-    model = Denoiser(new_unet(), new_text_encoder(tokenizer))
-    schedule = Schedule(steps=int(1600 * scale), lr=1e-3, warmup=100, ema=0.998, weight_decay=1e-2)
+    schedule = Schedule(steps=int(1200 * scale), lr=8e-4, warmup=100, ema=0.998, weight_decay=1e-2)
 
     def loss_of(step: int, rng: np.random.Generator) -> Tensor:
         which = torch.from_numpy(rng.integers(0, len(latents), BATCH))
@@ -87,7 +122,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
         t = torch.from_numpy(rng.normal(0.2, 1.1, BATCH).astype(np.float32)).sigmoid().to(device)
         mixed = (1 - t)[:, None, None, None] * x + t[:, None, None, None] * noise
         error = (model(mixed, t, condition).float() - (noise - x)) ** 2
-        weight = 1 + 2 * cover[which].float().to(device)
+        weight = 1 + 3 * cover[which].float().to(device)
         return (error * weight).mean() / weight.mean()
 
     fit(model, loss_of, schedule, out / "runs" / "images", seed, device, resume)
@@ -98,21 +133,22 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     tokenizer.save_pretrained(folder / "tokenizer")
     FlowMatchEulerDiscreteScheduler().save_pretrained(folder / "scheduler")
     shutil.copytree(locate(out, "codec"), folder / "vae", dirs_exist_ok=True)
-    write_config(folder / "synthorax.json", {"findings": list(DRAWN)})
+    write_config(folder / "synthorax.json", {"findings": list(FINDING_NAMES)})
     seal(
         folder,
         "Image model: radiographs from prompt, anatomy and lesion masks",
         ("nih", "rsna", "chestx_det", "landmarks", "lungs"),
-        "synthorax train images --data DIR",
+        "synthorax train images --data DIR" + (" --init FOLDER" if init else ""),
         {
             "seed": seed,
             "steps": schedule.steps,
             "batch": BATCH,
             "pool of augmented latents": len(latents),
             "real training images": int(part.sum()),
+            "began from": "random weights" if init is None else f"unet {pins(init)[UNET]}",
             "device": device,
         },
-        {"see": "docs/benchmarks.md, `synthorax evaluate`"},
+        {"see": "docs/benchmarks.md"},
     )
     ImageModel.load(folder)
     return folder

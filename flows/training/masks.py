@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from flows.evaluation.masks import mask_figures
 from flows.training.checkpoints import seal, write_tensors
 from flows.training.chestxdet import Annotation, load_annotations, load_bodies, polygon_mask
 from flows.training.loop import Schedule, fit
@@ -29,7 +30,10 @@ from synth.lesion_sets import (
 )
 from synth.masks import MaskGenerator
 
-BATCH, MOST, SIZE = 96, 24, 96
+BATCH, SIZE = 96, 96
+
+#: Instances kept of an image; images of up to FEW are run apart from the rest, so as to pad less.
+MOST, FEW = 24, 4
 
 
 def instance_rows(annotation: Annotation) -> list[tuple[int, int, int, np.ndarray]]:
@@ -99,6 +103,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
             kinds[i, j] = finding, side, zone, grade[i][j]
             absent[i, j] = False
 
+    counts = (~absent).sum(1)
     torch.manual_seed(seed)
     network = LesionSetNetwork()
     schedule = Schedule(steps=int(4000 * scale), lr=1.5e-3, ema=0.998, bf16=False)
@@ -115,11 +120,16 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
         t = torch.from_numpy(rng.random(BATCH).astype(np.float32))
         mixed = (1 - t)[:, None, None] * x + t[:, None, None] * noise
         jitter = torch.from_numpy(0.1 * rng.standard_normal((BATCH, BODY)).astype(np.float32))
-        guess = network(
-            *(v.to(device) for v in (mixed, t, kind, torch.from_numpy(body[which]) + jitter, gone))
-        )
-        error = F.mse_loss(guess, (noise - x).to(device), reduction="none").mean(2)
-        return error[~gone.to(device)].mean()
+        body_now, total = torch.from_numpy(body[which]) + jitter, torch.zeros((), device=device)
+        few = torch.from_numpy(counts[which] <= FEW)
+        for some, width in ((few, FEW), (~few, MOST)):
+            if some.any():
+                part = [v[some][:, :width] for v in (mixed, kind, gone, noise - x)]
+                mixed_now, kind_now, gone_now, target = (v.to(device) for v in part)
+                guess = network(mixed_now, t[some].to(device), kind_now, body_now[some].to(device), gone_now)
+                error = F.mse_loss(guess, target, reduction="none").mean(2)
+                total = total + error[~gone_now].sum()
+        return total / (~gone).sum()
 
     fit(network, loss_of, schedule, out / "runs" / "masks", seed, device, resume)
     network.to("cpu")
@@ -151,7 +161,12 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
         about,
     )
     seal(*arguments, {})
-    seal(*arguments, {"1,000 sampled requests": evaluate(MaskGenerator.load(folder), bodies, seed)})
+    generator = MaskGenerator.load(folder)
+    figures = {
+        "1,000 sampled requests": evaluate(generator, bodies, seed),
+        "against annotations held out": mask_figures(generator, data, max(20, int(2000 * scale)), seed),
+    }
+    seal(*arguments, figures)
     return folder
 
 

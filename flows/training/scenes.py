@@ -21,26 +21,31 @@ from synth.anatomy import ENLARGED, cardiothoracic_ratio
 from synth.cases import FindingRequest, Lesion
 from synth.demographics import Demographics
 from synth.findings import FINDING_NAMES, Severity, Sex, Side, View
-from synth.lesions import DRAWN, Scene, draw, enlarge_heart
 from synth.masks import MaskGenerator
 from synth.phrases import write_prompt
 from synth.radiographs import remove_markers, to_uint8
+from synth.rendering import Scene, draw, enlarge_heart
 from synth.seeding import numpy_generator
 from synth.weights import load_safetensors
 
 #: Simulated scenes that the trainings share.
-SIMULATED = 3000
+SIMULATED = 5000
 
 SEVERITIES: tuple[Severity, ...] = ("mild", "moderate", "severe")
 
-#: NIH's labels that name one of the findings that can be drawn.
+#: NIH's labels that name one of the findings.
 NIH_FINDING = {
-    "Pneumonia": "consolidation",
+    "Atelectasis": "atelectasis",
+    "Cardiomegaly": "cardiomegaly",
     "Consolidation": "consolidation",
     "Effusion": "effusion",
+    "Emphysema": "emphysema",
+    "Fibrosis": "fibrosis",
+    "Mass": "mass",
     "Nodule": "nodule",
+    "Pleural_Thickening": "pleural_thickening",
+    "Pneumonia": "consolidation",
     "Pneumothorax": "pneumothorax",
-    "Cardiomegaly": "cardiomegaly",
 }
 
 
@@ -107,7 +112,7 @@ def simulate(
 ) -> tuple[Scene, list[Lesion], list[FindingRequest]]:
     """One to three findings drawn into a normal radiograph, what was drawn, and its requests."""
     count = int(rng.choice((1, 2, 3), p=(0.6, 0.3, 0.1)))
-    names = sorted(rng.choice(DRAWN, count, replace=False).tolist(), key=FINDING_NAMES.index)
+    names = sorted(rng.choice(FINDING_NAMES, count, replace=False).tolist(), key=FINDING_NAMES.index)
     severity = SEVERITIES[rng.integers(3)]
     lesions: list[Lesion] = []
     if "cardiomegaly" in names:

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synth.codec import CHANNELS, FACTOR, PatchCodec
+from synth.codec import BANDS, CHANNELS, FACTOR, PatchCodec, split_bands
 from synth.weights import SHIPPED
 
 
@@ -24,6 +24,12 @@ def codec() -> PatchCodec:
     )
     codec.fit_patches(patches)
     return codec
+
+
+@pytest.fixture(scope="module")
+def shipped() -> PatchCodec:
+    folder = SHIPPED / "images" / "vae"
+    return PatchCodec.from_pretrained(folder, low_cpu_mem_usage=False).float().eval()
 
 
 def test_latents_are_white_on_the_fitted_patches(codec):
@@ -52,13 +58,37 @@ def test_any_multiple_of_the_factor_fits(height, width):
     assert codec.decode_linear(codec.encode(image)).shape == image.shape
 
 
-def test_the_shipped_codec_keeps_a_radiograph(shared_data):
+@settings(max_examples=10, deadline=None)
+@given(st.integers(1, 9), st.integers(1, 9))
+def test_the_bands_sum_to_the_whole(height, width):
+    image = torch.randn(2, 1, FACTOR * height, FACTOR * width)
+    bands = split_bands(image)
+    assert bands.shape == (2, BANDS, *image.shape[2:])
+    assert torch.allclose(bands.sum(1, keepdim=True), image, atol=1e-5)
+
+
+def test_grain_is_as_loud_as_it_is_told(codec):
+    """Of equal log amplitudes the noise stays white: nothing repeats at the patches' distance."""
+    latents, noise = torch.zeros(1, CHANNELS, 32, 32), torch.randn(1, 1, 256, 256)
+    loudness = codec.dropped(latents)[1]
+    grain = codec.decode(latents, noise) - codec.decode(latents)
+    assert torch.allclose(grain, noise * loudness.exp().mean(), atol=1e-4)
+
+
+def test_grain_depends_on_its_own_image_alone(shipped):
+    latents, noise = torch.randn(3, CHANNELS, 4, 4), torch.randn(3, 1, 32, 32)
+    together = shipped.decode(latents, noise)
+    alone = torch.cat([shipped.decode(latents[i : i + 1], noise[i : i + 1]) for i in range(3)])
+    assert torch.allclose(together, alone, atol=1e-4)
+
+
+def test_the_shipped_codec_keeps_a_radiograph_and_its_texture(shipped, shared_data):
     from flows.training.codec import evaluate
     from synth.radiographs import read_radiograph, to_uint8
 
-    codec = PatchCodec.from_pretrained(SHIPPED / "images" / "vae").float().eval()
     paths = sorted((shared_data / "nih" / "images").glob("*.jpg"))[::33]
     images = np.stack([to_uint8(read_radiograph(p, 256)) for p in paths])
-    figures = evaluate(codec, images)
-    assert figures["psnr_db"] > 34
-    assert figures["ssim"] > 0.93
+    figures = evaluate(shipped, images)
+    assert figures["psnr_db"] > 35
+    assert figures["ssim"] > 0.94
+    assert abs(figures["log10_texture"]) < 0.3

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synth.cases import Case, FindingRequest
-from synth.generate import Stopped, SynthesisSettings, Synthesizer
+from synth.generate import Stopped, SynthesisSettings, Synthesizer, _noise
 
 #: Grey levels of 255 by which batch sizes may differ, and the share of pixels that may.
 LEVELS, SHARE = 2, 0.01
@@ -49,6 +49,12 @@ def test_another_batch_size_stays_within_the_tolerance(maker, cases, images):
     difference = np.abs(single.astype(int) - images)
     assert difference.max() <= LEVELS
     assert (difference > 0).mean() <= SHARE
+
+
+def test_noise_and_grain_are_drawn_apart(cases):
+    noise, grain = (_noise(cases[0], stage, (64,)) for stage in ("noise", "grain"))
+    assert not np.array_equal(noise, grain)
+    assert np.array_equal(grain, _noise(cases[0], "grain", (64,)))
 
 
 def test_masks_repeat_and_follow_the_key(maker, cases):

@@ -3,12 +3,14 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from synth.anatomy import ShapeModel, lung_box
 from synth.cases import FindingRequest
 from synth.findings import FINDING_NAMES, FINDINGS
 from synth.lesion_sets import OutlineCode, side_of, zone_of
 from synth.masks import MaskGenerator
+from synth.walls import Walls
 from synth.weights import SHIPPED
 
 SHAPE = ShapeModel.load(SHIPPED / "shape")
@@ -70,6 +72,47 @@ def test_two_samples_of_one_prompt_differ_and_one_seed_repeats():
     assert np.mean(overlap) < 0.6
     again = MASKER.sample(request, body, np.random.default_rng(0)).lesion_channels().any(0)
     assert np.array_equal(unions[0], again)
+
+
+def drawn(name, seeds, size=128):
+    """(mask, mask set) of lesions of one finding on the right side, one prompt per seed."""
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        masks = MASKER.sample([FindingRequest(name, "right")], SHAPE.masks(rng, size), rng)
+        for lesion in masks.lesions:
+            yield lesion.mask, masks
+
+
+def test_free_fluid_has_no_air_under_it():
+    for mask, masks in drawn("effusion", 15):
+        half = masks.lungs & (np.arange(128) < np.flatnonzero(masks.lungs.any(0))[[0, -1]].mean())
+        below = np.maximum.accumulate(mask, axis=0) & half
+        assert not (below & ~mask).any()
+        low = np.flatnonzero(mask.any(1))[-1]
+        assert mask[low].any()
+        assert mask[np.flatnonzero(half.any(1))[-1]].any() or low >= np.flatnonzero(half.any(1))[-1] - 6
+
+
+def test_air_and_thickening_touch_the_wall():
+    for name in ("pneumothorax", "pleural_thickening"):
+        for mask, masks in drawn(name, 15):
+            outside = ndimage.binary_dilation(~masks.lungs, iterations=2)
+            assert (mask & outside).any()
+            ys, xs = np.nonzero(mask)
+            walls = Walls(masks.lungs)
+            wall = (walls.chest if name == "pneumothorax" else walls.border)[:, ys, xs]
+            depth = np.hypot(wall[0] - ys, wall[1] - xs)
+            assert depth.min() <= 2
+            assert np.median(depth) < 0.12 * 128
+
+
+def test_large_findings_are_larger_than_small_ones():
+    def area(name):
+        return np.mean([mask.sum() / masks.lungs.sum() for mask, masks in drawn(name, 15)])
+
+    small = max(area(n) for n in ("nodule", "calcification"))
+    assert small < 0.03
+    assert min(area(n) for n in ("emphysema", "diffuse_nodule")) > 0.1
 
 
 def test_no_finding_means_no_lesion():

@@ -84,7 +84,31 @@ def test_the_smallest_weights_repeat_from_their_command(shared_data, tmp_path):
 def test_an_unknown_name_and_missing_data_are_told(tmp_path):
     from flows.train import train
 
-    with pytest.raises(ValueError, match="name: 'gan', expected one of"):
+    with pytest.raises(ValueError, match="name: 'gan', expected all or one of"):
         train("gan", tmp_path, tmp_path)
     with pytest.raises(FileNotFoundError, match="not found, expected the layout"):
         train("shape", tmp_path, tmp_path)
+
+
+def test_only_images_begin_with_a_checkpoint(tmp_path):
+    from flows.train import train
+
+    with pytest.raises(ValueError, match=r"init: .* for shape, expected none"):
+        train("shape", tmp_path, tmp_path, init=tmp_path)
+
+
+def test_images_go_on_from_a_checkpoint_as_it_was():
+    from flows.training.images import first_weights
+    from synth.images import CONDITION, ImageModel
+    from synth.weights import SHIPPED
+
+    model, tokenizer = first_weights(SHIPPED / "images", 0, ())
+    shipped = ImageModel.load(SHIPPED / "images")
+    rng = torch.Generator().manual_seed(0)
+    channels = shipped.unet.config["out_channels"]
+    x = torch.randn(1, channels + CONDITION, 8, 8, generator=rng)
+    states = torch.randn(1, 64, 128, generator=rng)
+    with torch.no_grad():
+        a, b = (u.eval()(x, torch.tensor([300.0]), states).sample for u in (model.unet, shipped.unet))
+    assert torch.equal(a, b)
+    assert tokenizer.get_vocab() == shipped.tokenizer.get_vocab()

@@ -1,0 +1,123 @@
+"""All figures that need real radiographs, and the pictures that go with them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from filters.embedding import TrainingIndex
+from filters.evaluators import AttributeEvaluator
+from filters.experts import CHECKPOINTS, EmbeddedFindings
+from filters.panel import INDEX
+from flows.evaluation import calibration, memorisation, pictures, spectrum
+from flows.evaluation.features import Projection, RandomDenseNet, attribute_features, expert_features
+from flows.evaluation.fidelity import Clouds, fidelity
+from flows.evaluation.generated import Sample
+from flows.evaluation.masks import mask_figures
+from flows.evaluation.real import Real, load_real
+from flows.training.evaluator_attributes import evaluate as attribute_figures
+from flows.training.loop import console
+from synth.masks import MaskGenerator
+
+#: Generated sets smaller than this are not compared as sets.
+FEWEST = 32
+
+
+def against_real(
+    data: Path, sample: Sample, accepted: np.ndarray, masker: MaskGenerator, out: Path | None
+) -> dict[str, Any]:
+    """Figures by name; pictures go to ``out`` when it is given. ``accepted`` (N,) bool."""
+    console.print("real radiographs", highlight=False)
+    real = load_real(data, out / "real.npz" if out else None)
+    figures: dict[str, Any] = {"opacity": opacity(real, out), "attributes_of_real": attributes(real)}
+    figures["spectrum"] = spectrum.compare(sample.images, real.held_images)
+    figures["fidelity"] = fidelity_figures(real, sample, accepted)
+    console.print("fidelity done", highlight=False)
+    figures["memorisation"] = memorisation_figures(real, sample.images[accepted], out)
+    if out is not None:
+        pictures.samples_beside_real(sample.images, real.held_images, out / "samples.png")
+    console.print("memorisation done", highlight=False)
+    figures["masks"] = mask_figures(masker, data)
+    return figures
+
+
+def opacity(real: Real, out: Path | None) -> dict[str, Any]:
+    """The finding expert's "any opacity" on held-out images; the curve goes to ``out``."""
+    nih, held = real.nih, real.held
+    said = np.array([o.probabilities["opacity"] for o in EmbeddedFindings.load().look(real.held_images)])
+    figures, curve = calibration.opacity_figures(said, ~nih.normal[held], nih.patients[held], nih.views[held])
+    if out is not None:
+        title = f"opacity, {len(held)} held-out images"
+        pictures.reliability_curve(curve, title, out / "reliability.png")
+    return figures
+
+
+def attributes(real: Real) -> dict[str, float | int]:
+    """What the attributes' evaluator recovers from held-out real images: the most to be hoped for."""
+    mean = float(real.nih.ages[real.training].mean())
+    return attribute_figures(AttributeEvaluator.load(), real.held_images, real.nih, real.held, mean)
+
+
+def fidelity_figures(real: Real, sample: Sample, accepted: np.ndarray) -> dict[str, Any]:
+    """By space and set: all generated images, the accepted, and the accepted in the real ones' views.
+
+    The prompts' table has other shares of views than the held-out images, so the last set draws from
+    each view in proportion to them.
+    """
+    views = np.array([c.view or "" for c in sample.cases])
+    alike = accepted & in_proportion(views, accepted, real.nih.views[real.held])
+    sets = {"all": np.ones(len(accepted), bool), "accepted": accepted, "accepted_views_as_real": alike}
+    spaces: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "finding_expert": expert_features,
+        "random_densenet": RandomDenseNet().features,
+    }
+    out: dict[str, Any] = {}
+    for name, space in spaces.items():
+        axes = Projection.fit(space(real.images[real.training]))
+        held, made = axes(space(real.held_images)), axes(space(sample.images))
+        out[name] = {
+            kind: fidelity(Clouds(made[which], held, real.nih.patients[real.held]))
+            for kind, which in sets.items()
+            if which.sum() >= FEWEST
+        }
+    return out
+
+
+def in_proportion(kinds: np.ndarray, usable: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """(N,) bool: the first usable ones of each kind, as many as ``wanted``'s shares allow.
+
+    ``kinds`` (N,) of str, ``usable`` (N,) bool, ``wanted`` (M,) of str.
+    """
+    names, counts = np.unique(wanted, return_counts=True)
+    found = {n: np.flatnonzero(usable & (kinds == n)) for n in names}
+    scale = min(len(found[n]) / c for n, c in zip(names, counts, strict=True))
+    out = np.zeros(len(kinds), bool)
+    for n, c in zip(names, counts, strict=True):
+        out[found[n][: int(scale * c)]] = True
+    return out
+
+
+def memorisation_figures(real: Real, accepted: np.ndarray, out: Path | None) -> dict[str, Any]:
+    """By space; the nearest five pairs of the index's own space are drawn. ``accepted`` (K, S, S)."""
+    if not len(accepted):
+        return {}
+    index = TrainingIndex.load(CHECKPOINTS / "findings" / INDEX)
+    expert = EmbeddedFindings.load()
+    spaces: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "training_index": lambda x: index.project(expert.features(x)),
+        "attribute_evaluator": attribute_features,
+        "pixels": memorisation.pixels,
+    }
+    figures: dict[str, Any] = {}
+    for name, space in spaces.items():
+        training = space(real.images[real.training])
+        centre = 0 if name == "training_index" else training.mean(0)
+        ours = memorisation.nearest(space(accepted) - centre, training - centre)
+        theirs = memorisation.nearest(space(real.held_images) - centre, training - centre)
+        figures[name] = memorisation.figures(ours, theirs)
+        if name == "training_index" and out is not None:
+            first = np.argsort(ours.distance)[:5]
+            copies = real.images[real.training[ours.nearest[first]]]
+            pictures.nearest_pairs(accepted[first], copies, ours.distance[first], out / "nearest.png")
+    return figures

@@ -1,0 +1,49 @@
+"""Train the lesions' evaluator: another architecture, seed and resolution than the finding expert's."""
+
+from pathlib import Path
+
+import torch
+
+from filters.evaluators import LESION_EVALUATOR
+from filters.networks import LesionEvaluatorNetwork
+from flows.training.checkpoints import seal
+from flows.training.evaluator_anatomy import OWN_SEED
+from flows.training.findings import teach, write_expert
+from flows.training.lesion_learning import Lessons
+from flows.training.loop import Schedule
+from flows.training.scenes import SIMULATED, load_scenes
+
+#: Finer than the expert's input: a nodule of 10 mm is 5 pixels wide.
+SIZE, BATCH = 192, 16
+
+
+def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
+    """Train on simulated and real scenes, measure on held-out ones and seal ``out/evaluator_lesions``.
+
+    The scenes are those of the other trainings with the same ``seed``; the network's own seed, and
+    with it the order and the augmentation of what it sees, is another.
+    """
+    lessons = Lessons.of(*load_scenes(data, out, seed), size=SIZE, batch=BATCH, device=device)
+    schedule = Schedule(steps=int(650 * scale), lr=2e-3, ema=0.995, weight_decay=2e-2)
+    torch.manual_seed(seed + OWN_SEED)
+    run = out / "runs" / LESION_EVALUATOR
+    network = teach(LesionEvaluatorNetwork(), lessons, schedule, run, seed + OWN_SEED, resume)
+    folder = out / LESION_EVALUATOR
+    seal(
+        folder,
+        "Lesion evaluator: an independent opinion of which findings there are, and where",
+        ("nih", "rsna", "chestx_det"),
+        "synthorax train evaluator_lesions --data DIR",
+        {
+            "seed": seed + OWN_SEED,
+            "steps": schedule.steps,
+            "batch": BATCH,
+            "resolution": SIZE,
+            "simulated scenes": SIMULATED,
+            "device": device,
+        },
+        write_expert(folder, network, lessons),
+        "A U-Net on a RegNetY, taught by lesions simulated in real normal radiographs, radiologists' boxes "
+        "and NIH's labels. It neither trains nor filters; it measures (`python -m flows.evaluate`).",
+    )
+    return folder

@@ -1,0 +1,121 @@
+"""What experts on lesions learn from: batches of real and simulated scenes, the loss, calibration."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.optimize import minimize
+from scipy.stats import rankdata
+from torch import Tensor, nn
+
+from flows.training.augment import draw_warp, vary_exposure
+from flows.training.data import Radiographs
+from flows.training.scenes import Scenes, balanced
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Training scenes of both kinds, drawn half and half at ``size`` pixels a side.
+
+    ``groups``: real training images by label and view; ``taught``: simulated ones on training images.
+    """
+
+    nih: Radiographs
+    real: Scenes
+    simulated: Scenes
+    groups: list[np.ndarray]
+    taught: np.ndarray
+    size: int
+    batch: int
+    device: str
+
+    @classmethod
+    def of(
+        cls, nih: Radiographs, real: Scenes, simulated: Scenes, size: int, batch: int, device: str
+    ) -> "Lessons":
+        """Of what :func:`flows.training.scenes.load_scenes` returns."""
+        part = nih.parts == "train"
+        groups = list(balanced(nih, np.flatnonzero(part)))
+        taught = np.flatnonzero(part[simulated.base])
+        return cls(nih, real, simulated, groups, taught, size, batch, device)
+
+    def loss(self, network: Any, rng: np.random.Generator) -> Tensor:
+        """One batch's loss: where lesions lie, which findings there are, and whether any opacity.
+
+        ``network`` maps (N, 1, size, size) in [-1, 1] to lesion logits (N, 13, size, size) and
+        finding logits (N, 14), the last one opacity.
+        """
+        half = self.batch // 2
+        some = rng.choice(self.taught, half)
+        seen = np.array([rng.choice(self.groups[i % 4]) for i in range(half)])
+        x, y = warped(((self.simulated, some), (self.real, seen)), rng, self.size)
+        known = np.concatenate([self.simulated.known[some], self.real.known[seen]])
+        normal = torch.from_numpy(self.nih.normal[seen]).to(self.device)
+        lesions, findings = network(x.to(self.device) * 2 - 1)
+        lesions, findings, y = lesions.float(), findings.float(), y.to(self.device)
+        told = torch.from_numpy(known).to(self.device)
+        where = segmentation_loss(lesions[told], y[told])
+        present = (y[:half].sum((2, 3)) > 3).float()
+        whether = F.binary_cross_entropy_with_logits(findings[:half, :-1], present)
+        opacity = F.binary_cross_entropy_with_logits(findings[half:, -1], (~normal).float())
+        silent = findings[half:, :-1][normal]
+        quiet = F.binary_cross_entropy_with_logits(silent, torch.zeros_like(silent))
+        return where + 2 * whether + opacity + 0.5 * quiet
+
+
+def warped(
+    parts: tuple[tuple[Scenes, np.ndarray], ...], rng: np.random.Generator, size: int
+) -> tuple[Tensor, Tensor]:
+    """Warped images (B, 1, size, size) in [0, 1] and lesion masks (B, 13, size, size) of some scenes."""
+    images = torch.from_numpy(np.concatenate([s.images[w] for s, w in parts]))[:, None].float() / 255
+    lesions = torch.from_numpy(np.concatenate([s.masks(w)[1] for s, w in parts]))
+    warp = draw_warp(rng, len(images), size, degrees=8, scale=0.15, shift=0.05, elastic=0.01)
+    flip = torch.from_numpy(rng.random(len(images)) < 0.3)  # opacity is opacity on either side
+    warp.grid[flip, :, :, 0] *= -1
+    if size <= images.shape[-1] // 2:
+        images = F.avg_pool2d(images, 2)
+    return vary_exposure(warp(images), rng, 0.8), warp(lesions)
+
+
+def segmentation_loss(logits: Tensor, y: Tensor) -> Tensor:
+    """Cross-entropy and Dice (Milletari et al., 2016) of (N, K, R, R) logits; Dice where present."""
+    p = logits.sigmoid()
+    dice = 1 - (2 * (p * y).sum((2, 3)) + 1) / (p.sum((2, 3)) + y.sum((2, 3)) + 1)
+    present = (y.sum((2, 3)) > 0).float()
+    weighted = (dice * present).sum() / present.sum().clamp(min=1)
+    return 8 * F.binary_cross_entropy_with_logits(logits, y) + 0.5 * weighted
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, images: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Finding logits (N, 14) and lesion probabilities (N, 13, size, size) of (N, H, W) uint8."""
+    logits, maps = [], []
+    for batch in torch.from_numpy(images).split(32):
+        x = F.interpolate(batch[:, None].float() / 127.5 - 1, size=(size, size), mode="area")
+        lesions, findings = network(x)
+        logits.append(findings)
+        maps.append(lesions.sigmoid().half())
+    return torch.cat(logits).numpy(), torch.cat(maps).numpy()
+
+
+def auroc(scores: np.ndarray, truth: np.ndarray) -> float:
+    """Area under the ROC curve (Mann-Whitney U), ties counted half."""
+    positive = int(truth.sum())
+    if positive in (0, len(truth)):
+        return float("nan")
+    ranks = rankdata(scores)
+    u = ranks[truth].sum() - positive * (positive + 1) / 2
+    return float(u / (positive * (len(truth) - positive)))
+
+
+def platt(logits: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Scale and bias of a calibrated sigmoid (Platt, 1999), scale kept positive."""
+
+    def loss(p: np.ndarray) -> float:
+        z = np.exp(p[0]) * logits + p[1]
+        return float(np.mean(np.logaddexp(0, np.where(truth, -z, z)))) + 1e-3 * float(p[0] ** 2)
+
+    best = minimize(loss, np.zeros(2), method="Nelder-Mead").x
+    return {"scale": round(float(np.exp(best[0])), 4), "bias": round(float(best[1]), 4)}

@@ -1,0 +1,55 @@
+"""Lesions drawn into real radiographs: attenuation is added where X-rays would lose it.
+
+One renderer a finding, each ``(scene, mask, strength, rng)`` to an image (H, W) in [0, 1].
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from synth.cases import Lesion
+from synth.findings import Severity
+from synth.rendering.airspace import atelectasis, consolidation, emphysema, fibrosis
+from synth.rendering.bones import fracture
+from synth.rendering.focal import calcification, diffuse_nodule, mass, nodule
+from synth.rendering.heart import enlarge_heart
+from synth.rendering.pleural import effusion, pleural_thickening, pneumothorax
+from synth.rendering.scene import Renderer, Scene
+
+__all__ = ["RENDERERS", "STRENGTH", "Scene", "draw", "enlarge_heart"]
+
+#: How strongly each severity attenuates, as a range that a draw is taken from.
+STRENGTH: dict[Severity, tuple[float, float]] = {
+    "mild": (0.55, 0.75),
+    "moderate": (0.75, 1.0),
+    "severe": (1.0, 1.3),
+}
+
+RENDERERS: dict[str, Renderer] = {
+    "atelectasis": atelectasis,
+    "calcification": calcification,
+    "consolidation": consolidation,
+    "diffuse_nodule": diffuse_nodule,
+    "effusion": effusion,
+    "emphysema": emphysema,
+    "fibrosis": fibrosis,
+    "fracture": fracture,
+    "mass": mass,
+    "nodule": nodule,
+    "pleural_thickening": pleural_thickening,
+    "pneumothorax": pneumothorax,
+}
+
+
+def draw(scene: Scene, lesions: Sequence[Lesion], severity: Severity, rng: np.random.Generator) -> np.ndarray:
+    """The radiograph with all lesions in it, (H, W) float in [0, 1]; masks as given.
+
+    Raises ValueError for a finding that is not in RENDERERS.
+    """
+    for lesion in lesions:
+        if lesion.finding not in RENDERERS:
+            raise ValueError(f"finding: {lesion.finding!r}, expected one of {', '.join(RENDERERS)}")
+        strength = rng.uniform(*STRENGTH[severity])
+        image = RENDERERS[lesion.finding](scene, lesion.mask, strength, rng)
+        scene = Scene(np.clip(image, 0, 1).astype(np.float32), scene.anatomy)
+    return scene.image

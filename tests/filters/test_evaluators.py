@@ -1,0 +1,115 @@
+"""The evaluators: shapes, what they say, and that they are no copies of the experts."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from filters.evaluators import (
+    ANATOMY_EVALUATOR,
+    ATTRIBUTE_EVALUATOR,
+    AttributeEvaluator,
+    load_lesion_evaluator,
+    load_lung_evaluator,
+)
+from filters.experts import CHECKPOINTS, OPACITY, WEIGHTS
+from filters.networks import (
+    AttributeNetwork,
+    LesionEvaluatorNetwork,
+    finding_network,
+    lung_evaluator_network,
+)
+from synth.findings import FINDING_NAMES
+from synth.weights import SUMS, WeightsError, digest
+
+
+def images(count, size=64):
+    return np.random.default_rng(0).integers(0, 256, (count, size, size), np.uint8)
+
+
+def sealed(folder, network, **config):
+    save_file(network.state_dict(), folder / WEIGHTS)
+    (folder / "config.json").write_text(json.dumps({"resolution": 64, **config}))
+    names = (WEIGHTS, "config.json")
+    (folder / SUMS).write_text("".join(f"{digest(folder / n)}  {n}\n" for n in names))
+    return folder
+
+
+def test_shapes():
+    x = torch.zeros(2, 1, 64, 64)
+    assert lung_evaluator_network().eval()(x).shape == (2, 2, 64, 64)
+    assert AttributeNetwork().eval()(x).shape == (2, 3)
+    assert AttributeNetwork().eval().features(x).shape == (2, 304)
+    network = LesionEvaluatorNetwork().eval()
+    lesions, findings = network(x)
+    assert lesions.shape == (2, len(FINDING_NAMES), 64, 64)
+    assert findings.shape == (2, len(FINDING_NAMES) + 1)
+    assert network.features(x).shape == (2, 152, 4, 4)
+
+
+@pytest.mark.parametrize("make", [lung_evaluator_network, AttributeNetwork, LesionEvaluatorNetwork])
+def test_every_weight_is_reached(make):
+    network: nn.Module = make()
+    said = network(torch.randn(2, 1, 64, 64))
+    (sum(s.sum() for s in said) if isinstance(said, tuple) else said.sum()).backward()
+    assert [n for n, p in network.named_parameters() if p.grad is None] == []
+
+
+def test_evaluators_share_no_layout_with_the_experts():
+    expert = {n for n, p in finding_network().named_parameters() if p.dim() == 4}
+    for network in (lung_evaluator_network(), LesionEvaluatorNetwork()):
+        assert not expert & {n for n, p in network.named_parameters() if "encoder" in n and p.dim() == 4}
+
+
+def test_a_finding_rises_with_the_peak_of_its_map():
+    network = LesionEvaluatorNetwork().eval()
+    features = network.unet.encoder(torch.zeros(1, 1, 64, 64))
+    low = network.heads(features)[1]
+    network.unet.segmentation_head[0].bias.data += 1
+    high = network.heads(features)[1]
+    assert torch.allclose(high[:, :-1] - low[:, :-1], network.gain.expand(1, -1), atol=1e-4)
+    assert torch.equal(high[:, -1], low[:, -1])
+
+
+def test_attributes_come_in_their_units(tmp_path):
+    evaluator = AttributeEvaluator.load(sealed(tmp_path, AttributeNetwork(), age_mean=50, age_deviation=15))
+    with torch.no_grad():
+        evaluator.network.classify.weight.zero_()
+        evaluator.network.classify.bias.copy_(torch.tensor([0.0, 100.0, -2.0]))
+    seen = evaluator.look(images(20))
+    assert seen.female == pytest.approx(0.5)
+    assert seen.pa == pytest.approx(1)
+    assert seen.age == pytest.approx(20)
+    assert evaluator.features(images(3)).shape == (3, 304)
+
+
+def test_the_lung_evaluator_answers_as_the_expert_does(tmp_path):
+    folder = sealed(tmp_path, lung_evaluator_network(), structures=["right_lung", "left_lung"])
+    opinion = load_lung_evaluator(folder).look(images(1, 128))[0]
+    assert opinion.structures == ("right_lung", "left_lung")
+    assert opinion.mask("right_lung").shape == (128, 128)
+    assert opinion.mask("heart") is None
+
+
+def test_the_lesion_evaluator_answers_as_the_expert_does(tmp_path):
+    folder = sealed(tmp_path, LesionEvaluatorNetwork(), findings=list(FINDING_NAMES))
+    opinion = load_lesion_evaluator(folder).look(images(1, 128))[0]
+    assert set(opinion.probabilities) == {*FINDING_NAMES, OPACITY}
+    assert opinion.lesions["nodule"].shape == (128, 128)
+
+
+def test_weights_without_a_pin_are_refused(tmp_path):
+    sealed(tmp_path, AttributeNetwork(), age_mean=50, age_deviation=15)
+    (tmp_path / SUMS).write_text(f"{digest(tmp_path / 'config.json')}  config.json\n")
+    with pytest.raises(WeightsError, match=r"does not name model\.safetensors"):
+        AttributeEvaluator.load(tmp_path)
+
+
+def test_the_shipped_evaluators_load_and_are_small():
+    load_lung_evaluator()
+    AttributeEvaluator.load()
+    assert (CHECKPOINTS / ANATOMY_EVALUATOR / WEIGHTS).stat().st_size <= 2_000_000
+    assert (CHECKPOINTS / ATTRIBUTE_EVALUATOR / WEIGHTS).stat().st_size <= 1_500_000

@@ -1,0 +1,93 @@
+"""All comparisons end to end, on a small made-up folder laid out like shared/data."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from filters.evaluators import AttributeEvaluator
+from filters.experts import EmbeddedAnatomy
+from filters.networks import AttributeNetwork, lung_evaluator_network
+from flows.evaluation import calibration, comparison, features, fidelity, real
+from flows.evaluation.generated import Sample
+from synth.cases import Case, MaskSet
+from synth.findings import ANATOMY
+
+IMAGES = 70
+
+
+def picture(rng, size=256):
+    noise = ndimage.gaussian_filter(rng.standard_normal((size, size)), 6)
+    return np.clip(128 + 900 * noise, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "nih"
+    (folder / "images").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    columns = ("image", "patient", "age", "sex", "view", "findings")
+    with (folder / "labels.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(columns)
+        for i in range(IMAGES):
+            Image.fromarray(picture(rng)).save(folder / "images" / f"{i}.jpg")
+            label = ("No Finding", "Effusion")[i % 2]
+            table.writerow((f"{i}.jpg", i, 30 + i % 40, "FM"[i // 2 % 2], ("PA", "AP")[i // 4 % 2], label))
+    (folder / "boxes.csv").write_text("image,x,y,w,h\n")
+    return folder.parent
+
+
+@pytest.fixture(scope="module")
+def sample():
+    rng = np.random.default_rng(1)
+    cases = [Case(f"{i:09d}", 0, "", (), 50, "F", ("PA", "AP")[i % 2]) for i in range(40)]
+    masks = MaskSet(np.zeros((len(ANATOMY), 256, 256), bool))
+    return Sample(cases, [masks] * 40, np.stack([picture(rng) for _ in cases]))
+
+
+@pytest.fixture
+def untaught(monkeypatch):
+    """Evaluators of random weights, so that the comparison needs none that ship."""
+    lungs = EmbeddedAnatomy(lung_evaluator_network(), 64, ANATOMY[:2])
+    attributes = AttributeEvaluator(AttributeNetwork(), 64, (45.0, 15.0))
+    monkeypatch.setattr("flows.training.evaluator_attributes.load_lung_evaluator", lambda folder: lungs)
+    for module in (comparison, features):
+        monkeypatch.setattr(module.AttributeEvaluator, "load", classmethod(lambda cls: attributes))
+    monkeypatch.setattr(fidelity, "DRAWS", 10)
+    monkeypatch.setattr(calibration, "DRAWS", 100)
+    monkeypatch.setattr(comparison, "mask_figures", lambda masker, data: {"prompts": 0})
+    monkeypatch.setattr(comparison.RandomDenseNet, "__init__", small(comparison.RandomDenseNet.__init__))
+
+
+def small(init):
+    return lambda self: init(self, 64)
+
+
+def test_every_figure_and_picture(data, sample, untaught, tmp_path, monkeypatch):
+    accepted = np.arange(40) > 2
+    figures = comparison.against_real(data, sample, accepted, None, tmp_path)
+    json.dumps(figures)
+    held = figures["opacity"]["images"]
+    assert 10 <= held <= 35
+    assert figures["spectrum"]["generated"] == 40
+    for space in ("finding_expert", "random_densenet"):
+        by_set = figures["fidelity"][space]
+        assert set(by_set) >= {"all", "accepted"}
+        assert by_set["accepted"]["frechet_sample"] <= held // 2
+        assert by_set["accepted"]["sample"] == min(held, 37)
+    assert figures["memorisation"]["training_index"]["generated"] == 37
+    assert set(figures["memorisation"]) == {"training_index", "attribute_evaluator", "pixels"}
+    assert figures["masks"] == {"prompts": 0}
+    for name in ("samples.png", "nearest.png", "reliability.png"):
+        assert (tmp_path / name).stat().st_size > 1000
+
+    prepared = tmp_path / "real.npz"
+    monkeypatch.setattr(real, "without_markers", None)
+    again = real.load_real(data, prepared)
+    assert again.images.shape == (IMAGES, 256, 256)
+    assert not set(again.training) & set(again.held)
+    assert comparison.memorisation_figures(again, again.images[:0], None) == {}
