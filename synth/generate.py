@@ -10,7 +10,7 @@ import torch
 from synth.anatomy import ShapeModel
 from synth.cases import Case, MaskSet
 from synth.images import ImageModel, Stopped
-from synth.masks import MaskGenerator
+from synth.masks import MaskGenerator, draw_body
 from synth.seeding import derive_seed, numpy_generator
 from synth.weights import SHIPPED, pins
 
@@ -70,9 +70,7 @@ class Synthesizer:
     def masks(self, case: Case) -> MaskSet:
         """Anatomy and lesions of a case at the settings' size."""
         rng = numpy_generator(case.seed, case.key, "masks")
-        heart = next((r for r in case.findings if r.name == "cardiomegaly"), None)
-        severity = (heart.severity or "moderate") if heart else None
-        anatomy = self.shape.masks(rng, self.settings.size, severity)
+        anatomy = draw_body(self.shape, case.findings, self.settings.size, rng)
         return self.masker.sample(case.findings, anatomy, rng)
 
     def radiographs(

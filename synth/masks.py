@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from synth.anatomy import lung_box
+from synth.anatomy import ENLARGED_SHARE, ShapeModel, lung_box
 from synth.cases import FindingRequest, Lesion, MaskSet
-from synth.findings import FINDING_NAMES, FINDINGS
+from synth.findings import FINDING_NAMES, FINDINGS, Severity
 from synth.lesion_sets import (
     SEVERITIES,
     SIDES,
@@ -39,6 +39,20 @@ TRIES = 8
 MARGIN = {"lungs": 0.004, "pleura": 0.012, "bones": 0.05}
 
 Layout = tuple[tuple[int, int], ...]  # (side, zone) of each instance
+
+
+def draw_body(
+    shape: ShapeModel, requests: Sequence[FindingRequest], size: int, rng: np.random.Generator
+) -> np.ndarray:
+    """(5, size, size) bool: a body, its heart enlarged when ``requests`` hold cardiomegaly.
+
+    A severity left open is drawn as often as enlarged hearts have it.
+    """
+    heart = next((r for r in requests if r.name == "cardiomegaly"), None)
+    if heart is None:
+        return shape.masks(rng, size)
+    open_choice: Severity = rng.choice(list(ENLARGED_SHARE), p=list(ENLARGED_SHARE.values()))
+    return shape.masks(rng, size, heart.severity or open_choice)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from synth.cases import FindingRequest, MaskSet
 from synth.findings import FINDING_NAMES, FINDINGS
 from synth.generate import Synthesizer
 from synth.lesion_sets import SIDES, ZONES, side_of, zone_of
-from synth.masks import MaskGenerator
+from synth.masks import MaskGenerator, draw_body
 from synth.places import draw_requests
 from synth.weights import SHIPPED
 
@@ -91,8 +91,7 @@ def draw(
     generator: MaskGenerator, shape: ShapeModel, requests: Sequence[FindingRequest], rng: np.random.Generator
 ) -> MaskSet:
     """Masks on a new body, its heart enlarged when asked for, as builds do."""
-    heart = next((r for r in requests if r.name == "cardiomegaly"), None)
-    body = shape.masks(rng, SIZE, (heart.severity or "moderate") if heart else None)
+    body = draw_body(shape, requests, SIZE, rng)
     return generator.sample(requests, body, rng)
 
 

@@ -15,7 +15,7 @@ def nodule(scene: Scene, mask: np.ndarray, strength: float, rng: np.random.Gener
 
 
 def mass(scene: Scene, mask: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """A solid lump over 3 cm: as dense as the heart, lobulated, some with spicules."""
+    """A solid lump over 3 cm: as dense as the heart, some with spicules."""
     s = scene.scale
     body = soft(_chord(mask) ** 0.7, 0.45 * s)
     uneven = np.clip(1 + 0.1 * cloud(mask.shape, s, rng), 0.7, 1.3)

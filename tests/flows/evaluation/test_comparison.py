@@ -67,6 +67,7 @@ def small(init):
     return lambda self: init(self, 64)
 
 
+@pytest.mark.slow
 def test_every_figure_and_picture(data, sample, untaught, tmp_path, monkeypatch):
     accepted = np.arange(40) > 2
     figures = comparison.against_real(data, sample, accepted, None, tmp_path)
