@@ -35,9 +35,9 @@ class FindingNetwork(nn.Module):
     NIH and RSNA labels have it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, unet: Any = None) -> None:
         super().__init__()
-        self.unet: Any = _unet(len(FINDING_NAMES))
+        self.unet: Any = unet or _unet(len(FINDING_NAMES))
         width = self.unet.encoder.out_channels[-1]
         self.classify = nn.Linear(2 * width, len(FINDING_NAMES) + 1)
         self.gain = nn.Parameter(torch.full((len(FINDING_NAMES),), 0.5))
@@ -117,32 +117,16 @@ class AttributeNetwork(nn.Module):
 
 
 class LesionEvaluatorNetwork(FindingNetwork):
-    """Where and whether, as :class:`FindingNetwork` answers, by another architecture.
-
-    A U-Net on a RegNetY. A finding's logit also rises with the peak of its own map (learned gain),
-    so that a nodule of a few pixels is not averaged away.
-    """
+    """Where and whether, as :class:`FindingNetwork` answers, by a U-Net on a RegNetY."""
 
     def __init__(self) -> None:
-        super().__init__()
-        findings = len(FINDING_NAMES)
-        self.unet = smp.Unet(
-            EVALUATOR_ENCODER,
-            encoder_depth=EVALUATOR_DEPTH,
-            encoder_weights=None,
-            decoder_channels=(96, 64, 48, 24),
-            in_channels=1,
-            classes=findings,
+        super().__init__(
+            smp.Unet(
+                EVALUATOR_ENCODER,
+                encoder_depth=EVALUATOR_DEPTH,
+                encoder_weights=None,
+                decoder_channels=(96, 64, 48, 24),
+                in_channels=1,
+                classes=len(FINDING_NAMES),
+            )
         )
-        self.classify = nn.Linear(2 * self.unet.encoder.out_channels[-1], findings + 1)
-        self.gain = nn.Parameter(torch.full((findings,), 0.5))
-
-    def heads(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Lesion logits (N, 13, R, R) and finding logits (N, 14), from all the encoder's features."""
-        lesions, logits = super().heads(features)
-        peaks = nn.functional.avg_pool2d(lesions, 3, 1, 1, count_include_pad=False).amax((2, 3)) * self.gain
-        return lesions, logits + nn.functional.pad(peaks, (0, 1))
-
-    def features(self, x: Tensor) -> Tensor:
-        """Deepest encoder features (N, 152, R/16, R/16)."""
-        return super().features(x)

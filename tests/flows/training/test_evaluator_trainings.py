@@ -8,6 +8,7 @@ from filters.evaluators import AttributeEvaluator, load_lung_evaluator
 from filters.experts import CHECKPOINTS
 from flows.train import NAMES, train
 from flows.training.evaluator_attributes import without_markers
+from synth.radiographs import normalise_exposure, read_radiograph, to_uint8
 
 
 def card_of(folder):
@@ -39,8 +40,9 @@ def test_the_shipped_cards_keep_their_floors():
     assert held["age_error"] < held["age_error_of_the_mean"]
 
 
-def test_markers_far_from_the_lungs_are_removed():
-    plain = np.full((1, 128, 128), 120, np.uint8)
-    marked = plain.copy()
-    marked[0, 2:6, 2:6] = 255
-    assert without_markers(marked)[0, 3, 3] < 200
+def test_markers_far_from_the_lungs_are_removed(shared_data):
+    path = next((shared_data / "lungs" / "masks").glob("*.png"))
+    film = read_radiograph(shared_data / "lungs" / "images" / f"{path.stem}.jpg", 256)
+    marked = to_uint8(normalise_exposure(film))[None].copy()
+    marked[0, 4:9, 4:9] = 255
+    assert without_markers(marked)[0, 6, 6] < 200
