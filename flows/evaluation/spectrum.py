@@ -27,6 +27,11 @@ def radial_power(images: np.ndarray) -> np.ndarray:
     return (total / len(images))[: size // 2 + 1]
 
 
+def band_decades(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Decades (log10) by which ``ours`` exceed ``theirs``, both (N, 256, 256) uint8, in BAND's power."""
+    return _decades(radial_power(ours), radial_power(theirs), *BAND)
+
+
 def compare(generated: np.ndarray, real: np.ndarray) -> dict[str, float | list[float] | int]:
     """Decades (log10) by which the generated images' power exceeds the real ones' in BAND.
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
+from flows.evaluation.spectrum import band_decades
 from flows.training.checkpoints import seal
 from flows.training.data import Radiographs, load_nih
 from flows.training.loop import Schedule, fit
@@ -71,18 +72,6 @@ def decoder_loss(codec: PatchCodec, x: Tensor, rng: np.random.Generator) -> Tens
     return pixels + 0.02 * grain_loss(loudness.float(), missing)
 
 
-def texture(images: np.ndarray) -> float:
-    """Log10 of the mean power in 64 to 128 cycles an image (N, 256, 256) in 8 bits, under a Hann window."""
-    side = images.shape[-1]
-    window = np.outer(np.hanning(side), np.hanning(side))
-    centred = images - images.mean((1, 2), keepdims=True)
-    power = (np.abs(np.fft.fft2(centred * window)) ** 2).mean(0)
-    frequency = np.fft.fftfreq(side, 1 / side)
-    radius = np.hypot(frequency[:, None], frequency)
-    rings = [power[(radius >= r) & (radius < r + 1)].mean() for r in range(64, 128)]
-    return float(np.log10(np.mean(rings)))
-
-
 def evaluate(codec: PatchCodec, images: np.ndarray) -> dict[str, float]:
     """On whole 8-bit images (N, 256, 256): PSNR in dB and SSIM without grain; log10 of the power in
     64 to 128 cycles an image over that of the originals, with grain and without.
@@ -99,8 +88,8 @@ def evaluate(codec: PatchCodec, images: np.ndarray) -> dict[str, float]:
     figures = {
         "psnr_db": np.mean([peak_signal_noise_ratio(a, b) for a, b in pairs]),
         "ssim": np.mean([structural_similarity(a, b) for a, b in pairs]),
-        "log10_texture": texture(np.stack(grainy)) - texture(images),
-        "log10_texture_without_grain": texture(np.stack(plain)) - texture(images),
+        "log10_texture": band_decades(np.stack(grainy), images),
+        "log10_texture_without_grain": band_decades(np.stack(plain), images),
     }
     return {name: round(float(value), 4 if name == "ssim" else 2) for name, value in figures.items()}
 
