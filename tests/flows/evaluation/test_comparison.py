@@ -8,10 +8,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from filters.evaluators import AttributeEvaluator
-from filters.experts import EmbeddedAnatomy
-from filters.networks import AttributeNetwork, lung_evaluator_network
-from flows.evaluation import calibration, comparison, features, fidelity, real
+from flows.evaluation import calibration, comparison, fidelity, real
 from flows.evaluation.generated import Sample
 from synth.cases import Case, MaskSet
 from synth.findings import ANATOMY
@@ -50,25 +47,14 @@ def sample():
 
 
 @pytest.fixture
-def untaught(monkeypatch):
-    """Evaluators of random weights, so that the comparison needs none that ship."""
-    lungs = EmbeddedAnatomy(lung_evaluator_network(), 64, ANATOMY[:2])
-    attributes = AttributeEvaluator(AttributeNetwork(), 64, (45.0, 15.0))
-    monkeypatch.setattr("flows.training.evaluator_attributes.load_lung_evaluator", lambda folder: lungs)
-    for module in (comparison, features):
-        monkeypatch.setattr(module.AttributeEvaluator, "load", classmethod(lambda cls: attributes))
+def fewer_draws(monkeypatch):
+    """Less precise figures; those of the masks need annotations and have tests of their own."""
     monkeypatch.setattr(fidelity, "DRAWS", 10)
     monkeypatch.setattr(calibration, "DRAWS", 100)
     monkeypatch.setattr(comparison, "mask_figures", lambda masker, data: {"prompts": 0})
-    monkeypatch.setattr(comparison.RandomDenseNet, "__init__", small(comparison.RandomDenseNet.__init__))
 
 
-def small(init):
-    return lambda self: init(self, 64)
-
-
-@pytest.mark.slow
-def test_every_figure_and_picture(data, sample, untaught, tmp_path, monkeypatch):
+def test_every_figure_and_picture(data, sample, fewer_draws, tmp_path):
     accepted = np.arange(40) > 2
     figures = comparison.against_real(data, sample, accepted, None, tmp_path)
     json.dumps(figures)
@@ -87,8 +73,9 @@ def test_every_figure_and_picture(data, sample, untaught, tmp_path, monkeypatch)
         assert (tmp_path / name).stat().st_size > 1000
 
     prepared = tmp_path / "real.npz"
-    monkeypatch.setattr(real, "without_markers", None)
+    written = prepared.stat().st_mtime_ns
     again = real.load_real(data, prepared)
+    assert prepared.stat().st_mtime_ns == written
     assert again.images.shape == (IMAGES, 256, 256)
     assert not set(again.training) & set(again.held)
     assert comparison.memorisation_figures(again, again.images[:0], None) == {}
