@@ -9,15 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from filters.experts import (
     CHECKPOINTS,
-    WEIGHTS,
     EmbeddedAnatomy,
     EmbeddedFindings,
     ask,
-    fit,
+    load_network,
     logistic,
     prepare,
     read_config,
@@ -27,7 +25,6 @@ from filters.networks import (
     LesionEvaluatorNetwork,
     lung_evaluator_network,
 )
-from synth.weights import SUMS, WeightsError, load_safetensors, verify_folder
 
 #: Folders under CHECKPOINTS.
 ANATOMY_EVALUATOR, ATTRIBUTE_EVALUATOR, LESION_EVALUATOR = (
@@ -65,8 +62,8 @@ class AttributeEvaluator:
     def load(cls, folder: Path | None = None) -> "AttributeEvaluator":
         """From a checkpoint folder, by default the shipped one; WeightsError says what is wrong."""
         folder = folder or CHECKPOINTS / ATTRIBUTE_EVALUATOR
-        config, network = read_config(folder), AttributeNetwork()
-        _fill(network, folder)
+        config = read_config(folder)
+        network, _ = load_network(AttributeNetwork(), folder)
         return cls(network, config["resolution"], (config["age_mean"], config["age_deviation"]))
 
     def look(self, images: np.ndarray) -> Attributes:
@@ -93,8 +90,8 @@ class AttributeEvaluator:
 def load_lung_evaluator(folder: Path | None = None, batch_size: int = 8) -> EmbeddedAnatomy:
     """The lungs' evaluator, asked as the anatomy expert is; it speaks of right and left lung only."""
     folder = folder or CHECKPOINTS / ANATOMY_EVALUATOR
-    config, network = read_config(folder), lung_evaluator_network()
-    pin = _fill(network, folder)
+    config = read_config(folder)
+    network, pin = load_network(lung_evaluator_network(), folder)
     evaluator = EmbeddedAnatomy(network, config["resolution"], tuple(config["structures"]), pin, batch_size)
     evaluator.name = "lung evaluator"
     return evaluator
@@ -103,21 +100,11 @@ def load_lung_evaluator(folder: Path | None = None, batch_size: int = 8) -> Embe
 def load_lesion_evaluator(folder: Path | None = None, batch_size: int = 8) -> EmbeddedFindings:
     """The lesions' evaluator, asked as the finding expert is; it embeds nothing."""
     folder = folder or CHECKPOINTS / LESION_EVALUATOR
-    config, network = read_config(folder), LesionEvaluatorNetwork()
-    pin = _fill(network, folder)
+    config = read_config(folder)
+    network, pin = load_network(LesionEvaluatorNetwork(), folder)
     findings, calibration = tuple(config["findings"]), config.get("calibration")
     evaluator = EmbeddedFindings(
         network, config["resolution"], findings, calibration, digest=pin, batch_size=batch_size
     )
     evaluator.name = "lesion evaluator"
     return evaluator
-
-
-def _fill(network: nn.Module, folder: Path) -> str:
-    """Put the folder's pinned weights into the network, ready to be asked; their digest."""
-    pin = verify_folder(folder).get(WEIGHTS)
-    if pin is None:
-        raise WeightsError(f"weights: {folder / SUMS} does not name {WEIGHTS}, expected its pin")
-    fit(network, load_safetensors(folder / WEIGHTS, sha256=pin), folder / WEIGHTS)
-    network.requires_grad_(False).eval()
-    return pin

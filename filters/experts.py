@@ -88,7 +88,7 @@ def fit(network: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
         raise WeightsError(f"weights: {source} does not fit its network: {first}") from None
 
 
-def _load(network: N, folder: Path, device: str) -> tuple[N, str]:
+def load_network(network: N, folder: Path, device: str = "cpu") -> tuple[N, str]:
     """The network with the folder's pinned weights, ready to be asked, and their digest."""
     pin = verify_folder(folder).get(WEIGHTS)
     if pin is None:
@@ -125,7 +125,7 @@ class EmbeddedAnatomy:
         folder = folder or CHECKPOINTS / "anatomy"
         config = read_config(folder)
         structures = tuple(config["structures"])
-        network, digest = _load(anatomy_network(len(structures)), folder, device)
+        network, digest = load_network(anatomy_network(len(structures)), folder, device)
         return cls(network, config["resolution"], structures, digest, batch_size, device)
 
     @torch.inference_mode()
@@ -185,7 +185,7 @@ class EmbeddedFindings:
         """From a checkpoint folder, by default the shipped one; WeightsError says what is wrong."""
         folder = folder or CHECKPOINTS / "findings"
         config = read_config(folder)
-        network, digest = _load(finding_network(), folder, device)
+        network, digest = load_network(finding_network(), folder, device)
         findings, calibration = tuple(config["findings"]), config.get("calibration")
         return cls(network, config["resolution"], findings, calibration, index, digest, batch_size, device)
 

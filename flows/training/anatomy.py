@@ -1,5 +1,6 @@
 """Train the anatomy expert: human lung masks first, then its own masks of the NIH radiographs too."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     network = anatomy_network(len(ANATOMY))
     first = Schedule(steps=int(700 * scale), lr=2e-3, ema=0.995)
     run = out / "runs"
-    loss = _loss(network, images[~held], masks[~held], BATCH, device)
+    loss = mask_loss(network, images[~held], masks[~held], BATCH, device)
     fit(network, loss, first, run / "anatomy-human", seed, device, resume)
     console.print("anatomy: held out after round one", evaluate(network, images[held], lungs[held]))
 
@@ -67,8 +68,8 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     good = [i for i, m in enumerate(guess) if _plausible(m)]
     pseudo = np.stack([organ_masks(seer, nih.images[some[i]], guess[i], seed) for i in good])
     second = Schedule(steps=int(900 * scale), lr=1e-3, ema=0.997)
-    human = _loss(network, images[~held], masks[~held], BATCH // 2, device)
-    own = _loss(network, nih.images[some[good]], pseudo, BATCH // 2, device)
+    human = mask_loss(network, images[~held], masks[~held], BATCH // 2, device)
+    own = mask_loss(network, nih.images[some[good]], pseudo, BATCH // 2, device)
     fit(
         network,
         lambda step, rng: human(step, rng) + own(step, rng),
@@ -103,22 +104,33 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
 
 
 def evaluate(network: nn.Module, images: np.ndarray, lungs: np.ndarray) -> dict[str, float]:
-    """Dice of both lungs together and of each, mean over images; and the worst image."""
-    network.eval()
-    guess = predict(network, images)[:, :2] > 0.5
+    """Figures of lungs at 0.5."""
+    return lung_figures(predict(network.eval(), images)[:, :2] > 0.5, lungs)
+
+
+def lung_figures(guess: np.ndarray, lungs: np.ndarray) -> dict[str, float]:
+    """Dice of both lungs together and of each, mean over images, and the worst: (N, 2, H, W) bool each."""
     both = [dice(g.any(0), m.any(0)) for g, m in zip(guess, lungs, strict=True)]
     each = [[dice(g[k], m[k]) for k in range(2)] for g, m in zip(guess, lungs, strict=True)]
     right, left = np.mean(each, 0)
     values = {"lung_dice": np.mean(both), "right": right, "left": left, "worst": np.min(both)}
-    return {k: round(float(v), 4) for k, v in values.items()} | {"images": len(images)}
+    return {k: round(float(v), 4) for k, v in values.items()} | {"images": len(guess)}
 
 
-def _loss(network: nn.Module, images: np.ndarray, masks: np.ndarray, batch: int, device: str):
+def mask_loss(
+    network: nn.Module, images: np.ndarray, masks: np.ndarray, batch: int, device: str, **warp: float
+) -> Callable[[int, np.random.Generator], Tensor]:
+    """Cross-entropy and soft Dice (Milletari et al., 2016) on warped images of varied exposure.
+
+    ``warp`` overrides how strongly :func:`draw_warp` moves them.
+    """
+    strength = {"degrees": 12.0, "scale": 0.25, "shift": 0.08, "elastic": 0.015} | warp
+
     def loss_of(step: int, rng: np.random.Generator) -> Tensor:
         which = rng.integers(0, len(images), batch)
-        warp = draw_warp(rng, batch, SIZE, degrees=12, scale=0.25, shift=0.08, elastic=0.015)
-        x = warp(torch.from_numpy(images[which])[:, None].float() / 255)
-        y = warp(torch.from_numpy(masks[which])).to(device)
+        move = draw_warp(rng, batch, SIZE, **strength)
+        x = move(torch.from_numpy(images[which])[:, None].float() / 255)
+        y = move(torch.from_numpy(masks[which])).to(device)
         x = vary_exposure(blobs(x, rng), rng, 1.2)
         logits = network(x.to(device) * 2 - 1).float()
         p = logits.sigmoid()

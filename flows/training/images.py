@@ -25,6 +25,8 @@ from synth.text import learn_tokenizer, new_text_encoder, tokenise
 from synth.weights import pins
 
 POOL, BATCH, DROP = 5000, 32, 0.12
+#: Steps from random weights, and on from a checkpoint.
+STEPS, MORE = 2800, 1200
 UNET = "unet/diffusion_pytorch_model.safetensors"
 
 
@@ -109,7 +111,9 @@ def train(
     latents, spatial, cover, prompts = pool
     tokens = tokenise(tokenizer, prompts)
     empty = tokenise(tokenizer, [""])[0].to(device)
-    schedule = Schedule(steps=int(1200 * scale), lr=8e-4, warmup=100, ema=0.998, weight_decay=1e-2)
+    schedule = Schedule(
+        steps=int((MORE if init else STEPS) * scale), lr=8e-4, warmup=100, ema=0.998, weight_decay=1e-2
+    )
 
     def loss_of(step: int, rng: np.random.Generator) -> Tensor:
         which = torch.from_numpy(rng.integers(0, len(latents), BATCH))
