@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 import yaml
 
@@ -20,7 +19,8 @@ from flows.evaluation.anatomy import lung_agreement
 from flows.evaluation.attributes import recovered
 from flows.evaluation.comparison import against_real
 from flows.evaluation.controls import draw_pairs, moved
-from flows.evaluation.generated import ImageStore, Sample, draw_sample, judged
+from flows.evaluation.generated import ImageStore, Judged, draw_alike, draw_sample, judged
+from flows.evaluation.real import load_real
 from flows.evaluation.requested import draw_normals, found, summed_up
 from flows.training.loop import console
 from synth.generate import SynthesisSettings, Synthesizer
@@ -40,15 +40,18 @@ def control_figures(store: ImageStore, pairs: int) -> dict[str, Any]:
     return figures | ({"requested_lesions": summed_up(finds)} if finds else {})
 
 
-def sample_figures(sample: Sample) -> tuple[dict[str, Any], np.ndarray]:
-    """What needs no real data: lungs, attributes, acceptance; and (N,) bool, which were accepted."""
-    accepted, refused = judged(sample)
-    figures = {
-        "accepted": {"images": len(accepted), "accepted": int(accepted.sum()), "refused_by": refused},
+def sample_figures(judged: Judged) -> dict[str, Any]:
+    """What needs no real data: acceptance, lungs, attributes."""
+    sample, accepted = judged.sample, judged.accepted
+    return {
+        "accepted": {
+            "images": len(accepted),
+            "accepted": int(accepted.sum()),
+            "refused_by": judged.refused,
+        },
         "lungs": lung_agreement(sample),
         "attributes": recovered(AttributeEvaluator.load().look(sample.images), sample.cases),
     }
-    return figures, accepted
 
 
 def write_card(card: Path, figures: dict) -> None:
@@ -65,19 +68,22 @@ def main(
     images: Annotated[int, typer.Option(help="uncurated samples")] = 512,
     pairs: Annotated[int, typer.Option(help="pairs of masks of each finding")] = 16,
     out: Annotated[Path | None, typer.Option(help="folder for figures, pictures and the cache")] = None,
-    guidance: Annotated[float, typer.Option()] = SynthesisSettings.guidance,
+    precision: Annotated[str, typer.Option(help="fp32 or bf16")] = "fp32",
     card: Annotated[Path | None, typer.Option(help="the image model's card to write into")] = None,
 ) -> None:
     """Print all figures as JSON; write them, and the pictures, into ``out``."""
-    maker = Synthesizer.load(replace(SynthesisSettings(), guidance=guidance))
+    maker = Synthesizer.load(replace(SynthesisSettings(), precision=precision))
     store = ImageStore(maker, out / "generated.npz" if out else None)
-    sample = draw_sample(store, images)
-    figures, accepted = sample_figures(sample)
+    sample = judged(draw_sample(store, images))
+    figures = sample_figures(sample)
     figures |= control_figures(store, pairs)
     if card is not None:
         write_card(card, {k: figures[k] for k in ("lungs", "moved_lesions")})
     if data is not None:
-        figures |= against_real(data, sample, accepted, maker.masker, out)
+        real = load_real(data, out / "real.npz" if out else None)
+        alike = judged(draw_alike(store, real.nih, real.held))
+        figures["alike"] = sample_figures(alike)
+        figures |= against_real(data, real, sample, alike, maker.masker, out)
     text = json.dumps(figures, indent=1)
     print(text)
     if out is not None:

@@ -76,6 +76,7 @@ def synthesis_settings(config: BuildConfig) -> "SynthesisSettings":
         size=images.size,
         steps=images.steps,
         guidance=images.guidance,
+        lesion_guidance=images.lesion_guidance,
         batch_size=images.batch_size,
         precision=images.precision,
         device=images.device,

@@ -37,6 +37,10 @@ ENLARGED: dict[Severity, tuple[float, float]] = {
 #: Share of each among enlarged hearts: widths of 154 radiologists' outlines in ChestX-Det.
 ENLARGED_SHARE: dict[Severity, float] = {"mild": 0.64, "moderate": 0.25, "severe": 0.11}
 
+#: What radiologists outline as cardiomegaly, in shares of the heart's height from the top: below the
+#: great vessels and above what the diaphragm's domes overlie. Fitted to ChestX-Det's training part.
+OUTLINED = (0.25, 0.85)
+
 
 def extend_behind_heart(contours: Contours, gap: tuple[float, float]) -> Contours:
     """Convert lungs that stop at the heart border: their medial border moves to the spine.
@@ -106,6 +110,15 @@ def cardiothoracic_ratio(anatomy: np.ndarray) -> float:
         return float("nan")
     spans = [np.ptp(np.flatnonzero(line)) + 1 for line in (heart, lungs)]
     return float(spans[0] / spans[1])
+
+
+def enlarged_outline(heart: np.ndarray) -> np.ndarray:
+    """(H, W) bool: the part of a (H, W) bool heart that is the lesion mask of cardiomegaly."""
+    rows = np.flatnonzero(heart.any(1))
+    if not len(rows):
+        return heart
+    depth = (np.arange(len(heart)) + 0.5 - rows[0]) / (rows[-1] + 1 - rows[0])
+    return heart & ((depth >= OUTLINED[0]) & (depth < OUTLINED[1]))[:, None]
 
 
 @dataclass(frozen=True)

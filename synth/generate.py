@@ -21,15 +21,17 @@ __all__ = ["Stopped", "SynthesisSettings", "Synthesizer"]
 class SynthesisSettings:
     """Which checkpoints (None: the shipped ones) and how to sample.
 
-    ``size`` in pixels, a multiple of 32; ``guidance`` 1 or more; ``precision`` fp32 or bf16.
+    ``size`` in pixels, a multiple of 32; ``guidance`` (of prompt and anatomy) and
+    ``lesion_guidance`` 1 or more; ``precision`` fp32 or bf16.
     """
 
     images: Path | None = None
     masks: Path | None = None
     anatomy: Path | None = None
     size: int = 256
-    steps: int = 24
-    guidance: float = 1.75
+    steps: int = 16
+    guidance: float = 1.3
+    lesion_guidance: float = 2.0
     batch_size: int = 8
     precision: str = "fp32"
     device: str = "cpu"
@@ -93,7 +95,8 @@ class Synthesizer:
         settings = self.settings
         noise = torch.stack([_noise(cases[i], "noise", (channels, side, side)) for i in filled])
         grain = torch.stack([_noise(cases[i], "grain", (1, settings.size, settings.size)) for i in filled])
-        images = self.imager.sample(condition, noise, settings.steps, settings.guidance, should_stop, grain)
+        strengths = settings.guidance, settings.lesion_guidance
+        images = self.imager.sample(condition, noise, settings.steps, *strengths, should_stop, grain)
         return images[:count]
 
 

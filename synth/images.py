@@ -50,6 +50,17 @@ class Condition:
         spatial[lesions, split:] = 0
         return Condition(tokens, spatial)
 
+    def without_lesions(self) -> "Condition":
+        """A copy whose masks say that there is no lesion."""
+        spatial = self.spatial.clone()
+        spatial[:, len(ANATOMY) + 1 : -1] = 0
+        return Condition(self.tokens, spatial)
+
+    def near_lesions(self) -> Tensor:
+        """(N, 1, h, w) in [0, 1]: 1 in cells with a lesion, falling to 0 two cells further."""
+        there = (self.spatial[:, len(ANATOMY) + 1 : -1] > 0).any(1, keepdim=True).float()
+        return F.avg_pool2d(F.max_pool2d(there, 3, 1, 1), 3, 1, 1, count_include_pad=False)
+
 
 def spatial_condition(anatomy: Tensor, lesions: Tensor, side: int, known: Tensor) -> Tensor:
     """Masks as coverage of each latent cell, with their planes: (N, CONDITION, side, side).
@@ -112,17 +123,24 @@ class ImageModel:
         noise: Tensor,
         steps: int,
         guidance: float,
+        lesion_guidance: float,
         should_stop: Callable[[], bool] | None = None,
         grain: Tensor | None = None,
     ) -> np.ndarray:
         """Images (N, H, W) uint8 from standard normal ``noise`` (N, C, h, w) and ``grain`` (N, 1, H, W).
 
-        ``guidance`` 1 follows the condition as trained, more exaggerates it. Raises Stopped.
+        ``guidance`` scales what prompt and anatomy change against no condition, ``lesion_guidance``
+        what the lesions' masks change against masks without lesion, as Brooks et al. (2023,
+        equation 3) scale two conditions apart. 1 follows a condition as trained, more exaggerates
+        it. Lesions are given their say near their masks only: elsewhere the image is that of a body
+        without them. Raises Stopped.
         """
-        n, all_of = len(noise), torch.ones(len(noise), dtype=torch.bool)
+        all_of = torch.ones(len(noise), dtype=torch.bool)
         nothing = condition.dropped(all_of, all_of, all_of, self.empty)
-        tokens = torch.cat([condition.tokens, nothing.tokens]).to(self.device)
-        spatial = torch.cat([condition.spatial, nothing.spatial]).to(self.device)
+        branches = (nothing, condition.without_lesions(), condition)
+        tokens = torch.cat([b.tokens for b in branches]).to(self.device)
+        spatial = torch.cat([b.spatial for b in branches]).to(self.device)
+        near = lesion_guidance * condition.near_lesions().to(self.device)
         x = noise.to(self.device)
         scheduler = type(self.scheduler).from_config(self.scheduler.config)  # threads share the model
         scheduler.set_timesteps(steps, device=self.device)
@@ -132,9 +150,10 @@ class ImageModel:
             for i, t in enumerate(scheduler.timesteps):
                 if should_stop is not None and should_stop():
                     raise Stopped(f"stopped at denoising step {i} of {steps}")
-                both = torch.cat([torch.cat([x, x]), spatial], 1)
-                v = self.unet(both, t.expand(2 * n), text).sample.float()
-                v = v[n:] + guidance * (v[:n] - v[n:])
+                at = torch.cat([x.repeat(len(branches), 1, 1, 1), spatial], 1)
+                v = self.unet(at, t.expand(len(at)), text).sample.float()
+                free, healthy, full = v.chunk(len(branches))
+                v = free + guidance * (healthy - free) + near * (full - healthy)
                 x = x + (sigmas[i + 1] - sigmas[i]) * v
         return self.decode(x, grain)
 

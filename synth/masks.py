@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from synth.anatomy import ENLARGED_SHARE, ShapeModel, lung_box
+from synth.anatomy import ENLARGED_SHARE, ShapeModel, enlarged_outline, lung_box
 from synth.cases import FindingRequest, Lesion, MaskSet
 from synth.findings import FINDING_NAMES, FINDINGS, Severity
 from synth.lesion_sets import (
@@ -83,9 +83,10 @@ class MaskGenerator:
     ) -> MaskSet:
         """Lesions for all requests on an ``anatomy`` (5, H, W) bool, at its resolution.
 
-        Cardiomegaly is the heart itself. A request without side or zone gets those of a real image.
+        Cardiomegaly is the heart between the great vessels and the diaphragm. A request without side
+        or zone gets those of a real image.
         """
-        lesions = [Lesion(r.name, anatomy[2]) for r in requests if r.name == "cardiomegaly"]
+        lesions = [Lesion(r.name, enlarged_outline(anatomy[2])) for r in requests if r.name == "cardiomegaly"]
         rest = [r for r in requests if r.name != "cardiomegaly"]
         if not rest:
             return MaskSet(anatomy, tuple(lesions))

@@ -21,7 +21,7 @@ def run(path: Path, overrides: Sequence[str]) -> None:
 
 
 def _table(config: BuildConfig, shop: Workshop, found: Estimate) -> Table:
-    table = Table(show_header=False, box=None, pad_edge=False)
+    table, images = Table(show_header=False, box=None, pad_edge=False), config.images
     wanted = f"{config.accepted} accepted" if config.accepted else f"{config.candidates} candidates"
     ceiling = "" if found.reachable else ", not reachable at this share: raise candidates"
     for name, value in (
@@ -32,8 +32,8 @@ def _table(config: BuildConfig, shop: Workshop, found: Estimate) -> Table:
         ("findings", ", ".join(shop.tools.synthesizer.findings)),
         (
             "images",
-            f"{config.images.size}², {config.images.steps} steps, guidance "
-            f"{config.images.guidance}, {config.images.precision} on {config.images.device}",
+            f"{images.size}², {images.steps} steps, guidance {images.guidance} and "
+            f"{images.lesion_guidance} near lesions, {images.precision} on {images.device}",
         ),
         (
             "workers",

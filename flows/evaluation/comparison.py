@@ -13,9 +13,9 @@ from filters.panel import INDEX
 from flows.evaluation import calibration, memorisation, pictures, spectrum
 from flows.evaluation.features import Projection, RandomDenseNet, attribute_features, expert_features
 from flows.evaluation.fidelity import Clouds, fidelity
-from flows.evaluation.generated import Sample
+from flows.evaluation.generated import Judged
 from flows.evaluation.masks import mask_figures
-from flows.evaluation.real import Real, load_real
+from flows.evaluation.real import Real
 from flows.training.evaluator_attributes import evaluate as attribute_figures
 from flows.training.loop import console
 from synth.masks import MaskGenerator
@@ -25,18 +25,20 @@ FEWEST = 32
 
 
 def against_real(
-    data: Path, sample: Sample, accepted: np.ndarray, masker: MaskGenerator, out: Path | None
+    data: Path, real: Real, sample: Judged, alike: Judged, masker: MaskGenerator, out: Path | None
 ) -> dict[str, Any]:
-    """Figures by name; pictures go to ``out`` when it is given. ``accepted`` (N,) bool."""
-    console.print("real radiographs", highlight=False)
-    real = load_real(data, out / "real.npz" if out else None)
+    """Figures by name; pictures go to ``out`` when it is given.
+
+    ``alike`` is what :func:`flows.evaluation.generated.draw_alike` drew for the held-out images: it is
+    compared with them as a set. ``sample`` is of the product's own prompts.
+    """
     figures: dict[str, Any] = {"opacity": opacity(real, out), "attributes_of_real": attributes(real)}
-    figures["spectrum"] = spectrum.compare(sample.images, real.held_images)
-    figures["fidelity"] = fidelity_figures(real, sample, accepted)
+    figures["spectrum"] = spectrum.compare(alike.sample.images, real.held_images)
+    figures["fidelity"] = fidelity_figures(real, alike)
     console.print("fidelity done", highlight=False)
-    figures["memorisation"] = memorisation_figures(real, sample.images[accepted], out)
+    figures["memorisation"] = memorisation_figures(real, np.concatenate([sample.kept, alike.kept]), out)
     if out is not None:
-        pictures.samples_beside_real(sample.images, real.held_images, out / "samples.png")
+        pictures.samples_beside_real(sample.sample.images, real.held_images, out / "samples.png")
     console.print("memorisation done", highlight=False)
     figures["masks"] = mask_figures(masker, data)
     return figures
@@ -59,15 +61,9 @@ def attributes(real: Real) -> dict[str, float | int]:
     return attribute_figures(AttributeEvaluator.load(), real.held_images, real.nih, real.held, mean)
 
 
-def fidelity_figures(real: Real, sample: Sample, accepted: np.ndarray) -> dict[str, Any]:
-    """By space and set: all generated images, the accepted, and the accepted in the real ones' views.
-
-    The prompts' table has other shares of views than the held-out images, so the last set draws from
-    each view in proportion to them.
-    """
-    views = np.array([c.view or "" for c in sample.cases])
-    alike = accepted & in_proportion(views, accepted, real.nih.views[real.held])
-    sets = {"all": np.ones(len(accepted), bool), "accepted": accepted, "accepted_views_as_real": alike}
+def fidelity_figures(real: Real, alike: Judged) -> dict[str, Any]:
+    """By space and set: all generated images, and the accepted ones."""
+    sets = {"all": np.ones(len(alike.accepted), bool), "accepted": alike.accepted}
     spaces: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "finding_expert": expert_features,
         "random_densenet": RandomDenseNet().features,
@@ -75,26 +71,12 @@ def fidelity_figures(real: Real, sample: Sample, accepted: np.ndarray) -> dict[s
     out: dict[str, Any] = {}
     for name, space in spaces.items():
         axes = Projection.fit(space(real.images[real.training]))
-        held, made = axes(space(real.held_images)), axes(space(sample.images))
+        held, made = axes(space(real.held_images)), axes(space(alike.sample.images))
         out[name] = {
             kind: fidelity(Clouds(made[which], held, real.nih.patients[real.held]))
             for kind, which in sets.items()
             if which.sum() >= FEWEST
         }
-    return out
-
-
-def in_proportion(kinds: np.ndarray, usable: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """(N,) bool: the first usable ones of each kind, as many as ``wanted``'s shares allow.
-
-    ``kinds`` (N,) of str, ``usable`` (N,) bool, ``wanted`` (M,) of str.
-    """
-    names, counts = np.unique(wanted, return_counts=True)
-    found = {n: np.flatnonzero(usable & (kinds == n)) for n in names}
-    scale = min(len(found[n]) / c for n, c in zip(names, counts, strict=True))
-    out = np.zeros(len(kinds), bool)
-    for n, c in zip(names, counts, strict=True):
-        out[found[n][: int(scale * c)]] = True
     return out
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from flows.evaluation.generated import ImageStore
+from synth.anatomy import enlarged_outline
 from synth.cases import Case, FindingRequest, Lesion, MaskSet
 from synth.findings import ANATOMY, FINDINGS
 from synth.generate import Synthesizer
@@ -102,4 +103,4 @@ def _hearts(maker: Synthesizer, case: Case) -> tuple[MaskSet, MaskSet]:
     )
     small = large.copy()
     small[HEART] = normal[HEART]
-    return MaskSet(large, (Lesion("cardiomegaly", large[HEART]),)), MaskSet(small)
+    return MaskSet(large, (Lesion("cardiomegaly", enlarged_outline(large[HEART])),)), MaskSet(small)

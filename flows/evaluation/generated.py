@@ -1,7 +1,7 @@
 """The generated radiographs that figures are measured on: made once, kept in a file, resumed from it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -10,12 +10,15 @@ from rich.progress import Progress
 
 from filters.judge import Judge
 from filters.verdicts import decide
+from flows.training.data import Radiographs
 from flows.training.loop import console
+from flows.training.scenes import demographics_of, labelled_requests
 from synth.cases import Candidate, Case, MaskSet
 from synth.generate import Synthesizer
+from synth.phrases import write_prompt
 from synth.prompts import PromptSampler
 
-#: Seed of the measured set; its keys are 000000000 and on.
+#: Seed of the measured set, whose keys are 000000000 and on; the next one is that of the set alike.
 SEED = 11
 #: Images made between two writes of the cache.
 SAVE_EVERY = 64
@@ -28,6 +31,20 @@ class Sample:
     cases: list[Case]
     masks: list[MaskSet]
     images: np.ndarray
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A sample, its ``accepted`` (N,) bool, and how many each filter ``refused``."""
+
+    sample: Sample
+    accepted: np.ndarray
+    refused: dict[str, int]
+
+    @property
+    def kept(self) -> np.ndarray:
+        """(K, S, S) uint8: the accepted images."""
+        return self.sample.images[self.accepted]
 
 
 class ImageStore:
@@ -45,8 +62,7 @@ class ImageStore:
                 self.known = dict(zip(arrays["keys"].tolist(), arrays["images"], strict=True))
         settings = maker.settings
         weights = sorted(maker.digests.items())
-        numbers = (settings.size, settings.steps, settings.guidance, settings.precision, settings.device)
-        self._about = repr((weights, numbers))
+        self._about = repr((weights, replace(settings, batch_size=0)))
 
     def images(self, cases: Sequence[Case], masks: Sequence[MaskSet], title: str = "images") -> np.ndarray:
         """(N, S, S) uint8 of all cases, in their order; ``title`` is shown beside the progress."""
@@ -90,8 +106,23 @@ def draw_sample(store: ImageStore, count: int) -> Sample:
     return Sample(cases, masks, store.images(cases, masks, "samples"))
 
 
-def judged(sample: Sample, batch: int = 32) -> tuple[np.ndarray, dict[str, int]]:
-    """(N,) bool, which the product's filters accept, judged as one shard; and how many each refused."""
+def draw_alike(store: ImageStore, nih: Radiographs, which: np.ndarray) -> Sample:
+    """One radiograph for each of some real ones, asked for by its labels, age, sex and view.
+
+    As the Fréchet distance on COCO takes the captions of its images: what was asked for is then
+    distributed alike on both sides, and only what was drawn can differ.
+    """
+    cases = []
+    for i in which:
+        requests, who = labelled_requests(nih, i), demographics_of(nih, i)
+        prompt = write_prompt(requests, who, np.random.default_rng((SEED, i)))
+        cases.append(Case(f"{i:09d}", SEED + 1, prompt, tuple(requests), who.age, who.sex, who.view))
+    masks = [store.maker.masks(c) for c in cases]
+    return Sample(cases, masks, store.images(cases, masks, "alike"))
+
+
+def judged(sample: Sample, batch: int = 32) -> Judged:
+    """By the product's filters, as one shard."""
     judge, accepted = Judge.load().for_shard(), []
     refused: dict[str, int] = {}
     candidates = [Candidate(*parts) for parts in zip(sample.cases, sample.masks, sample.images, strict=True)]
@@ -100,4 +131,4 @@ def judged(sample: Sample, batch: int = 32) -> tuple[np.ndarray, dict[str, int]]
             accepted.append(decide(judgement.verdicts).status == "accepted")
             for v in judgement.verdicts:
                 refused[v.filter] = refused.get(v.filter, 0) + (v.outcome == "fail")
-    return np.array(accepted), refused
+    return Judged(sample, np.array(accepted), refused)

@@ -15,7 +15,7 @@ class Real:
 
     ``images`` (N, S, S) uint8 in the order of ``nih``; ``training`` and ``held`` are indices. Held out
     are the calibration and test parts: no generator saw them, and of the experts' weights only
-    Platt's two numbers were chosen with the calibration part.
+    Platt's two numbers were fitted to them.
     """
 
     nih: Radiographs

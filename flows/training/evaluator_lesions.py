@@ -24,7 +24,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     with it the order and the augmentation of what it sees, is another.
     """
     lessons = Lessons.of(*load_scenes(data, out, seed), size=SIZE, batch=BATCH, device=device)
-    schedule = Schedule(steps=int(500 * scale), lr=2e-3, ema=0.995, weight_decay=2e-2)
+    schedule = Schedule(steps=int(1600 * scale), lr=2e-3, ema=0.995, weight_decay=2e-2)
     torch.manual_seed(seed + OWN_SEED)
     run = out / "runs" / LESION_EVALUATOR
     network = teach(LesionEvaluatorNetwork(), lessons, schedule, run, seed + OWN_SEED, resume)

@@ -4,26 +4,31 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.special import expit
 from torch import Tensor, nn
 
 from filters.embedding import TrainingIndex
 from filters.experts import EmbeddedFindings
-from filters.networks import finding_network
-from flows.training.checkpoints import seal, write_config, write_tensors
+from filters.networks import FindingNetwork, finding_network
+from flows.evaluation.calibration import opacity_figures
+from flows.training.checkpoints import locate, seal, write_config, write_tensors
 from flows.training.lesion_learning import Lessons, auroc, platt, predict
 from flows.training.loop import Schedule, fit
 from flows.training.scenes import SIMULATED, load_scenes
 from synth.findings import FINDING_NAMES
+from synth.weights import load_safetensors
 
-SIZE, BATCH = 128, 24
+SIZE, BATCH = 160, 16
 
 
 def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
-    """Train, calibrate on the calibration part, measure on the test part and seal ``out/findings``."""
+    """Train, calibrate and measure on held-out parts and seal ``out/findings``."""
     lessons = Lessons.of(*load_scenes(data, out, seed), size=SIZE, batch=BATCH, device=device)
-    schedule = Schedule(steps=int(1500 * scale), lr=1.5e-3, ema=0.997, weight_decay=2e-2)
+    schedule = Schedule(steps=int(3000 * scale), lr=1.2e-3, ema=0.997, weight_decay=2e-2)
     torch.manual_seed(seed)
-    network = teach(finding_network(), lessons, schedule, out / "runs" / "findings", seed, resume)
+    network = teach(
+        _begun(locate(out, "anatomy")), lessons, schedule, out / "runs" / "findings", seed, resume
+    )
     folder = out / "findings"
     arguments = (
         folder,
@@ -51,10 +56,23 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     return folder
 
 
+def _begun(anatomy: Path) -> FindingNetwork:
+    """The expert's network, its encoder and decoder those of an anatomy expert's folder."""
+    network = finding_network()
+    known = load_safetensors(anatomy / "model.safetensors")
+    head = "segmentation_head."
+    body = {k: v.float() for k, v in known.items() if not k.startswith(head)}
+    missing, surplus = network.unet.load_state_dict(body, strict=False)
+    if surplus or any(not k.startswith(head) for k in missing):
+        raise ValueError(f"anatomy: {anatomy} has another network, expected the finding expert's U-Net")
+    return network
+
+
 def teach(
     network: nn.Module, lessons: Lessons, schedule: Schedule, run: Path, seed: int, resume: bool
 ) -> nn.Module:
     """Fit a network that answers with lesion maps and findings; returned on the CPU, ready to be asked."""
+    network = network.to(memory_format=torch.channels_last)  # a fifth faster on CPUs
 
     def loss_of(step: int, rng: np.random.Generator) -> Tensor:
         return lessons.loss(network, rng)
@@ -63,7 +81,11 @@ def teach(
 
 
 def write_expert(folder: Path, network: nn.Module, lessons: Lessons) -> dict:
-    """Write weights and config, calibrated on the calibration part; returns held-out figures."""
+    """Write weights and config, calibrated on what was held out; returns held-out figures.
+
+    Two numbers of a sigmoid fitted to a hundred images err by as much as they correct, so opacity's
+    are fitted to both held-out parts; its calibration error is told cross-fitted, by patient.
+    """
     nih, simulated, size = lessons.nih, lessons.simulated, lessons.size
     held = np.flatnonzero(nih.parts[simulated.base] != "train")
     real_logits, _ = predict(network, lessons.real.images, size)
@@ -71,22 +93,24 @@ def write_expert(folder: Path, network: nn.Module, lessons: Lessons) -> dict:
     drawn = simulated.lesions[held]
     truth = {n: np.asarray((drawn >> i & 1).any((1, 2))) for i, n in enumerate(FINDING_NAMES)}
     calibration = {n: platt(sim_logits[:, i], truth[n]) for i, n in enumerate(FINDING_NAMES)}
-    some = nih.where("calibration")
-    calibration["opacity"] = platt(real_logits[some, -1], ~nih.normal[some])
+    kept = np.flatnonzero(nih.parts != "train")
+    said, seen = expit(real_logits[kept, -1]), ~nih.normal[kept]
+    calibration["opacity"] = platt(real_logits[kept, -1], seen)
     write_tensors(folder / "model.safetensors", network.state_dict(), half=True)
     config = {"resolution": size, "findings": list(FINDING_NAMES), "calibration": calibration}
     write_config(folder / "config.json", config)
     test = nih.where("test")
     per_view = {}
     for view in ("PA", "AP"):
-        seen = test[nih.views[test] == view]
-        per_view[view] = auroc(real_logits[seen, -1], ~nih.normal[seen])
+        some = test[nih.views[test] == view]
+        per_view[view] = auroc(real_logits[some, -1], ~nih.normal[some])
     simulated_auroc = {n: auroc(sim_logits[:, i], truth[n]) for i, n in enumerate(FINDING_NAMES)}
     mean, simulated_mean = (round(float(np.mean([*v.values()])), 3) for v in (per_view, simulated_auroc))
     return {
         "opacity AUROC on held-out patients, mean over views": mean,
         "opacity AUROC by view": {k: round(v, 3) for k, v in per_view.items()},
         "held-out images": len(test),
+        "opacity on both held-out parts": opacity_figures(said, seen, nih.patients[kept], nih.views[kept])[0],
         "simulated scenes on held-out images": len(held),
         "AUROC of simulated findings, mean": simulated_mean,
         "AUROC of simulated findings": {k: round(v, 3) for k, v in simulated_auroc.items()},

@@ -13,6 +13,13 @@ from torch import Tensor, nn
 from flows.training.augment import draw_warp, vary_exposure
 from flows.training.data import Radiographs
 from flows.training.scenes import Scenes, balanced
+from synth.findings import FINDING_NAMES
+
+#: Findings that are opacities of the airspace or of the pleural space, as indices of FINDING_NAMES.
+OPACITIES = [
+    FINDING_NAMES.index(n)
+    for n in ("atelectasis", "consolidation", "diffuse_nodule", "effusion", "fibrosis", "mass")
+]
 
 
 @dataclass(frozen=True)
@@ -58,11 +65,12 @@ class Lessons:
         told = torch.from_numpy(known).to(self.device)
         where = segmentation_loss(lesions[told], y[told])
         present = (y[:half].sum((2, 3)) > 3).float()
+        dense = torch.cat([present[:, OPACITIES].amax(1), (~normal).float()])
         whether = F.binary_cross_entropy_with_logits(findings[:half, :-1], present)
-        opacity = F.binary_cross_entropy_with_logits(findings[half:, -1], (~normal).float())
+        opacity = F.binary_cross_entropy_with_logits(findings[:, -1], dense)
         silent = findings[half:, :-1][normal]
         quiet = F.binary_cross_entropy_with_logits(silent, torch.zeros_like(silent))
-        return where + 2 * whether + opacity + 0.5 * quiet
+        return where + 2 * whether + 2 * opacity + 0.5 * quiet
 
 
 def warped(
@@ -70,13 +78,14 @@ def warped(
 ) -> tuple[Tensor, Tensor]:
     """Warped images (B, 1, size, size) in [0, 1] and lesion masks (B, 13, size, size) of some scenes."""
     images = torch.from_numpy(np.concatenate([s.images[w] for s, w in parts]))[:, None].float() / 255
-    lesions = torch.from_numpy(np.concatenate([s.masks(w)[1] for s, w in parts]))
+    lesions = torch.from_numpy(np.concatenate([s.lesions[w] for s, w in parts]).astype(np.float32))[:, None]
     warp = draw_warp(rng, len(images), size, degrees=8, scale=0.15, shift=0.05, elastic=0.01)
     flip = torch.from_numpy(rng.random(len(images)) < 0.3)  # opacity is opacity on either side
     warp.grid[flip, :, :, 0] *= -1
     if size <= images.shape[-1] // 2:
         images = F.avg_pool2d(images, 2)
-    return vary_exposure(warp(images), rng, 0.8), warp(lesions)
+    bits = warp(lesions, mode="nearest").int() >> torch.arange(len(FINDING_NAMES))[:, None, None] & 1
+    return vary_exposure(warp(images), rng, 0.8), bits.float()
 
 
 def segmentation_loss(logits: Tensor, y: Tensor) -> Tensor:

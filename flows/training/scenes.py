@@ -17,7 +17,7 @@ from flows.training.anatomy import clean_lungs, predict
 from flows.training.checkpoints import locate
 from flows.training.data import Radiographs, load_nih
 from flows.training.loop import console
-from synth.anatomy import ENLARGED, cardiothoracic_ratio
+from synth.anatomy import ENLARGED, cardiothoracic_ratio, enlarged_outline
 from synth.cases import FindingRequest, Lesion
 from synth.demographics import Demographics
 from synth.findings import FINDING_NAMES, Severity, Sex, Side, View
@@ -84,7 +84,8 @@ def load_scenes(
         _make(nih, out, seed, count, path)
     arrays = load_file(path)
     prompts = [
-        write_prompt(_requests(nih, i), _who(nih, i), np.random.default_rng(i)) for i in range(len(nih.names))
+        write_prompt(labelled_requests(nih, i), demographics_of(nih, i), np.random.default_rng(i))
+        for i in range(len(nih.names))
     ]
     real = Scenes(
         arrays["real"],
@@ -119,7 +120,7 @@ def simulate(
         ratio = rng.uniform(*ENLARGED[severity])
         if ratio > cardiothoracic_ratio(scene.anatomy) + 0.02:
             scene = enlarge_heart(scene, ratio)
-            lesions.append(Lesion("cardiomegaly", scene.anatomy[2]))
+            lesions.append(Lesion("cardiomegaly", enlarged_outline(scene.anatomy[2])))
     wanted = [FindingRequest(n, severity=severity) for n in names if n != "cardiomegaly"]
     drawn = list(masker.sample(wanted, scene.anatomy, rng).lesions)
     scene = Scene(draw(scene, drawn, severity, rng), scene.anatomy)
@@ -147,7 +148,9 @@ def _make(nih: Radiographs, out: Path, seed: int, count: int, path: Path) -> Non
         which = int(
             numpy_generator(seed, f"{i:06d}", "base").choice(pool[nih.views[pool] == ("PA", "AP")[i % 2]])
         )
-        jobs.append((i, seed, which, real[which], anatomy[which], _who(nih, which), locate(out, "masks")))
+        jobs.append(
+            (i, seed, which, real[which], anatomy[which], demographics_of(nih, which), locate(out, "masks"))
+        )
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(initializer=torch.set_num_threads, initargs=(1,), mp_context=context) as workers:
         done = workers.map(_simulated, jobs, chunksize=25)
@@ -199,12 +202,14 @@ def _has(lesions: list[Lesion], name: str) -> bool:
     return any(m.finding == name for m in lesions)
 
 
-def _requests(nih: Radiographs, index: int) -> list[FindingRequest]:
+def labelled_requests(nih: Radiographs, index: int) -> list[FindingRequest]:
+    """What an image's labels ask for, without place or severity."""
     names = {NIH_FINDING[label] for label in nih.labels[index] if label in NIH_FINDING}
     return [FindingRequest(n) for n in sorted(names)]
 
 
-def _who(nih: Radiographs, index: int) -> Demographics:
+def demographics_of(nih: Radiographs, index: int) -> Demographics:
+    """Age, sex and view of an image."""
     sex: Sex = "F" if nih.sexes[index] == "F" else "M"
     view: View = "PA" if nih.views[index] == "PA" else "AP"
     return Demographics(int(nih.ages[index]), sex, view)

@@ -8,6 +8,7 @@ from synth.anatomy import (
     ENLARGED,
     ShapeModel,
     cardiothoracic_ratio,
+    enlarged_outline,
     extend_behind_heart,
     lung_box,
     rasterise,
@@ -39,6 +40,18 @@ def test_cardiomegaly_enlarges_the_heart_past_half(shape, severity):
     ratios = [cardiothoracic_ratio(shape.masks(np.random.default_rng(s), 256, severity)) for s in range(20)]
     assert min(ratios) > max(0.5, low - 0.03)
     assert max(ratios) < high + 0.03
+
+
+def test_an_enlarged_hearts_outline_leaves_out_vessels_and_what_the_diaphragm_overlies(shape):
+    heart = shape.masks(np.random.default_rng(0), 256, "moderate")[2]
+    outline = enlarged_outline(heart)
+    rows, kept = (np.flatnonzero(m.any(1)) for m in (heart, outline))
+    height = rows[-1] + 1 - rows[0]
+    assert kept[0] - rows[0] == pytest.approx(0.25 * height, abs=1)
+    assert rows[-1] - kept[-1] == pytest.approx(0.15 * height, abs=1)
+    assert np.array_equal(outline[kept], heart[kept])
+    assert outline.any(0).sum() == heart.any(0).sum()
+    assert not enlarged_outline(np.zeros((8, 8), bool)).any()
 
 
 def test_without_cardiomegaly_the_ratio_stays_at_half_or_below(shape):

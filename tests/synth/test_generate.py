@@ -87,3 +87,15 @@ def test_the_lesion_mask_moves_the_change(maker):
     inside = (right.lesion_channels() | left.lesion_channels()).any(0)
     change = np.abs(a - b)
     assert change[inside].mean() > 1.5 * change[right.lungs & ~inside].mean()
+
+
+def test_far_from_the_masks_one_step_is_that_of_a_body_without_lesions(maker):
+    case = Case("000000006", 3, "Consolidation.", (FindingRequest("consolidation", "right"),))
+    masks = maker.masks(case)
+    once = replace(maker, settings=replace(SETTINGS, steps=1))
+    a, b = (once.radiographs([case], [m])[0].astype(int) for m in (masks, replace(masks, lesions=())))
+    inside = masks.lesion_channels().any(0)
+    far = np.flatnonzero(inside.any(0))[-1] + 64
+    assert far < 240
+    assert np.array_equal(a[:, far:], b[:, far:])
+    assert np.abs(a - b)[inside].mean() > 3

@@ -37,3 +37,26 @@ def test_each_part_is_dropped_on_its_own():
     assert torch.equal(lesions.spatial[:, :SPLIT], whole.spatial[:, :SPLIT])
     assert (lesions.spatial[:, SPLIT:] == 0).all()
     assert torch.equal(lesions.tokens, whole.tokens)
+
+
+def test_without_lesions_means_none_and_not_unknown():
+    whole = condition()
+    none = whole.without_lesions()
+    assert (none.spatial[:, SPLIT:-1] == 0).all()
+    assert torch.equal(none.spatial[:, -1], whole.spatial[:, -1])
+    assert torch.equal(none.spatial[:, :SPLIT], whole.spatial[:, :SPLIT])
+    assert torch.equal(none.tokens, whole.tokens)
+
+
+def test_nearness_is_whole_on_a_lesion_and_gone_three_cells_away():
+    lesions = torch.zeros(1, len(FINDING_NAMES), 64, 64)
+    lesions[0, 3, 26, 26] = 1  # a pixel of the cell (3, 3)
+    anatomy, known = torch.zeros(1, len(ANATOMY), 64, 64), torch.tensor([True])
+    near = Condition(torch.zeros(1, 4), spatial_condition(anatomy, lesions, 8, known)).near_lesions()[0, 0]
+    assert near[3, 3] == 1
+    assert (near[3, [1, 2, 4, 5]] > 0).all()
+    assert (near[3, [1, 5]] < 1).all()
+    far = torch.ones_like(near)
+    far[1:6, 1:6] = 0
+    assert (near * far == 0).all()
+    assert (Condition(torch.zeros(1, 4), torch.zeros(1, CONDITION, 8, 8)).near_lesions() == 0).all()

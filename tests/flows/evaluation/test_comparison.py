@@ -9,9 +9,11 @@ from PIL import Image
 from scipy import ndimage
 
 from flows.evaluation import calibration, comparison, fidelity, real
-from flows.evaluation.generated import Sample
+from flows.evaluation.generated import ImageStore, Judged, Sample, draw_alike
+from flows.training.data import load_nih
 from synth.cases import Case, MaskSet
 from synth.findings import ANATOMY
+from synth.generate import SynthesisSettings
 
 IMAGES = 70
 
@@ -55,8 +57,10 @@ def fewer_draws(monkeypatch):
 
 
 def test_every_figure_and_picture(data, sample, fewer_draws, tmp_path):
-    accepted = np.arange(40) > 2
-    figures = comparison.against_real(data, sample, accepted, None, tmp_path)
+    prepared = tmp_path / "real.npz"
+    held_out = real.load_real(data, prepared)
+    judged = Judged(sample, np.arange(40) > 2, {})
+    figures = comparison.against_real(data, held_out, judged, judged, None, tmp_path)
     json.dumps(figures)
     held = figures["opacity"]["images"]
     assert 10 <= held <= 35
@@ -66,16 +70,33 @@ def test_every_figure_and_picture(data, sample, fewer_draws, tmp_path):
         assert set(by_set) >= {"all", "accepted"}
         assert by_set["accepted"]["frechet_sample"] <= held // 2
         assert by_set["accepted"]["sample"] == min(held, 37)
-    assert figures["memorisation"]["training_index"]["generated"] == 37
+    assert figures["memorisation"]["training_index"]["generated"] == 74
     assert set(figures["memorisation"]) == {"training_index", "attribute_evaluator", "pixels"}
     assert figures["masks"] == {"prompts": 0}
     for name in ("samples.png", "nearest.png", "reliability.png"):
         assert (tmp_path / name).stat().st_size > 1000
 
-    prepared = tmp_path / "real.npz"
     written = prepared.stat().st_mtime_ns
     again = real.load_real(data, prepared)
     assert prepared.stat().st_mtime_ns == written
     assert again.images.shape == (IMAGES, 256, 256)
     assert not set(again.training) & set(again.held)
     assert comparison.memorisation_figures(again, again.images[:0], None) == {}
+
+
+def test_a_set_alike_asks_for_what_the_real_images_show(data):
+    class Maker:
+        settings = SynthesisSettings(size=16)
+        digests = {"unet": "1"}  # noqa: RUF012
+
+        def masks(self, case):
+            return MaskSet(np.zeros((len(ANATOMY), 16, 16), bool))
+
+        def radiographs(self, cases, masks):
+            return np.zeros((len(cases), 16, 16), np.uint8)
+
+    nih = load_nih(data)
+    cases = draw_alike(ImageStore(Maker()), nih, np.array([4, 7])).cases
+    assert [[r.name for r in c.findings] for c in cases] == [[], ["effusion"]]
+    assert [(c.age, c.sex, c.view) for c in cases] == [(34, "F", "AP"), (37, "M", "AP")]
+    assert "effusion" in cases[1].prompt.lower()

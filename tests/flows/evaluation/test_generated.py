@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from flows.evaluation.comparison import in_proportion
 from flows.evaluation.generated import ImageStore
 from synth.cases import Case, MaskSet
 from synth.findings import ANATOMY
@@ -60,17 +59,3 @@ def test_without_a_path_nothing_is_written(tmp_path, asked, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ImageStore(Maker()).images(*asked)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_views_are_drawn_in_the_proportion_of_the_real_ones():
-    views = np.array(["PA"] * 90 + ["AP"] * 10)
-    usable = np.ones(100, bool)
-    usable[0] = False
-    chosen = in_proportion(views, usable, np.array(["PA", "AP", "AP"] * 4))
-    assert (views[chosen] == "AP").sum() == 10 >= (views[chosen] == "PA").sum() >= 5
-    assert not chosen[0]
-
-
-def test_nothing_is_chosen_when_a_kind_is_missing():
-    views, wanted = np.array(["PA"] * 5), np.array(["PA", "AP"])
-    assert not in_proportion(views, np.ones(5, bool), wanted).any()
