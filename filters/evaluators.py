@@ -22,7 +22,7 @@ from filters.experts import (
 )
 from filters.networks import (
     AttributeNetwork,
-    LesionEvaluatorNetwork,
+    lesion_evaluator_network,
     lung_evaluator_network,
 )
 
@@ -101,7 +101,7 @@ def load_lesion_evaluator(folder: Path | None = None, batch_size: int = 8) -> Em
     """The lesions' evaluator, asked as the finding expert is; it embeds nothing."""
     folder = folder or CHECKPOINTS / LESION_EVALUATOR
     config = read_config(folder)
-    network, pin = load_network(LesionEvaluatorNetwork(), folder)
+    network, pin = load_network(lesion_evaluator_network(), folder)
     findings, calibration = tuple(config["findings"]), config.get("calibration")
     evaluator = EmbeddedFindings(
         network, config["resolution"], findings, calibration, digest=pin, batch_size=batch_size

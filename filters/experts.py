@@ -201,10 +201,10 @@ class EmbeddedFindings:
         return np.stack(rows)
 
     def _features(self, batch: np.ndarray) -> list[np.ndarray]:
-        return list(_pool(self.network.features(prepare(batch, self.resolution, self.device))))
+        return list(_pool(self.network.encode(prepare(batch, self.resolution, self.device))[-1]))
 
     def _look(self, batch: np.ndarray) -> list[Opinion]:
-        features = self.network.unet.encoder(prepare(batch, self.resolution, self.device))
+        features = self.network.encode(prepare(batch, self.resolution, self.device))
         lesion_logits, logits = self.network.heads(features)
         calibrated = (self.scale * logits + self.bias)[:, self._columns]
         probabilities = logistic(calibrated)

@@ -8,53 +8,76 @@ from torch import Tensor, nn
 
 from synth.findings import FINDING_NAMES
 
-
-def _unet(classes: int) -> Any:
-    """U-Net (Ronneberger et al., 2015) on a ResNet-18 without its last stage (He et al., 2016)."""
-    unet = smp.Unet(
-        "resnet18",
-        encoder_depth=4,
-        encoder_weights=None,
-        decoder_channels=(128, 64, 48, 24),
-        in_channels=1,
-        classes=classes,
-    )
-    unet.encoder.layer4 = nn.Identity()  # never reached at this depth, yet two thirds of the weights
-    return unet
+#: Encoders of the filters' experts (He et al., 2016) and of the evaluators (Radosavovic et al., 2020),
+#: and the stages of both that are used: to a sixteenth of the input's side.
+RESNET, REGNET, DEPTH = "resnet18", "tu-regnety_002", 4
 
 
 def anatomy_network(structures: int) -> nn.Module:
-    """(N, 1, R, R) in [-1, 1] to logits (N, structures, R, R); R is a multiple of 16."""
-    return _unet(structures)
+    """(N, 1, R, R) in [-1, 1] to logits (N, structures, R, R); R is a multiple of 16.
+
+    U-Net (Ronneberger et al., 2015) on a ResNet-18 without its last stage (He et al., 2016).
+    """
+    unet = smp.Unet(
+        RESNET,
+        encoder_depth=DEPTH,
+        encoder_weights=None,
+        decoder_channels=(128, 64, 48, 24),
+        in_channels=1,
+        classes=structures,
+    )
+    return _without_last_stage(unet)
+
+
+def _pyramid(encoder: str, widths: tuple[int, int], classes: int, upsampling: int) -> Any:
+    """Feature pyramid (Kirillov et al., 2019), ``widths`` of its levels and of its head.
+
+    (N, 1, R, R) to logits (N, classes, r, r), where r is R / 2 times ``upsampling``.
+    """
+    return smp.FPN(
+        encoder,
+        encoder_depth=DEPTH,
+        encoder_weights=None,
+        decoder_pyramid_channels=widths[0],
+        decoder_segmentation_channels=widths[1],
+        upsampling=upsampling,
+        in_channels=1,
+        classes=classes,
+    )
+
+
+def _without_last_stage(network: Any) -> Any:
+    network.encoder.layer4 = nn.Identity()  # never reached at this depth, yet two thirds of the weights
+    return network
 
 
 class FindingNetwork(nn.Module):
-    """Where and whether: lesion logits (N, 13, R, R) and finding logits (N, 14).
+    """Where and whether: lesion logits (N, 13, R/2, R/2) and finding logits (N, 14) of (N, 1, R, R).
 
     Channels are FINDING_NAMES; the last finding logit is "opacity", any airspace opacity as the
-    NIH and RSNA labels have it.
+    NIH and RSNA labels have it. R is a multiple of 16.
     """
 
-    def __init__(self, unet: Any = None) -> None:
+    def __init__(self, segmenter: Any) -> None:
         super().__init__()
-        self.unet: Any = unet or _unet(len(FINDING_NAMES))
-        width = self.unet.encoder.out_channels[-1]
+        self.segmenter = segmenter
+        width = segmenter.encoder.out_channels[-1]
         self.classify = nn.Linear(2 * width, len(FINDING_NAMES) + 1)
         self.gain = nn.Parameter(torch.full((len(FINDING_NAMES),), 0.5))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.heads(self.unet.encoder(x))
+        return self.heads(self.encode(x))
+
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """All the encoder's features, the deepest last: (N, F, R/16, R/16)."""
+        return list(self.segmenter.encoder(x))
 
     def heads(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """What :meth:`forward` gives, from all the encoder's features of the same input."""
+        """What :meth:`forward` gives, from what :meth:`encode` gives of the same input."""
         deepest = features[-1]
-        lesions = self.unet.segmentation_head(self.unet.decoder(features))
+        lesions = self.segmenter.segmentation_head(self.segmenter.decoder(features))
         pooled = nn.functional.dropout(_mean_and_max(deepest), 0.3, training=self.training)
         return lesions, self.classify(pooled) + _peaks(lesions, self.gain)
-
-    def features(self, x: Tensor) -> Tensor:
-        """Deepest encoder features (N, 256, R/16, R/16)."""
-        return self.unet.encoder(x)[-1]
 
 
 def _mean_and_max(x: Tensor) -> Tensor:
@@ -71,31 +94,18 @@ def _peaks(lesions: Tensor, gain: Tensor) -> Tensor:
 
 
 def finding_network() -> FindingNetwork:
-    """The finding expert's network, randomly initialised."""
-    return FindingNetwork()
+    """The finding expert's: a feature pyramid on a ResNet-18 without its last stage."""
+    return FindingNetwork(_without_last_stage(_pyramid(RESNET, (64, 64), len(FINDING_NAMES), 1)))
 
 
-#: Encoder of the independent evaluators: RegNetY-200MF (Radosavovic et al., 2020).
-EVALUATOR_ENCODER = "tu-regnety_002"
-#: Stages of it that are kept: to a sixteenth of the input's side.
-EVALUATOR_DEPTH = 4
+def lesion_evaluator_network() -> FindingNetwork:
+    """The independent lesion evaluator's: a narrower feature pyramid on a RegNetY."""
+    return FindingNetwork(_pyramid(REGNET, (64, 32), len(FINDING_NAMES), 1))
 
 
 def lung_evaluator_network() -> nn.Module:
-    """(N, 1, R, R) in [-1, 1] to logits (N, 2, R, R) of the right and left lung; R a multiple of 16.
-
-    A feature pyramid (Kirillov et al., 2019) on a RegNetY.
-    """
-    return smp.FPN(
-        EVALUATOR_ENCODER,
-        encoder_depth=EVALUATOR_DEPTH,
-        encoder_weights=None,
-        decoder_pyramid_channels=48,
-        decoder_segmentation_channels=32,
-        upsampling=2,
-        in_channels=1,
-        classes=2,
-    )
+    """(N, 1, R, R) in [-1, 1] to logits (N, 2, R, R) of the right and left lung; R a multiple of 16."""
+    return _pyramid(REGNET, (48, 32), 2, 2)
 
 
 class AttributeNetwork(nn.Module):
@@ -103,9 +113,7 @@ class AttributeNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.encoder: Any = smp.encoders.get_encoder(
-            EVALUATOR_ENCODER, in_channels=1, depth=EVALUATOR_DEPTH, weights=None
-        )
+        self.encoder: Any = smp.encoders.get_encoder(REGNET, in_channels=1, depth=DEPTH, weights=None)
         self.classify = nn.Linear(2 * self.encoder.out_channels[-1], 3)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -114,19 +122,3 @@ class AttributeNetwork(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         """(N, 304): mean and maximum of the deepest features."""
         return _mean_and_max(self.encoder(x)[-1])
-
-
-class LesionEvaluatorNetwork(FindingNetwork):
-    """Where and whether, as :class:`FindingNetwork` answers, by a U-Net on a RegNetY."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            smp.Unet(
-                EVALUATOR_ENCODER,
-                encoder_depth=EVALUATOR_DEPTH,
-                encoder_weights=None,
-                decoder_channels=(96, 64, 48, 24),
-                in_channels=1,
-                classes=len(FINDING_NAMES),
-            )
-        )

@@ -73,7 +73,7 @@ class Images(Group):
     size: Annotated[int, Field(ge=64, le=2048, multiple_of=32)] = 256  # pixels
     steps: Annotated[int, Field(ge=1, le=1000)] = 16
     guidance: Annotated[float, Field(ge=1, le=30)] = 1.3  # of prompt and anatomy
-    lesion_guidance: Annotated[float, Field(ge=1, le=30)] = 2.0
+    lesion_guidance: Annotated[float, Field(ge=1, le=30)] = 1.5
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 8
     precision: Literal["fp32", "bf16"] = "fp32"
     device: Annotated[str, Field(pattern=r"^(cpu|mps|cuda(:\d+)?)$")] = "cpu"

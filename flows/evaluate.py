@@ -13,8 +13,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from filters.evaluators import LESION_EVALUATOR, AttributeEvaluator, load_lesion_evaluator
-from filters.experts import CHECKPOINTS
+from filters.evaluators import AttributeEvaluator, load_lesion_evaluator
 from flows.evaluation.anatomy import lung_agreement
 from flows.evaluation.attributes import recovered
 from flows.evaluation.comparison import against_real
@@ -28,16 +27,14 @@ from synth.generate import SynthesisSettings, Synthesizer
 
 def control_figures(store: ImageStore, pairs: int) -> dict[str, Any]:
     """Of each finding: does it move with its mask, and does the lesions' evaluator find it?"""
-    evaluator = load_lesion_evaluator() if (CHECKPOINTS / LESION_EVALUATOR).is_dir() else None
-    normals = evaluator.look(draw_normals(store, 2 * pairs)) if evaluator else []
+    evaluator = load_lesion_evaluator()
+    normals = evaluator.look(draw_normals(store, 2 * pairs))
     moves, finds = {}, {}
     for drawn in draw_pairs(store, pairs):
         moves[drawn.finding] = moved(drawn)
-        if evaluator:
-            finds[drawn.finding] = found(evaluator, drawn, normals)
+        finds[drawn.finding] = found(evaluator, drawn, normals)
         console.print(f"{drawn.finding}: {moves[drawn.finding]}", highlight=False)
-    figures: dict[str, Any] = {"moved_lesions": moves}
-    return figures | ({"requested_lesions": summed_up(finds)} if finds else {})
+    return {"moved_lesions": moves, "requested_lesions": summed_up(finds)}
 
 
 def sample_figures(judged: Judged) -> dict[str, Any]:

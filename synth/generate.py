@@ -31,7 +31,7 @@ class SynthesisSettings:
     size: int = 256
     steps: int = 16
     guidance: float = 1.3
-    lesion_guidance: float = 2.0
+    lesion_guidance: float = 1.5
     batch_size: int = 8
     precision: str = "fp32"
     device: str = "cpu"

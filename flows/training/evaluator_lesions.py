@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from filters.evaluators import LESION_EVALUATOR
-from filters.networks import LesionEvaluatorNetwork
+from filters.networks import lesion_evaluator_network
 from flows.training.checkpoints import seal
 from flows.training.evaluator_anatomy import OWN_SEED
 from flows.training.findings import teach, write_expert
@@ -14,7 +14,7 @@ from flows.training.loop import Schedule
 from flows.training.scenes import SIMULATED, load_scenes
 
 #: Finer than the expert's input: a nodule of 10 mm is 5 pixels wide.
-SIZE, BATCH = 192, 16
+SIZE, BATCH = 192, 18
 
 
 def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
@@ -24,10 +24,10 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     with it the order and the augmentation of what it sees, is another.
     """
     lessons = Lessons.of(*load_scenes(data, out, seed), size=SIZE, batch=BATCH, device=device)
-    schedule = Schedule(steps=int(1600 * scale), lr=2e-3, ema=0.995, weight_decay=2e-2)
+    schedule = Schedule(steps=int(2800 * scale), lr=2e-3, ema=0.997, weight_decay=2e-2)
     torch.manual_seed(seed + OWN_SEED)
     run = out / "runs" / LESION_EVALUATOR
-    network = teach(LesionEvaluatorNetwork(), lessons, schedule, run, seed + OWN_SEED, resume)
+    network = teach(lesion_evaluator_network(), lessons, schedule, run, seed + OWN_SEED, resume)
     folder = out / LESION_EVALUATOR
     seal(
         folder,
@@ -43,7 +43,8 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
             "device": device,
         },
         write_expert(folder, network, lessons),
-        "A U-Net on a RegNetY, taught by lesions simulated in real normal radiographs, radiologists' boxes "
-        "and NIH's labels. It neither trains nor filters; it measures (`python -m flows.evaluate`).",
+        "A feature pyramid on a RegNetY, taught by lesions simulated in real normal radiographs, "
+        "radiologists' boxes and NIH's labels. It neither trains nor filters; it measures "
+        "(`python -m flows.evaluate`).",
     )
     return folder

@@ -18,13 +18,13 @@ from flows.training.scenes import SIMULATED, load_scenes
 from synth.findings import FINDING_NAMES
 from synth.weights import load_safetensors
 
-SIZE, BATCH = 160, 16
+SIZE, BATCH = 160, 18
 
 
 def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
     """Train, calibrate and measure on held-out parts and seal ``out/findings``."""
     lessons = Lessons.of(*load_scenes(data, out, seed), size=SIZE, batch=BATCH, device=device)
-    schedule = Schedule(steps=int(3000 * scale), lr=1.2e-3, ema=0.997, weight_decay=2e-2)
+    schedule = Schedule(steps=int(2300 * scale), lr=1.2e-3, ema=0.997, weight_decay=2e-2)
     torch.manual_seed(seed)
     network = teach(
         _begun(locate(out, "anatomy")), lessons, schedule, out / "runs" / "findings", seed, resume
@@ -57,14 +57,10 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
 
 
 def _begun(anatomy: Path) -> FindingNetwork:
-    """The expert's network, its encoder and decoder those of an anatomy expert's folder."""
-    network = finding_network()
-    known = load_safetensors(anatomy / "model.safetensors")
-    head = "segmentation_head."
-    body = {k: v.float() for k, v in known.items() if not k.startswith(head)}
-    missing, surplus = network.unet.load_state_dict(body, strict=False)
-    if surplus or any(not k.startswith(head) for k in missing):
-        raise ValueError(f"anatomy: {anatomy} has another network, expected the finding expert's U-Net")
+    """The expert's network with the encoder of an anatomy expert's folder, which knows a chest."""
+    network, known = finding_network(), load_safetensors(anatomy / "model.safetensors")
+    encoder = {k.removeprefix("encoder."): v.float() for k, v in known.items() if k.startswith("encoder.")}
+    network.segmenter.encoder.load_state_dict(encoder)
     return network
 
 
@@ -94,8 +90,9 @@ def write_expert(folder: Path, network: nn.Module, lessons: Lessons) -> dict:
     truth = {n: np.asarray((drawn >> i & 1).any((1, 2))) for i, n in enumerate(FINDING_NAMES)}
     calibration = {n: platt(sim_logits[:, i], truth[n]) for i, n in enumerate(FINDING_NAMES)}
     kept = np.flatnonzero(nih.parts != "train")
-    said, seen = expit(real_logits[kept, -1]), ~nih.normal[kept]
-    calibration["opacity"] = platt(real_logits[kept, -1], seen)
+    heard, seen = real_logits[kept, -1], ~nih.normal[kept]
+    calibration["opacity"] = fitted = platt(heard, seen)
+    said = expit(fitted["scale"] * heard + fitted["bias"])
     write_tensors(folder / "model.safetensors", network.state_dict(), half=True)
     config = {"resolution": size, "findings": list(FINDING_NAMES), "calibration": calibration}
     write_config(folder / "config.json", config)

@@ -24,15 +24,17 @@ OPACITIES = [
 
 @dataclass(frozen=True)
 class Lessons:
-    """Training scenes of both kinds, drawn half and half at ``size`` pixels a side.
+    """Training scenes of three kinds in equal parts, ``batch`` in all, at ``size`` pixels a side.
 
-    ``groups``: real training images by label and view; ``taught``: simulated ones on training images.
+    Lesions simulated in normal radiographs (``taught``: those in training images), the same
+    radiographs without them, under the same warp, so that nothing but the lesions tells one from
+    the other; and radiographs with real opacities, ``ill``: their indices by view.
     """
 
     nih: Radiographs
     real: Scenes
     simulated: Scenes
-    groups: list[np.ndarray]
+    ill: list[np.ndarray]
     taught: np.ndarray
     size: int
     batch: int
@@ -44,44 +46,47 @@ class Lessons:
     ) -> "Lessons":
         """Of what :func:`flows.training.scenes.load_scenes` returns."""
         part = nih.parts == "train"
-        groups = list(balanced(nih, np.flatnonzero(part)))
+        ill = list(balanced(nih, np.flatnonzero(part & ~nih.normal)))[2:]
         taught = np.flatnonzero(part[simulated.base])
-        return cls(nih, real, simulated, groups, taught, size, batch, device)
+        return cls(nih, real, simulated, ill, taught, size, batch, device)
 
     def loss(self, network: Any, rng: np.random.Generator) -> Tensor:
         """One batch's loss: where lesions lie, which findings there are, and whether any opacity.
 
-        ``network`` maps (N, 1, size, size) in [-1, 1] to lesion logits (N, 13, size, size) and
-        finding logits (N, 14), the last one opacity.
+        ``network`` maps (N, 1, size, size) in [-1, 1] to lesion logits (N, 13, h, w) and finding
+        logits (N, 14), the last one opacity.
         """
-        half = self.batch // 2
-        some = rng.choice(self.taught, half)
-        seen = np.array([rng.choice(self.groups[i % 4]) for i in range(half)])
-        x, y = warped(((self.simulated, some), (self.real, seen)), rng, self.size)
-        known = np.concatenate([self.simulated.known[some], self.real.known[seen]])
-        normal = torch.from_numpy(self.nih.normal[seen]).to(self.device)
+        third = self.batch // 3
+        some = rng.choice(self.taught, third)
+        seen = np.array([rng.choice(self.ill[i % 2]) for i in range(third)])
+        without = self.simulated.base[some]
+        x, y = warped(((self.simulated, some), (self.real, without), (self.real, seen)), rng, self.size)
+        known = np.concatenate([self.simulated.known[some], self.real.known[without], self.real.known[seen]])
         lesions, findings = network(x.to(self.device) * 2 - 1)
         lesions, findings, y = lesions.float(), findings.float(), y.to(self.device)
-        told = torch.from_numpy(known).to(self.device)
-        where = segmentation_loss(lesions[told], y[told])
-        present = (y[:half].sum((2, 3)) > 3).float()
-        dense = torch.cat([present[:, OPACITIES].amax(1), (~normal).float()])
-        whether = F.binary_cross_entropy_with_logits(findings[:half, :-1], present)
+        present = (y[: 2 * third].sum((2, 3)) > 3).float()
+        whether = F.binary_cross_entropy_with_logits(findings[: 2 * third, :-1], present)
+        dense = torch.cat([present[:, OPACITIES].amax(1), torch.ones(third, device=self.device)])
         opacity = F.binary_cross_entropy_with_logits(findings[:, -1], dense)
-        silent = findings[half:, :-1][normal]
-        quiet = F.binary_cross_entropy_with_logits(silent, torch.zeros_like(silent))
-        return where + 2 * whether + 2 * opacity + 0.5 * quiet
+        told = torch.from_numpy(known).to(self.device)
+        masks = F.adaptive_avg_pool2d(y[told], lesions.shape[2:])
+        return segmentation_loss(lesions[told], masks) + 2 * whether + 2 * opacity
 
 
 def warped(
     parts: tuple[tuple[Scenes, np.ndarray], ...], rng: np.random.Generator, size: int
 ) -> tuple[Tensor, Tensor]:
-    """Warped images (B, 1, size, size) in [0, 1] and lesion masks (B, 13, size, size) of some scenes."""
+    """Warped images (B, 1, size, size) in [0, 1] and lesion masks (B, 13, size, size) of some scenes.
+
+    All ``parts`` are equally many, and the first two are warped and mirrored alike.
+    """
     images = torch.from_numpy(np.concatenate([s.images[w] for s, w in parts]))[:, None].float() / 255
     lesions = torch.from_numpy(np.concatenate([s.lesions[w] for s, w in parts]).astype(np.float32))[:, None]
+    twins = len(images) // len(parts)
     warp = draw_warp(rng, len(images), size, degrees=8, scale=0.15, shift=0.05, elastic=0.01)
     flip = torch.from_numpy(rng.random(len(images)) < 0.3)  # opacity is opacity on either side
     warp.grid[flip, :, :, 0] *= -1
+    warp.grid[twins : 2 * twins] = warp.grid[:twins]
     if size <= images.shape[-1] // 2:
         images = F.avg_pool2d(images, 2)
     bits = warp(lesions, mode="nearest").int() >> torch.arange(len(FINDING_NAMES))[:, None, None] & 1

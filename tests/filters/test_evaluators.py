@@ -11,6 +11,7 @@ from torch import nn
 from filters.evaluators import (
     ANATOMY_EVALUATOR,
     ATTRIBUTE_EVALUATOR,
+    LESION_EVALUATOR,
     AttributeEvaluator,
     load_lesion_evaluator,
     load_lung_evaluator,
@@ -18,8 +19,8 @@ from filters.evaluators import (
 from filters.experts import CHECKPOINTS, OPACITY, WEIGHTS
 from filters.networks import (
     AttributeNetwork,
-    LesionEvaluatorNetwork,
     finding_network,
+    lesion_evaluator_network,
     lung_evaluator_network,
 )
 from synth.findings import FINDING_NAMES
@@ -43,14 +44,14 @@ def test_shapes():
     assert lung_evaluator_network().eval()(x).shape == (2, 2, 64, 64)
     assert AttributeNetwork().eval()(x).shape == (2, 3)
     assert AttributeNetwork().eval().features(x).shape == (2, 304)
-    network = LesionEvaluatorNetwork().eval()
+    network = lesion_evaluator_network().eval()
     lesions, findings = network(x)
-    assert lesions.shape == (2, len(FINDING_NAMES), 64, 64)
+    assert lesions.shape == (2, len(FINDING_NAMES), 32, 32)
     assert findings.shape == (2, len(FINDING_NAMES) + 1)
-    assert network.features(x).shape == (2, 152, 4, 4)
+    assert network.encode(x)[-1].shape == (2, 152, 4, 4)
 
 
-@pytest.mark.parametrize("make", [lung_evaluator_network, AttributeNetwork, LesionEvaluatorNetwork])
+@pytest.mark.parametrize("make", [lung_evaluator_network, AttributeNetwork, lesion_evaluator_network])
 def test_every_weight_is_reached(make):
     network: nn.Module = make()
     said = network(torch.randn(2, 1, 64, 64))
@@ -60,15 +61,15 @@ def test_every_weight_is_reached(make):
 
 def test_evaluators_share_no_layout_with_the_experts():
     expert = {n for n, p in finding_network().named_parameters() if p.dim() == 4}
-    for network in (lung_evaluator_network(), LesionEvaluatorNetwork()):
+    for network in (lung_evaluator_network(), lesion_evaluator_network()):
         assert not expert & {n for n, p in network.named_parameters() if "encoder" in n and p.dim() == 4}
 
 
 def test_a_finding_rises_with_the_peak_of_its_map():
-    network = LesionEvaluatorNetwork().eval()
-    features = network.unet.encoder(torch.zeros(1, 1, 64, 64))
+    network = lesion_evaluator_network().eval()
+    features = network.encode(torch.zeros(1, 1, 64, 64))
     low = network.heads(features)[1]
-    network.unet.segmentation_head[0].bias.data += 1
+    network.segmenter.segmentation_head[0].bias.data += 1
     high = network.heads(features)[1]
     assert torch.allclose(high[:, :-1] - low[:, :-1], network.gain.expand(1, -1), atol=1e-4)
     assert torch.equal(high[:, -1], low[:, -1])
@@ -95,7 +96,7 @@ def test_the_lung_evaluator_answers_as_the_expert_does(tmp_path):
 
 
 def test_the_lesion_evaluator_answers_as_the_expert_does(tmp_path):
-    folder = sealed(tmp_path, LesionEvaluatorNetwork(), findings=list(FINDING_NAMES))
+    folder = sealed(tmp_path, lesion_evaluator_network(), findings=list(FINDING_NAMES))
     opinion = load_lesion_evaluator(folder).look(images(1, 128))[0]
     assert set(opinion.probabilities) == {*FINDING_NAMES, OPACITY}
     assert opinion.lesions["nodule"].shape == (128, 128)
@@ -110,6 +111,8 @@ def test_weights_without_a_pin_are_refused(tmp_path):
 
 def test_the_shipped_evaluators_load_and_are_small():
     load_lung_evaluator()
+    load_lesion_evaluator()
     AttributeEvaluator.load()
     assert (CHECKPOINTS / ANATOMY_EVALUATOR / WEIGHTS).stat().st_size <= 2_000_000
     assert (CHECKPOINTS / ATTRIBUTE_EVALUATOR / WEIGHTS).stat().st_size <= 1_500_000
+    assert (CHECKPOINTS / LESION_EVALUATOR / WEIGHTS).stat().st_size <= 1_500_000

@@ -10,7 +10,7 @@ def test_shapes():
     x = torch.zeros(2, 1, 64, 64)
     assert anatomy_network(5).eval()(x).shape == (2, 5, 64, 64)
     lesions, findings = finding_network().eval()(x)
-    assert lesions.shape == (2, len(FINDING_NAMES), 64, 64)
+    assert lesions.shape == (2, len(FINDING_NAMES), 32, 32)
     assert findings.shape == (2, len(FINDING_NAMES) + 1)
 
 

@@ -1,0 +1,77 @@
+"""What experts on lesions are shown: scenes, their twins without lesions, and real opacities."""
+
+import numpy as np
+import pytest
+import torch
+
+from flows.training.data import Radiographs
+from flows.training.lesion_learning import OPACITIES, Lessons, warped
+from flows.training.scenes import Scenes
+from synth.findings import FINDING_NAMES
+
+SIZE, COUNT = 128, 6
+NODULE, FRACTURE = FINDING_NAMES.index("nodule"), FINDING_NAMES.index("fracture")
+
+
+def scenes(lesions):
+    count = len(lesions)
+    images = np.random.default_rng(0).integers(0, 256, (count, SIZE, SIZE), np.uint8)
+    empty = np.zeros((count, SIZE, SIZE), np.uint8)
+    return Scenes(images, empty, lesions, np.ones(count, bool), np.arange(count) % 2, [""] * count)
+
+
+@pytest.fixture
+def lessons():
+    """Six images, normal and ill in turn of view; simulated fractures in the first two."""
+    normal = [True, True, False, False, False, False]
+    nih = Radiographs(
+        names=[str(i) for i in range(COUNT)],
+        images=np.zeros((COUNT, SIZE, SIZE), np.uint8),
+        patients=np.arange(COUNT),
+        ages=np.full(COUNT, 50),
+        sexes=np.array(["F"] * COUNT),
+        views=np.array(["PA", "AP"] * 3),
+        labels=[frozenset({"No Finding" if n else "Pneumonia"}) for n in normal],
+        boxes=[np.zeros((0, 4))] * COUNT,
+        parts=np.array(["train"] * COUNT),
+    )
+    drawn = np.zeros((4, SIZE, SIZE), np.uint16)
+    drawn[:, 40:60, 50:80] = 1 << FRACTURE
+    real = scenes(np.zeros((COUNT, SIZE, SIZE), np.uint16))
+    return Lessons.of(nih, real, scenes(drawn), size=64, batch=12, device="cpu")
+
+
+def test_a_twin_is_warped_as_its_scene_and_others_are_not():
+    lesions = np.zeros((3, SIZE, SIZE), np.uint16)
+    lesions[:, 30:90, 20:70] = 1 << NODULE
+    some = np.arange(3)
+    part = scenes(lesions)
+    x, y = warped(((part, some), (part, some), (part, some)), np.random.default_rng(1), 64)
+    assert x.shape == (9, 1, 64, 64)
+    assert 0 <= float(x.min()) <= float(x.max()) <= 1
+    assert torch.equal(y[:3], y[3:6])
+    assert not torch.equal(y[:3], y[6:])
+    assert set(y.unique().tolist()) == {0, 1}
+    assert (y.sum((0, 2, 3)) > 0).nonzero().flatten().tolist() == [NODULE]
+
+
+def test_the_ill_are_drawn_by_view_and_are_never_normal(lessons):
+    assert [i.tolist() for i in lessons.ill] == [[2, 4], [3, 5]]
+
+
+def test_the_loss_is_least_for_what_the_scenes_hold(lessons):
+    """A network that says of each third what is true of it beats one that says nothing."""
+
+    def network(sure):
+        def answer(x):
+            lesions = torch.full((12, len(FINDING_NAMES), 32, 32), -9.0)
+            findings = torch.full((12, len(FINDING_NAMES) + 1), -9.0 * sure)
+            findings[:4, FRACTURE] = 9 * sure
+            findings[8:, -1] = 9 * sure
+            return lesions, findings
+
+        return answer
+
+    right, mute, wrong = (float(lessons.loss(network(s), np.random.default_rng(0))) for s in (1, 0, -1))
+    assert right < mute < wrong
+    assert FRACTURE not in OPACITIES
