@@ -71,9 +71,9 @@ class Images(Group):
 
     weights: Path | None = None  # None takes the shipped checkpoint
     size: Annotated[int, Field(ge=64, le=2048, multiple_of=32)] = 256  # pixels
-    steps: Annotated[int, Field(ge=1, le=1000)] = 16
-    guidance: Annotated[float, Field(ge=1, le=30)] = 1.3  # of prompt and anatomy
-    lesion_guidance: Annotated[float, Field(ge=1, le=30)] = 1.5
+    steps: Annotated[int, Field(ge=1, le=1000)] = 12
+    guidance: Annotated[float, Field(ge=1, le=30)] = 1.15  # of prompt and anatomy
+    lesion_guidance: Annotated[float, Field(ge=1, le=30)] = 1.3
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 8
     precision: Literal["fp32", "bf16"] = "fp32"
     device: Annotated[str, Field(pattern=r"^(cpu|mps|cuda(:\d+)?)$")] = "cpu"

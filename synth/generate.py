@@ -29,9 +29,9 @@ class SynthesisSettings:
     masks: Path | None = None
     anatomy: Path | None = None
     size: int = 256
-    steps: int = 16
-    guidance: float = 1.3
-    lesion_guidance: float = 1.5
+    steps: int = 12
+    guidance: float = 1.15
+    lesion_guidance: float = 1.3
     batch_size: int = 8
     precision: str = "fp32"
     device: str = "cpu"

@@ -20,6 +20,9 @@ from synth.weights import load_safetensors
 
 SIZE, BATCH = 160, 18
 
+#: Least AUROC on held-out simulated scenes of a finding that the expert then speaks of.
+SEEN = 0.6
+
 
 def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
     """Train, calibrate and measure on held-out parts and seal ``out/findings``."""
@@ -42,9 +45,10 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
             "simulated scenes": SIMULATED,
             "device": device,
         },
-        write_expert(folder, network, lessons),
-        "Lesion maps and findings were taught by lesions simulated in real normal radiographs; "
-        "`opacity` by NIH's labels, balanced over label and view.",
+        write_expert(folder, network, lessons, SEEN),
+        "Lesion maps and findings were taught by lesions simulated in real normal radiographs, each "
+        "beside the same radiograph without them; `opacity` by these and by NIH's labels. Its config "
+        f"names the findings that it speaks of: those with an AUROC of {SEEN} or more.",
     )
     seal(*arguments)  # the index is made by the expert itself, which loads sealed folders only
     expert = EmbeddedFindings.load(folder)
@@ -76,8 +80,11 @@ def teach(
     return fit(network, loss_of, schedule, run, seed, lessons.device, resume).to("cpu").eval()
 
 
-def write_expert(folder: Path, network: nn.Module, lessons: Lessons) -> dict:
+def write_expert(folder: Path, network: nn.Module, lessons: Lessons, least: float = 0.0) -> dict:
     """Write weights and config, calibrated on what was held out; returns held-out figures.
+
+    The config names the findings whose held-out AUROC is ``least`` or more: an expert that sees a
+    finding no better than chance has no say in it.
 
     Two numbers of a sigmoid fitted to a hundred images err by as much as they correct, so opacity's
     are fitted to both held-out parts; its calibration error is told cross-fitted, by patient.
@@ -94,14 +101,15 @@ def write_expert(folder: Path, network: nn.Module, lessons: Lessons) -> dict:
     calibration["opacity"] = fitted = platt(heard, seen)
     said = expit(fitted["scale"] * heard + fitted["bias"])
     write_tensors(folder / "model.safetensors", network.state_dict(), half=True)
-    config = {"resolution": size, "findings": list(FINDING_NAMES), "calibration": calibration}
-    write_config(folder / "config.json", config)
     test = nih.where("test")
     per_view = {}
     for view in ("PA", "AP"):
         some = test[nih.views[test] == view]
         per_view[view] = auroc(real_logits[some, -1], ~nih.normal[some])
     simulated_auroc = {n: auroc(sim_logits[:, i], truth[n]) for i, n in enumerate(FINDING_NAMES)}
+    spoken = [n for n, v in simulated_auroc.items() if not v < least]  # NaN: never drawn, not refuted
+    config = {"resolution": size, "findings": spoken, "calibration": calibration}
+    write_config(folder / "config.json", config)
     mean, simulated_mean = (round(float(np.mean([*v.values()])), 3) for v in (per_view, simulated_auroc))
     return {
         "opacity AUROC on held-out patients, mean over views": mean,

@@ -1,15 +1,19 @@
 """What experts on lesions are shown: scenes, their twins without lesions, and real opacities."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from flows.training.data import Radiographs
+from flows.training.findings import write_expert
 from flows.training.lesion_learning import OPACITIES, Lessons, warped
 from flows.training.scenes import Scenes
 from synth.findings import FINDING_NAMES
 
-SIZE, COUNT = 128, 6
+SIZE, COUNT = 128, 24
 NODULE, FRACTURE = FINDING_NAMES.index("nodule"), FINDING_NAMES.index("fracture")
 
 
@@ -22,15 +26,15 @@ def scenes(lesions):
 
 @pytest.fixture
 def lessons():
-    """Six images, normal and ill in turn of view; simulated fractures in the first two."""
-    normal = [True, True, False, False, False, False]
+    """Images PA and AP in turn, all but the first two ill; fractures simulated in those two."""
+    normal = [True, True] + [False] * (COUNT - 2)
     nih = Radiographs(
         names=[str(i) for i in range(COUNT)],
         images=np.zeros((COUNT, SIZE, SIZE), np.uint8),
         patients=np.arange(COUNT),
         ages=np.full(COUNT, 50),
         sexes=np.array(["F"] * COUNT),
-        views=np.array(["PA", "AP"] * 3),
+        views=np.array(["PA", "AP"] * (COUNT // 2)),
         labels=[frozenset({"No Finding" if n else "Pneumonia"}) for n in normal],
         boxes=[np.zeros((0, 4))] * COUNT,
         parts=np.array(["train"] * COUNT),
@@ -56,7 +60,7 @@ def test_a_twin_is_warped_as_its_scene_and_others_are_not():
 
 
 def test_the_ill_are_drawn_by_view_and_are_never_normal(lessons):
-    assert [i.tolist() for i in lessons.ill] == [[2, 4], [3, 5]]
+    assert [i.tolist() for i in lessons.ill] == [[*range(2, COUNT, 2)], [*range(3, COUNT, 2)]]
 
 
 def test_the_loss_is_least_for_what_the_scenes_hold(lessons):
@@ -75,3 +79,31 @@ def test_the_loss_is_least_for_what_the_scenes_hold(lessons):
     right, mute, wrong = (float(lessons.loss(network(s), np.random.default_rng(0))) for s in (1, 0, -1))
     assert right < mute < wrong
     assert FRACTURE not in OPACITIES
+
+
+class Brightness(torch.nn.Module):
+    """Says fracture as loudly as an image is bright, and the same of everything else."""
+
+    def forward(self, x):
+        findings = torch.zeros(len(x), len(FINDING_NAMES) + 1)
+        findings[:, FRACTURE] = findings[:, -1] = x.mean((1, 2, 3))
+        return torch.zeros(len(x), len(FINDING_NAMES), 4, 4), findings
+
+
+def test_an_expert_speaks_of_no_finding_that_it_sees_at_chance(lessons, tmp_path):
+    held = replace(lessons.nih, parts=np.array(["calibration", "test"] * (COUNT // 2)))
+    drawn = np.zeros((8, SIZE, SIZE), np.uint16)
+    drawn[:4, 40:60, 50:80] = 1 << FRACTURE
+    drawn[::2, 10:30, 10:30] |= 1 << NODULE
+    simulated = scenes(drawn)
+    simulated.images[:] = np.where((drawn >> FRACTURE & 1).any((1, 2)), 200, 60)[:, None, None]
+    taught = replace(lessons, nih=held, simulated=simulated)
+    figures = write_expert(tmp_path, Brightness(), taught, 0.6)
+    spoken = json.loads((tmp_path / "config.json").read_text())["findings"]
+    assert figures["AUROC of simulated findings"]["fracture"] == 1
+    assert figures["AUROC of simulated findings"]["nodule"] == 0.5
+    assert "fracture" in spoken
+    assert "nodule" not in spoken
+    assert "mass" in spoken, "never drawn, so not refuted"
+    write_expert(tmp_path, Brightness(), taught)
+    assert "nodule" in json.loads((tmp_path / "config.json").read_text())["findings"]
