@@ -2,6 +2,7 @@
 
 import csv
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -85,18 +86,14 @@ def test_every_figure_and_picture(data, sample, fewer_draws, tmp_path):
 
 
 def test_a_set_alike_asks_for_what_the_real_images_show(data):
-    class Maker:
-        settings = SynthesisSettings(size=16)
-        digests = {"unet": "1"}  # noqa: RUF012
-
-        def masks(self, case):
-            return MaskSet(np.zeros((len(ANATOMY), 16, 16), bool))
-
-        def radiographs(self, cases, masks):
-            return np.zeros((len(cases), 16, 16), np.uint8)
-
+    maker = SimpleNamespace(
+        settings=SynthesisSettings(size=16),
+        digests={"unet": "1"},
+        masks=lambda case: MaskSet(np.zeros((len(ANATOMY), 16, 16), bool)),
+        radiographs=lambda cases, masks: np.zeros((len(cases), 16, 16), np.uint8),
+    )
     nih = load_nih(data)
-    cases = draw_alike(ImageStore(Maker()), nih, np.array([4, 7])).cases
+    cases = draw_alike(ImageStore(maker), nih, np.array([4, 7])).cases
     assert [[r.name for r in c.findings] for c in cases] == [[], ["effusion"]]
     assert [(c.age, c.sex, c.view) for c in cases] == [(34, "F", "AP"), (37, "M", "AP")]
     assert "effusion" in cases[1].prompt.lower()
