@@ -100,11 +100,6 @@ def load_lung_evaluator(folder: Path | None = None, batch_size: int = 8) -> Embe
 def load_lesion_evaluator(folder: Path | None = None, batch_size: int = 8) -> EmbeddedFindings:
     """The lesions' evaluator, asked as the finding expert is; it embeds nothing."""
     folder = folder or CHECKPOINTS / LESION_EVALUATOR
-    config = read_config(folder)
-    network, pin = load_network(lesion_evaluator_network(), folder)
-    findings, calibration = tuple(config["findings"]), config.get("calibration")
-    evaluator = EmbeddedFindings(
-        network, config["resolution"], findings, calibration, digest=pin, batch_size=batch_size
-    )
+    evaluator = EmbeddedFindings.of(lesion_evaluator_network(), folder, batch_size=batch_size)
     evaluator.name = "lesion evaluator"
     return evaluator

@@ -183,9 +183,20 @@ class EmbeddedFindings:
         device: str = "cpu",
     ) -> "EmbeddedFindings":
         """From a checkpoint folder, by default the shipped one; WeightsError says what is wrong."""
-        folder = folder or CHECKPOINTS / "findings"
+        return cls.of(finding_network(), folder or CHECKPOINTS / "findings", index, batch_size, device)
+
+    @classmethod
+    def of(
+        cls,
+        network: FindingNetwork,
+        folder: Path,
+        index: TrainingIndex | None = None,
+        batch_size: int = 8,
+        device: str = "cpu",
+    ) -> "EmbeddedFindings":
+        """A network of another architecture with the weights and config of a checkpoint folder."""
         config = read_config(folder)
-        network, digest = load_network(finding_network(), folder, device)
+        network, digest = load_network(network, folder, device)
         findings, calibration = tuple(config["findings"]), config.get("calibration")
         return cls(network, config["resolution"], findings, calibration, index, digest, batch_size, device)
 

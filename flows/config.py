@@ -75,7 +75,7 @@ class Images(Group):
     guidance: Annotated[float, Field(ge=1, le=30)] = 1.15  # of prompt and anatomy
     lesion_guidance: Annotated[float, Field(ge=1, le=30)] = 1.3
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 8
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "bf16"] = "fp32"  # bf16: for GPUs, and CPUs with AVX512-BF16 or AMX
     device: Annotated[str, Field(pattern=r"^(cpu|mps|cuda(:\d+)?)$")] = "cpu"
 
 

@@ -2,7 +2,8 @@
 
 Each figure is at home in a module of :mod:`flows.evaluation`; here they are gathered. Those that compare
 with real radiographs need ``--data``, laid out like shared/data. The radiographs measured are kept in
-``--out``/generated.npz, so that an interrupted run goes on.
+``--out``/generated.npz, so that an interrupted run goes on; figures.md there holds the tables of
+docs/benchmarks.md.
 """
 
 import json
@@ -21,6 +22,7 @@ from flows.evaluation.controls import draw_pairs, moved
 from flows.evaluation.generated import ImageStore, Judged, draw_alike, draw_sample, judged
 from flows.evaluation.real import load_real
 from flows.evaluation.requested import draw_normals, found, summed_up
+from flows.evaluation.tables import tables
 from flows.training.loop import console
 from synth.generate import SynthesisSettings, Synthesizer
 
@@ -86,6 +88,8 @@ def main(
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "evaluation.json").write_text(text + "\n")
+        if data is not None:
+            (out / "figures.md").write_text(tables(figures))
 
 
 if __name__ == "__main__":

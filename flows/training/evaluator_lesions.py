@@ -4,11 +4,11 @@ from pathlib import Path
 
 import torch
 
-from filters.evaluators import LESION_EVALUATOR
+from filters.evaluators import ANATOMY_EVALUATOR, LESION_EVALUATOR
 from filters.networks import lesion_evaluator_network
-from flows.training.checkpoints import seal
+from flows.training.checkpoints import locate, seal
 from flows.training.evaluator_anatomy import OWN_SEED
-from flows.training.findings import teach, write_expert
+from flows.training.findings import begun, teach, write_expert
 from flows.training.lesion_learning import Lessons
 from flows.training.loop import Schedule
 from flows.training.scenes import SIMULATED, load_scenes
@@ -24,10 +24,11 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     with it the order and the augmentation of what it sees, is another.
     """
     lessons = Lessons.of(*load_scenes(data, out, seed), size=SIZE, batch=BATCH, device=device)
-    schedule = Schedule(steps=int(2800 * scale), lr=2e-3, ema=0.997, weight_decay=2e-2)
+    schedule = Schedule(steps=int(3400 * scale), lr=2e-3, ema=0.997, weight_decay=2e-2)
     torch.manual_seed(seed + OWN_SEED)
     run = out / "runs" / LESION_EVALUATOR
-    network = teach(lesion_evaluator_network(), lessons, schedule, run, seed + OWN_SEED, resume)
+    start = begun(lesion_evaluator_network(), locate(out, ANATOMY_EVALUATOR))
+    network = teach(start, lessons, schedule, run, seed + OWN_SEED, resume)
     folder = out / LESION_EVALUATOR
     seal(
         folder,

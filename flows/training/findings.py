@@ -30,7 +30,12 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     schedule = Schedule(steps=int(2300 * scale), lr=1.2e-3, ema=0.997, weight_decay=2e-2)
     torch.manual_seed(seed)
     network = teach(
-        _begun(locate(out, "anatomy")), lessons, schedule, out / "runs" / "findings", seed, resume
+        begun(finding_network(), locate(out, "anatomy")),
+        lessons,
+        schedule,
+        out / "runs" / "findings",
+        seed,
+        resume,
     )
     folder = out / "findings"
     arguments = (
@@ -60,9 +65,9 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     return folder
 
 
-def _begun(anatomy: Path) -> FindingNetwork:
-    """The expert's network with the encoder of an anatomy expert's folder, which knows a chest."""
-    network, known = finding_network(), load_safetensors(anatomy / "model.safetensors")
+def begun(network: FindingNetwork, folder: Path) -> FindingNetwork:
+    """The network with the encoder of a segmentation expert's folder, which knows a chest."""
+    known = load_safetensors(folder / "model.safetensors")
     encoder = {k.removeprefix("encoder."): v.float() for k, v in known.items() if k.startswith("encoder.")}
     network.segmenter.encoder.load_state_dict(encoder)
     return network

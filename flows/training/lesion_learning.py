@@ -21,12 +21,19 @@ OPACITIES = [
     for n in ("atelectasis", "consolidation", "diffuse_nodule", "effusion", "fibrosis", "mass")
 ]
 
+#: Thin or faint findings, whose scenes are drawn FAINT_ODDS times as often as others.
+FAINT = [
+    FINDING_NAMES.index(n) for n in ("fibrosis", "fracture", "nodule", "pleural_thickening", "pneumothorax")
+]
+FAINT_ODDS = 2.5
+
 
 @dataclass(frozen=True)
 class Lessons:
     """Training scenes of three kinds in equal parts, ``batch`` in all, at ``size`` pixels a side.
 
-    Lesions simulated in normal radiographs (``taught``: those in training images), the same
+    Lesions simulated in normal radiographs (``taught``: those in training images, drawn with
+    probabilities ``odds``), the same
     radiographs without them, under the same warp, so that nothing but the lesions tells one from
     the other; and radiographs with real opacities, ``ill``: their indices by view.
     """
@@ -36,6 +43,7 @@ class Lessons:
     simulated: Scenes
     ill: list[np.ndarray]
     taught: np.ndarray
+    odds: np.ndarray
     size: int
     batch: int
     device: str
@@ -48,7 +56,9 @@ class Lessons:
         part = nih.parts == "train"
         ill = list(balanced(nih, np.flatnonzero(part & ~nih.normal)))[2:]
         taught = np.flatnonzero(part[simulated.base])
-        return cls(nih, real, simulated, ill, taught, size, batch, device)
+        faint = np.uint16(sum(1 << i for i in FAINT))
+        odds = np.where((simulated.lesions[taught] & faint).any((1, 2)), FAINT_ODDS, 1.0)
+        return cls(nih, real, simulated, ill, taught, odds / odds.sum(), size, batch, device)
 
     def loss(self, network: Any, rng: np.random.Generator) -> Tensor:
         """One batch's loss: where lesions lie, which findings there are, and whether any opacity.
@@ -57,7 +67,7 @@ class Lessons:
         logits (N, 14), the last one opacity.
         """
         third = self.batch // 3
-        some = rng.choice(self.taught, third)
+        some = rng.choice(self.taught, third, p=self.odds)
         seen = np.array([rng.choice(self.ill[i % 2]) for i in range(third)])
         without = self.simulated.base[some]
         x, y = warped(((self.simulated, some), (self.real, without), (self.real, seen)), rng, self.size)

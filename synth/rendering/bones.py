@@ -19,16 +19,16 @@ def fracture(scene: Scene, mask: np.ndarray, strength: float, rng: np.random.Gen
     across = -(xs - cx) * np.sin(angle) + (ys - cy) * np.cos(angle)
     window = soft(ndimage.binary_dilation(mask, iterations=max(1, int(0.5 * s))), 0.6 * s)
     reach = np.exp(-((along / (4 * s)) ** 2) - (across / (2.5 * s)) ** 2) * window
-    step = rng.choice((-1, 1)) * rng.uniform(0.6, 1.3) * s * np.minimum(strength, 1.2)
+    step = rng.choice((-1, 1)) * rng.uniform(0.8, 1.8) * s * strength
     shift = step * reach * (along > 0)
     at = np.stack([ys - shift * np.cos(angle), xs + shift * np.sin(angle)])
     image = ndimage.map_coordinates(scene.image, at, order=1, mode="nearest")
     slant = along + rng.uniform(-0.5, 0.5) * across
-    cleft = np.exp(-((slant / (0.35 * s)) ** 2) - (across / (1.6 * s)) ** 4) * window
-    image = attenuate(image, -0.3 * scene.tissue * strength * cleft)
+    cleft = np.exp(-((slant / (0.45 * s)) ** 2) - (across / (1.6 * s)) ** 4) * window
+    image = attenuate(image, -0.36 * scene.tissue * strength * cleft)
     if rng.random() < 0.6:
         callus = np.exp(-((along / (1.6 * s)) ** 2) - (across / (1.5 * s)) ** 2) * (1 - cleft) * window
-        image = attenuate(image, 0.45 * scene.tissue * strength * callus)
+        image = attenuate(image, 0.6 * scene.tissue * strength * callus)
     return np.clip(image, 0, 1)
 
 

@@ -20,17 +20,20 @@ def effusion(scene: Scene, mask: np.ndarray, strength: float, rng: np.random.Gen
 
 
 def pneumothorax(scene: Scene, mask: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Air beside the lung: no vessels, darker, a thin visceral pleural line, the lung a little denser."""
+    """Air beside the lung: no vessels, darker, a thin visceral pleural line, the lung a little denser.
+
+    Air is as dark in a small pneumothorax as in a large one; only the lung's collapse has degrees.
+    """
     s = scene.scale
     air = soft(mask, 0.35 * s)
     bare = veil(scene.image, air, 1.8 * s, 0.9)
-    dark = attenuate(bare, -rng.uniform(0.15, 0.26) * scene.tissue * strength * air)
+    dark = attenuate(bare, -rng.uniform(0.17, 0.28) * scene.tissue * air)
     lung = own_lung(scene, mask)
     inside = ndimage.binary_erosion(lung, iterations=max(1, int(1.2 * s)))
     line = soft(ndimage.binary_dilation(mask) & ~mask & inside, 0.28 * s)
     line /= max(float(line.max()), 1e-6)
     collapse = soft(lung & ~mask, s) * (1 - air)
-    thickness = rng.uniform(0.2, 0.36) * strength * line + rng.uniform(0.05, 0.16) * strength * collapse
+    thickness = rng.uniform(0.25, 0.4) * line + rng.uniform(0.05, 0.16) * strength * collapse
     return np.clip(attenuate(dark, thickness), 0, 1)
 
 

@@ -63,6 +63,14 @@ def test_the_ill_are_drawn_by_view_and_are_never_normal(lessons):
     assert [i.tolist() for i in lessons.ill] == [[*range(2, COUNT, 2)], [*range(3, COUNT, 2)]]
 
 
+def test_scenes_with_faint_findings_are_drawn_more_often(lessons):
+    drawn = np.zeros((4, SIZE, SIZE), np.uint16)
+    drawn[:, 10:30, 10:30] = 1 << FINDING_NAMES.index("mass")
+    drawn[2, 40:60, 50:80] = 1 << FRACTURE
+    taught = Lessons.of(lessons.nih, lessons.real, scenes(drawn), size=64, batch=12, device="cpu")
+    assert taught.odds.tolist() == pytest.approx([1 / 5.5, 1 / 5.5, 2.5 / 5.5, 1 / 5.5])
+
+
 def test_the_loss_is_least_for_what_the_scenes_hold(lessons):
     """A network that says of each third what is true of it beats one that says nothing."""
 

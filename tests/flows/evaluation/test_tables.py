@@ -1,0 +1,77 @@
+"""Tables say every figure once, and a figure that misses its bar is bold."""
+
+import copy
+
+from flows.evaluation.tables import tables
+
+ATTRIBUTES = {
+    "sex": {"auroc": 0.81, "interval": [0.73, 0.88]},
+    "view": {"auroc": 1.0, "interval": [1.0, 1.0]},
+    "age": {"correlation": 0.2, "interval": [0.05, 0.3], "error": 13.0, "error_of_the_best_constant": 14.0},
+}
+PART = {
+    "accepted": {"images": 128, "accepted": 113, "refused_by": {"lesion_agreement": 15, "integrity": 0}},
+    "lungs": {
+        "evaluator": {"lung_dice": 0.96, "5th_percentile": 0.92},
+        "expert": {"lung_dice": 0.97},
+    },
+    "attributes": ATTRIBUTES,
+}
+NEAR = {
+    "frechet_sample": 120,
+    "frechet_ratio": 2.4,
+    "sample": 203,
+    "density": 0.9,
+    "coverage": 0.8,
+    "two_sample_auc": 0.9,
+}
+FIGURES = {
+    **PART,
+    "alike": copy.deepcopy(PART),
+    "moved_lesions": {"mass": {"pairs": 6, "ratio": 19.6}, "diffuse_nodule": {"pairs": 6, "ratio": 4.2}},
+    "requested_lesions": {
+        "placed": 0.9,
+        "present": 0.86,
+        "by_finding": {
+            "mass": {"placed": 0.9, "present": 0.87},
+            "diffuse_nodule": {"placed": 0.9, "present": 0.85},
+        },
+    },
+    "spectrum": {"decades": -0.08, "worst": -0.15},
+    "fidelity": {"random_densenet": {"all": dict(NEAR), "accepted": dict(NEAR)}},
+    "memorisation": {"pixels": {"share": 0.003, "generated": 316}},
+    "masks": {
+        "distances": {
+            "mass": {"ratio": {"area": 1.1, "x": 1.2, "y": 1.3}},
+            "effusion": {"ratio": {"area": 1.52, "x": 1.2, "y": 1.61}},
+        },
+        "findings_that_fit": 10,
+        "co_occurrence_correlation": 0.98,
+        "side_right": 0.999,
+        "zone_right": 0.99,
+        "inside_lungs": {"made": {"5th_percentile": 0.97}, "real": {"5th_percentile": 0.72}},
+        "same_prompt_iou": 0.3,
+    },
+}
+
+
+def test_what_meets_its_bars_is_not_bold():
+    text = tables(FIGURES)
+    assert "**" not in text
+    assert "effusion (area 1.52, y 1.61)" in text
+    assert "mass 19.6, diffuse nodule 4.2" in text, "the greatest first"
+    assert "113 of 128 (refused: lesion agreement 15)" in text
+    assert all(line.count("|") == 4 for line in text.splitlines() if line.startswith("|"))
+
+
+def test_each_figure_that_misses_its_bar_is_bold():
+    worse = copy.deepcopy(FIGURES)
+    worse["moved_lesions"]["diffuse_nodule"]["ratio"] = 3.4
+    worse["requested_lesions"]["placed"] = 0.82
+    worse["alike"]["attributes"]["age"]["interval"] = [-0.1, 0.3]
+    worse["fidelity"]["random_densenet"]["all"]["coverage"] = 0.5
+    worse["memorisation"]["pixels"]["share"] = 0.012
+    worse["masks"]["findings_that_fit"] = 9
+    worse["spectrum"]["decades"] = -0.31
+    bold = tables(worse).split("**")[1::2]
+    assert bold == ["9 of 2", "diffuse nodule 3.4", "0.820", "-0.31", "0.90, 0.50", "1.2% of 316", "0.20"]
