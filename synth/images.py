@@ -26,9 +26,8 @@ from synth.findings import ANATOMY, FINDING_NAMES
 from synth.text import tokenise
 from synth.weights import verify_folder
 
-#: Channels of the spatial condition: anatomy, is it given, lesions, any lesion in each quarter of a
-#: cell, are lesions given.
-CONDITION = len(ANATOMY) + 1 + len(FINDING_NAMES) + 4 + 1
+#: Channels of the spatial condition: anatomy, is it given, lesions, are they given.
+CONDITION = len(ANATOMY) + 1 + len(FINDING_NAMES) + 1
 
 
 class Stopped(Exception):
@@ -67,15 +66,12 @@ def spatial_condition(anatomy: Tensor, lesions: Tensor, side: int, known: Tensor
     """Masks as coverage of each latent cell, with their planes: (N, CONDITION, side, side).
 
     ``anatomy`` (N, 5, H, W), ``lesions`` (N, 13, H, W), in [0, 1]; ``known`` (N,) bool: whether the
-    lesions of that image are known at all. Lesions smaller than a cell are told where in it they lie
-    by the coverage of its quarters (upper left, upper right, lower left, lower right).
+    lesions of that image are known at all.
     """
     cells = [F.interpolate(m.float(), size=(side, side), mode="area") for m in (anatomy, lesions)]
-    any_lesion = lesions.float().amax(1, keepdim=True)
-    quarters = F.pixel_unshuffle(F.interpolate(any_lesion, size=(2 * side, 2 * side), mode="area"), 2)
     one = torch.ones_like(cells[0][:, :1])
     told = known.float()[:, None, None, None]
-    return torch.cat([cells[0], one, cells[1] * told, quarters * told, one * told], 1)
+    return torch.cat([cells[0], one, cells[1] * told, one * told], 1)
 
 
 @dataclass

@@ -16,7 +16,7 @@ LENGTH = 64
 def learn_tokenizer(prompts: Iterable[str], vocabulary: int = 1024) -> PreTrainedTokenizerFast:
     """Byte-pair encoding (Sennrich et al., 2016) over bytes: any text has tokens."""
     core = Tokenizer(models.BPE())
-    split_digits(core)
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
@@ -30,13 +30,6 @@ def learn_tokenizer(prompts: Iterable[str], vocabulary: int = 1024) -> PreTraine
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=core, bos_token=START, eos_token=END, pad_token=END, model_max_length=LENGTH
-    )
-
-
-def split_digits(core: Tokenizer) -> None:
-    """Make each digit a token of its own, so that what is learned of 63 years holds at 64 too."""
-    core.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     )
 
 

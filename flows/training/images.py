@@ -21,12 +21,12 @@ from synth.codec import CHANNELS, FACTOR, PatchCodec
 from synth.findings import FINDING_NAMES
 from synth.images import CONDITION, Condition, ImageModel, spatial_condition
 from synth.prompts import PromptSampler
-from synth.text import learn_tokenizer, new_text_encoder, split_digits, tokenise
+from synth.text import learn_tokenizer, new_text_encoder, tokenise
 from synth.weights import pins
 
 POOL, BATCH, DROP = 5000, 32, 0.12
 #: Steps from random weights, and on from a checkpoint.
-STEPS, MORE = 2800, 700
+STEPS, MORE = 2800, 1200
 UNET = "unet/diffusion_pytorch_model.safetensors"
 
 
@@ -77,21 +77,12 @@ def first_weights(
         tokenizer = learn_tokenizer(prompts)
         return Denoiser(new_unet(), new_text_encoder(tokenizer)), tokenizer
     start = ImageModel.load(init)
-    unet, state = new_unet(), start.unet.state_dict()
-    state["conv_in.weight"] = widened(state["conv_in.weight"])
-    split_digits(start.tokenizer.backend_tokenizer)
-    lacking, surplus = unet.load_state_dict(state, strict=False)
+    unet = new_unet()
+    lacking, surplus = unet.load_state_dict(start.unet.state_dict(), strict=False)
     odd = [k for k in lacking if not k.startswith("add_embedding.")] + surplus
     if odd:
         raise ValueError(f"init: {init} has another UNet ({odd[0]}), expected the one of this training")
     return Denoiser(unet, start.text_encoder), start.tokenizer
-
-
-def widened(weight: Tensor) -> Tensor:
-    """First layer's weights (F, C, 3, 3) for all planes of the condition; those lacking, at zero."""
-    lacking = CHANNELS + CONDITION - weight.shape[1]
-    planes = weight.new_zeros(len(weight), lacking, *weight.shape[2:])
-    return torch.cat([weight[:, :-1], planes, weight[:, -1:]], 1)
 
 
 def train(

@@ -48,16 +48,6 @@ def test_without_lesions_means_none_and_not_unknown():
     assert torch.equal(none.tokens, whole.tokens)
 
 
-def test_a_small_lesion_is_told_by_the_quarter_of_its_cell():
-    lesions = torch.zeros(2, len(FINDING_NAMES), 64, 64)
-    lesions[:, 3, 28:30, 26] = 1  # lower left of the cell (3, 3)
-    lesions[:, 5, 28:30, 26] = 1  # another one there counts once
-    anatomy, known = torch.zeros(2, len(ANATOMY), 64, 64), torch.tensor([True, False])
-    quarters = spatial_condition(anatomy, lesions, 8, known)[:, SPLIT + len(FINDING_NAMES) : -1]
-    assert quarters[0, :, 3, 3].tolist() == [0, 0, 2 / 16, 0]
-    assert float(quarters.sum()) == 2 / 16
-
-
 def test_nearness_is_whole_on_a_lesion_and_gone_three_cells_away():
     lesions = torch.zeros(1, len(FINDING_NAMES), 64, 64)
     lesions[0, 3, 26, 26] = 1  # a pixel of the cell (3, 3)

@@ -112,17 +112,3 @@ def test_images_go_on_from_a_checkpoint_as_it_was():
         a, b = (u.eval()(x, torch.tensor([300.0]), states).sample for u in (model.unet, shipped.unet))
     assert torch.equal(a, b)
     assert tokenizer.get_vocab() == shipped.tokenizer.get_vocab()
-
-
-def test_planes_that_a_checkpoint_lacks_begin_at_zero_before_the_last():
-    from flows.training.images import widened
-    from synth.codec import CHANNELS
-    from synth.images import CONDITION
-
-    whole = torch.randn(4, CHANNELS + CONDITION, 3, 3)
-    assert torch.equal(widened(whole), whole)
-    grown = widened(torch.cat([whole[:, :-5], whole[:, -1:]], 1))
-    assert grown.shape == whole.shape
-    assert torch.equal(grown[:, :-5], whole[:, :-5])
-    assert (grown[:, -5:-1] == 0).all()
-    assert torch.equal(grown[:, -1], whole[:, -1])
