@@ -88,7 +88,8 @@ def _lesions(figures: dict[str, Any]) -> Iterable[Row]:
     moves = {n: f["ratio"] for n, f in figures["moved_lesions"].items() if "ratio" in f}
     pairs = max(f["pairs"] for f in figures["moved_lesions"].values())
     yield (
-        f"lesion mask moved, same noise: change inside over elsewhere in the lungs, {pairs} pairs each",
+        "lesion mask moved, same noise: change inside over elsewhere in the lungs, "
+        f"{len(moves)} findings of {len(figures['moved_lesions'])}, {pairs} pairs each",
         _ranked(moves, "{:.1f}", MOVED),
         str(MOVED),
     )

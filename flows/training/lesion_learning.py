@@ -33,9 +33,9 @@ class Lessons:
     """Training scenes of three kinds in equal parts, ``batch`` in all, at ``size`` pixels a side.
 
     Lesions simulated in normal radiographs (``taught``: those in training images, drawn with
-    probabilities ``odds``), the same
-    radiographs without them, under the same warp, so that nothing but the lesions tells one from
-    the other; and radiographs with real opacities, ``ill``: their indices by view.
+    probabilities ``odds``), the same radiographs without them, under the same warp, so that nothing
+    but the lesions tells one from the other; and radiographs with real opacities, ``ill``: their
+    indices by view.
     """
 
     nih: Radiographs

@@ -112,3 +112,12 @@ def test_images_go_on_from_a_checkpoint_as_it_was():
         a, b = (u.eval()(x, torch.tensor([300.0]), states).sample for u in (model.unet, shipped.unet))
     assert torch.equal(a, b)
     assert tokenizer.get_vocab() == shipped.tokenizer.get_vocab()
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_bf16_is_for_devices_that_compute_in_it(has, monkeypatch):
+    from flows.training.loop import bf16_pays
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has})
+    assert bf16_pays("cpu") == has
+    assert bf16_pays("cuda")
