@@ -15,9 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from filters.registry import FILTER_NAMES
 from filters.settings import FilterChoice, JudgeSettings
 from synth.findings import FINDING_NAMES
+from synth.settings import SynthesisSettings
 
 FindingName = Literal[FINDING_NAMES]  # type: ignore[valid-type]
 Weight = Annotated[float, Field(ge=0)]
+DEFAULTS = SynthesisSettings()
 
 
 class Group(BaseModel):
@@ -70,11 +72,11 @@ class Images(Group):
     """The image model and how it samples."""
 
     weights: Path | None = None  # None takes the shipped checkpoint
-    size: Annotated[int, Field(ge=64, le=2048, multiple_of=32)] = 256  # pixels
-    steps: Annotated[int, Field(ge=1, le=1000)] = 12
-    guidance: Annotated[float, Field(ge=1, le=30)] = 1.15  # of prompt and anatomy
-    lesion_guidance: Annotated[float, Field(ge=1, le=30)] = 1.3
-    batch_size: Annotated[int, Field(ge=1, le=1024)] = 8
+    size: Annotated[int, Field(ge=64, le=2048, multiple_of=32)] = DEFAULTS.size  # pixels
+    steps: Annotated[int, Field(ge=1, le=1000)] = DEFAULTS.steps
+    guidance: Annotated[float, Field(ge=1, le=30)] = DEFAULTS.guidance  # of prompt and anatomy
+    lesion_guidance: Annotated[float, Field(ge=0, le=30)] = DEFAULTS.lesion_guidance  # times the model's own
+    batch_size: Annotated[int, Field(ge=1, le=1024)] = DEFAULTS.batch_size
     precision: Literal["fp32", "bf16"] = "fp32"  # bf16: for GPUs, and CPUs with AVX512-BF16 or AMX
     device: Annotated[str, Field(pattern=r"^(cpu|mps|cuda(:\d+)?)$")] = "cpu"
 

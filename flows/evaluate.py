@@ -16,7 +16,7 @@ import yaml
 
 from filters.evaluators import AttributeEvaluator, load_lesion_evaluator
 from flows.evaluation.anatomy import lung_agreement
-from flows.evaluation.attributes import recovered
+from flows.evaluation.attributes import aged, draw_aged, recovered
 from flows.evaluation.comparison import against_real
 from flows.evaluation.controls import draw_pairs, moved
 from flows.evaluation.generated import ImageStore, Judged, draw_alike, draw_sample, judged
@@ -24,7 +24,8 @@ from flows.evaluation.real import load_real
 from flows.evaluation.requested import draw_normals, found, summed_up
 from flows.evaluation.tables import tables
 from flows.training.loop import console
-from synth.generate import SynthesisSettings, Synthesizer
+from synth.generate import Synthesizer
+from synth.settings import SynthesisSettings
 
 
 def control_figures(store: ImageStore, pairs: int) -> dict[str, Any]:
@@ -75,6 +76,7 @@ def main(
     store = ImageStore(maker, out / "generated.npz" if out else None)
     sample = judged(draw_sample(store, images))
     figures = sample_figures(sample)
+    figures["aged"] = aged(AttributeEvaluator.load(), *draw_aged(store, images // 2))
     figures |= control_figures(store, pairs)
     if card is not None:
         write_card(card, {k: figures[k] for k in ("lungs", "moved_lesions")})

@@ -10,9 +10,9 @@ from flows.config import BuildConfig, Prompts, config_hash, judge_settings, resu
 from flows.errors import UserError
 from flows.plan import KEY_DIGITS
 from flows.shard import Order, Tools
+from synth.settings import SynthesisSettings
 
 if TYPE_CHECKING:  # torch, diffusers and transformers take seconds: not before they are needed
-    from synth.generate import SynthesisSettings
     from synth.prompts import PromptSource
 
 
@@ -64,10 +64,8 @@ def load_workshop(config: BuildConfig) -> Workshop:
     return Workshop(Tools(prompts, synthesizer, judge), inputs, config_hash(config, inputs))
 
 
-def synthesis_settings(config: BuildConfig) -> "SynthesisSettings":
+def synthesis_settings(config: BuildConfig) -> SynthesisSettings:
     """What the room ``synth`` needs to know."""
-    from synth.generate import SynthesisSettings
-
     images = config.images
     return SynthesisSettings(
         images=images.weights,

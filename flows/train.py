@@ -7,9 +7,9 @@ from synth.weights import SUMS
 
 #: In the order in which they build on one another.
 NAMES = (
-    "shape",
     "codec",
     "anatomy",
+    "shape",
     "masks",
     "findings",
     "images",

@@ -1,4 +1,4 @@
-"""How many shards run at once, and how many threads each has."""
+"""What the machine carries: shards at once, threads for each, bf16."""
 
 import os
 
@@ -29,3 +29,10 @@ def pin_threads(count: int) -> None:
     import torch
 
     torch.set_num_threads(count)
+
+
+def bf16_pays(device: str) -> bool:
+    """Whether a device computes in bf16 itself; a CPU that only emulates it is ten times slower in it."""
+    import torch
+
+    return device != "cpu" or bool(torch.cpu.get_capabilities().get("avx512_bf16", False))

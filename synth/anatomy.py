@@ -6,7 +6,8 @@ border are converted by :func:`extend_behind_heart`.
 
 Shapes live in the *lung frame*: x and y in [0, 1] over the bounding box of both lungs. Heart and
 clavicles are normal given the lungs: a linear regression plus principal components of its residuals.
-In the lung frame the heart's width is the cardiothoracic ratio.
+In the lung frame the heart's width is the cardiothoracic ratio. How the lungs lie in the film and which
+shape they have depends on age, sex and view: children's are short and lie high, on AP films narrow.
 """
 
 from dataclasses import dataclass, fields
@@ -16,6 +17,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.draw import polygon
 
+from synth.demographics import UNKNOWN, Demographics
 from synth.findings import ANATOMY, Severity
 from synth.weights import load_safetensors, verify_folder
 
@@ -40,6 +42,10 @@ ENLARGED_SHARE: dict[Severity, float] = {"mild": 0.64, "moderate": 0.25, "severe
 #: What radiologists outline as cardiomegaly, in shares of the heart's height from the top: below the
 #: great vessels and above what the diaphragm's domes overlie. Fitted to ChestX-Det's training part.
 OUTLINED = (0.25, 0.85)
+
+#: Years: bodies grow until the first; the second stands for an age that is not told; beyond the third
+#: there were none to learn from.
+ADULT, AVERAGE_AGE, OLDEST = 18, 46, 85
 
 
 def extend_behind_heart(contours: Contours, gap: tuple[float, float]) -> Contours:
@@ -121,14 +127,24 @@ def enlarged_outline(heart: np.ndarray) -> np.ndarray:
     return heart & ((depth >= OUTLINED[0]) & (depth < OUTLINED[1]))[:, None]
 
 
+def regressors(who: Demographics) -> np.ndarray:
+    """(5,): one, then sex, view, growth up to adulthood and years since, each 0 at the average or unknown."""
+    age = AVERAGE_AGE if who.age is None else who.age
+    male = {"M": 0.5, "F": -0.5}.get(who.sex or "", 0.0)
+    ap = {"AP": 0.5, "PA": -0.5}.get(who.view or "", 0.0)
+    growth = min(age, ADULT) / ADULT - 1
+    ageing = (np.clip(age, ADULT, OLDEST) - AVERAGE_AGE) / (OLDEST - ADULT)
+    return np.array([1.0, male, ap, growth, ageing])
+
+
 @dataclass(frozen=True)
 class ShapeModel:
     """Learned parameters (P lung coordinates, K components; H heart, C clavicle coordinates)."""
 
     lung_mean: np.ndarray  # (P,)
     lung_modes: np.ndarray  # (K, P), scaled to one standard deviation
-    pose_mean: np.ndarray  # (4,) centre x, centre y, log width, log height
-    pose_modes: np.ndarray  # (4, 4), scaled
+    body_map: np.ndarray  # (5, K + 4): regressors to lung coefficients and centre x, y, log width, height
+    body_modes: np.ndarray  # (K + 4, K + 4), scaled: what the regressors leave open
     heart_map: np.ndarray  # (K + 2, H): intercept, lung coefficients, log aspect
     heart_modes: np.ndarray  # (Kh, H), scaled
     heart_per_ratio: np.ndarray  # (H,) movement for one unit of cardiothoracic ratio
@@ -143,14 +159,19 @@ class ShapeModel:
         tensors = load_safetensors(folder / "model.safetensors")
         return cls(**{f.name: tensors[f.name].double().numpy() for f in fields(cls)})
 
-    def sample(self, rng: np.random.Generator, cardiomegaly: Severity | None = None) -> Contours:
+    def sample(
+        self,
+        rng: np.random.Generator,
+        cardiomegaly: Severity | None = None,
+        who: Demographics = UNKNOWN,
+    ) -> Contours:
         """Contours of one body in [0, 1] of the image, each (points, 2) as x, y.
 
-        Without ``cardiomegaly`` the cardiothoracic ratio stays below 0.5.
+        Without ``cardiomegaly`` the cardiothoracic ratio stays below 0.5, in every view.
         """
         draw = _truncated(rng, 2.0)
-        shape = draw(len(self.lung_modes))
-        pose = self.pose_mean + draw(4) @ self.pose_modes
+        body = regressors(who) @ self.body_map + draw(len(self.body_modes)) @ self.body_modes
+        shape, pose = np.split(body, [len(self.lung_modes)])
         predictors = np.concatenate([[1.0], shape, [pose[2] - pose[3]]])
         lungs = (self.lung_mean + shape @ self.lung_modes).reshape(-1, 2)
         heart = predictors @ self.heart_map + draw(len(self.heart_modes)) @ self.heart_modes
@@ -161,9 +182,15 @@ class ShapeModel:
         extent = np.exp(pose[2:])
         return {k: (v - 0.5) * extent + pose[:2] for k, v in framed.items()}
 
-    def masks(self, rng: np.random.Generator, size: int, cardiomegaly: Severity | None = None) -> np.ndarray:
+    def masks(
+        self,
+        rng: np.random.Generator,
+        size: int,
+        cardiomegaly: Severity | None = None,
+        who: Demographics = UNKNOWN,
+    ) -> np.ndarray:
         """(5, size, size) bool of one sampled body."""
-        return rasterise(self.sample(rng, cardiomegaly), size)
+        return rasterise(self.sample(rng, cardiomegaly, who), size)
 
     def _target_ratio(self, rng: np.random.Generator, cardiomegaly: Severity | None) -> float:
         if cardiomegaly is not None:

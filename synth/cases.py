@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from synth.demographics import Demographics
 from synth.findings import ANATOMY, FINDING_NAMES, Severity, Sex, Side, View, Zone
 
 
@@ -38,6 +39,11 @@ class Case:
     sex: Sex | None = None
     view: View | None = None
     unparsed: tuple[str, ...] = ()
+
+    @property
+    def who(self) -> Demographics:
+        """Whose radiograph it is, as far as the prompt tells."""
+        return Demographics(self.age, self.sex, self.view)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,9 @@ class Demographics:
         )
 
 
+UNKNOWN = Demographics()
+
+
 def read_demographics(sentence: str) -> Demographics:
     """Age, sex and view in one sentence of any case."""
     age = None

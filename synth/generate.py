@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,29 +11,10 @@ from synth.cases import Case, MaskSet
 from synth.images import ImageModel, Stopped
 from synth.masks import MaskGenerator, draw_body
 from synth.seeding import derive_seed, numpy_generator
+from synth.settings import SynthesisSettings
 from synth.weights import SHIPPED, pins
 
-__all__ = ["Stopped", "SynthesisSettings", "Synthesizer"]
-
-
-@dataclass(frozen=True)
-class SynthesisSettings:
-    """Which checkpoints (None: the shipped ones) and how to sample.
-
-    ``size`` in pixels, a multiple of 32; ``guidance`` (of prompt and anatomy) and
-    ``lesion_guidance`` 1 or more; ``precision`` fp32 or bf16.
-    """
-
-    images: Path | None = None
-    masks: Path | None = None
-    anatomy: Path | None = None
-    size: int = 256
-    steps: int = 12
-    guidance: float = 1.15
-    lesion_guidance: float = 1.3
-    batch_size: int = 8
-    precision: str = "fp32"
-    device: str = "cpu"
+__all__ = ["Stopped", "Synthesizer"]
 
 
 @dataclass
@@ -72,7 +52,7 @@ class Synthesizer:
     def masks(self, case: Case) -> MaskSet:
         """Anatomy and lesions of a case at the settings' size."""
         rng = numpy_generator(case.seed, case.key, "masks")
-        anatomy = draw_body(self.shape, case.findings, self.settings.size, rng)
+        anatomy = draw_body(self.shape, case.findings, self.settings.size, rng, case.who)
         return self.masker.sample(case.findings, anatomy, rng)
 
     def radiographs(

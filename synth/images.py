@@ -26,8 +26,9 @@ from synth.findings import ANATOMY, FINDING_NAMES
 from synth.text import tokenise
 from synth.weights import verify_folder
 
-#: Channels of the spatial condition: anatomy, is it given, lesions, are they given.
-CONDITION = len(ANATOMY) + 1 + len(FINDING_NAMES) + 1
+#: Channels of the spatial condition: anatomy, is it given, lesions, any lesion in each quarter of a
+#: cell, are lesions given.
+CONDITION = len(ANATOMY) + 1 + len(FINDING_NAMES) + 4 + 1
 
 
 class Stopped(Exception):
@@ -56,22 +57,29 @@ class Condition:
         spatial[:, len(ANATOMY) + 1 : -1] = 0
         return Condition(self.tokens, spatial)
 
-    def near_lesions(self) -> Tensor:
-        """(N, 1, h, w) in [0, 1]: 1 in cells with a lesion, falling to 0 two cells further."""
-        there = (self.spatial[:, len(ANATOMY) + 1 : -1] > 0).any(1, keepdim=True).float()
-        return F.avg_pool2d(F.max_pool2d(there, 3, 1, 1), 3, 1, 1, count_include_pad=False)
+    def near_lesions(self, strengths: Tensor) -> Tensor:
+        """(N, 1, h, w): in cells with a lesion its finding's of ``strengths`` (F,), in the order of
+        FINDING_NAMES, falling to 0 two cells further; where lesions meet, the greatest.
+        """
+        first = len(ANATOMY) + 1
+        there = (self.spatial[:, first : first + len(FINDING_NAMES)] > 0).float()
+        near = F.avg_pool2d(F.max_pool2d(there, 3, 1, 1), 3, 1, 1, count_include_pad=False)
+        return (strengths[:, None, None] * near).amax(1, keepdim=True)
 
 
 def spatial_condition(anatomy: Tensor, lesions: Tensor, side: int, known: Tensor) -> Tensor:
     """Masks as coverage of each latent cell, with their planes: (N, CONDITION, side, side).
 
     ``anatomy`` (N, 5, H, W), ``lesions`` (N, 13, H, W), in [0, 1]; ``known`` (N,) bool: whether the
-    lesions of that image are known at all.
+    lesions of that image are known at all. Lesions smaller than a cell are told where in it they lie
+    by the coverage of its quarters (upper left, upper right, lower left, lower right).
     """
     cells = [F.interpolate(m.float(), size=(side, side), mode="area") for m in (anatomy, lesions)]
+    any_lesion = lesions.float().amax(1, keepdim=True)
+    quarters = F.pixel_unshuffle(F.interpolate(any_lesion, size=(2 * side, 2 * side), mode="area"), 2)
     one = torch.ones_like(cells[0][:, :1])
     told = known.float()[:, None, None, None]
-    return torch.cat([cells[0], one, cells[1] * told, one * told], 1)
+    return torch.cat([cells[0], one, cells[1] * told, quarters * told, one * told], 1)
 
 
 @dataclass
@@ -84,6 +92,7 @@ class ImageModel:
     tokenizer: PreTrainedTokenizerFast
     scheduler: FlowMatchEulerDiscreteScheduler
     findings: tuple[str, ...]  # those it was trained to draw
+    strengths: tuple[float, ...]  # guidance at which each of FINDING_NAMES is seen, and like real ones
     device: str = "cpu"
     precision: str = "fp32"
 
@@ -92,6 +101,7 @@ class ImageModel:
         """Read a checkpoint folder whose files match their pins; safetensors only."""
         verify_folder(folder)
         transformers.utils.logging.disable_progress_bar()
+        about = json.loads((folder / "synthorax.json").read_text())
         options = {"use_safetensors": True, "local_files_only": True, "low_cpu_mem_usage": False}
         return cls(
             codec=_ready(PatchCodec.from_pretrained(folder / "vae", **options), device),
@@ -99,7 +109,8 @@ class ImageModel:
             text_encoder=_ready(CLIPTextModel.from_pretrained(folder / "text_encoder", **options), device),
             tokenizer=PreTrainedTokenizerFast.from_pretrained(folder / "tokenizer", local_files_only=True),
             scheduler=FlowMatchEulerDiscreteScheduler.from_pretrained(folder / "scheduler"),
-            findings=tuple(json.loads((folder / "synthorax.json").read_text())["findings"]),
+            findings=tuple(about["findings"]),
+            strengths=tuple(about.get("strengths", {}).get(n, 1.0) for n in FINDING_NAMES),
             device=device,
             precision=precision,
         )
@@ -132,15 +143,17 @@ class ImageModel:
         ``guidance`` scales what prompt and anatomy change against no condition, ``lesion_guidance``
         what the lesions' masks change against masks without lesion, as Brooks et al. (2023,
         equation 3) scale two conditions apart. 1 follows a condition as trained, more exaggerates
-        it. Lesions are given their say near their masks only: elsewhere the image is that of a body
-        without them. Raises Stopped.
+        it. ``lesion_guidance`` multiplies the checkpoint's own strength of each finding. Lesions are
+        given their say near their masks only: elsewhere the image is that of a body without them.
+        Raises Stopped.
         """
         all_of = torch.ones(len(noise), dtype=torch.bool)
         nothing = condition.dropped(all_of, all_of, all_of, self.empty)
         branches = (nothing, condition.without_lesions(), condition)
         tokens = torch.cat([b.tokens for b in branches]).to(self.device)
         spatial = torch.cat([b.spatial for b in branches]).to(self.device)
-        near = lesion_guidance * condition.near_lesions().to(self.device)
+        strengths = lesion_guidance * torch.tensor(self.strengths)
+        near = condition.near_lesions(strengths).to(self.device)
         x = noise.to(self.device)
         scheduler = type(self.scheduler).from_config(self.scheduler.config)  # threads share the model
         scheduler.set_timesteps(steps, device=self.device)

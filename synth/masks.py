@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from synth.anatomy import ENLARGED_SHARE, ShapeModel, enlarged_outline, lung_box
 from synth.cases import FindingRequest, Lesion, MaskSet
+from synth.demographics import UNKNOWN, Demographics
 from synth.findings import FINDING_NAMES, FINDINGS, Severity
 from synth.lesion_sets import (
     SEVERITIES,
@@ -42,17 +43,21 @@ Layout = tuple[tuple[int, int], ...]  # (side, zone) of each instance
 
 
 def draw_body(
-    shape: ShapeModel, requests: Sequence[FindingRequest], size: int, rng: np.random.Generator
+    shape: ShapeModel,
+    requests: Sequence[FindingRequest],
+    size: int,
+    rng: np.random.Generator,
+    who: Demographics = UNKNOWN,
 ) -> np.ndarray:
-    """(5, size, size) bool: a body, its heart enlarged when ``requests`` hold cardiomegaly.
+    """(5, size, size) bool: a body of ``who``, its heart enlarged when ``requests`` hold cardiomegaly.
 
     A severity left open is drawn as often as enlarged hearts have it.
     """
     heart = next((r for r in requests if r.name == "cardiomegaly"), None)
     if heart is None:
-        return shape.masks(rng, size)
+        return shape.masks(rng, size, None, who)
     open_choice: Severity = rng.choice(list(ENLARGED_SHARE), p=list(ENLARGED_SHARE.values()))
-    return shape.masks(rng, size, heart.severity or open_choice)
+    return shape.masks(rng, size, heart.severity or open_choice, who)
 
 
 @dataclass(frozen=True)

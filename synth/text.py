@@ -14,9 +14,14 @@ LENGTH = 64
 
 
 def learn_tokenizer(prompts: Iterable[str], vocabulary: int = 1024) -> PreTrainedTokenizerFast:
-    """Byte-pair encoding (Sennrich et al., 2016) over bytes: any text has tokens."""
+    """Byte-pair encoding (Sennrich et al., 2016) over bytes: any text has tokens.
+
+    Each digit is a token of its own, so that what is learned of 63 years holds at 64 too.
+    """
     core = Tokenizer(models.BPE())
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
     core.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,

@@ -15,6 +15,7 @@ from flows.progress import BuildProgress
 from flows.reading import read_config
 from flows.server import prefect_server
 from flows.signals import Brake
+from flows.workers import bf16_pays
 
 
 def run(path: Path, overrides: Sequence[str]) -> None:
@@ -59,6 +60,9 @@ def _load(config: BuildConfig, console: Console) -> None:
     """Loads the models while the server starts, so that their errors come first and alone."""
     from flows.tools import workshop
 
+    images = config.images
+    if images.precision == "bf16" and not bf16_pays(images.device):
+        console.print("images.precision: bf16, which this CPU only emulates, expected fp32 (much faster)")
     with console.status("loading models"):
         workshop(config)
 

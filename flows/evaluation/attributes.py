@@ -1,14 +1,21 @@
 """Whether sex, age and view of the prompt can be read off the image again."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from filters.evaluators import Attributes
+from filters.evaluators import AttributeEvaluator, Attributes
+from flows.evaluation.generated import ImageStore
 from flows.training.lesion_learning import auroc
 from synth.cases import Case
+from synth.phrases import write_prompt
+from synth.prompts import PromptSampler
 
 DRAWS = 1000
+
+#: Seed of the pairs of patients who differ in age, whose keys are 000000000 and on; their ages in years.
+SEED, YOUNG, OLD = 37, 25, 75
 
 
 def recovered(seen: Attributes, cases: Sequence[Case]) -> dict[str, dict]:
@@ -22,6 +29,36 @@ def recovered(seen: Attributes, cases: Sequence[Case]) -> dict[str, dict]:
         "view": _kind(seen.pa, np.array([None if c.view is None else c.view == "PA" for c in cases])),
         "age": _age(seen.age, np.array([np.nan if c.age is None else c.age for c in cases], float)),
     }
+
+
+def draw_aged(store: ImageStore, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """(count, S, S) uint8 twice: patients in youth and in age, with the same findings, words and noise."""
+    source = PromptSampler(findings=store.maker.findings)
+    cases = [source.case(SEED, f"{i:09d}") for i in range(count)]
+    young, old = (
+        store.images(asked, [store.maker.masks(c) for c in asked], "aged")
+        for asked in ([_at(c, years, i) for i, c in enumerate(cases)] for years in (YOUNG, OLD))
+    )
+    return young, old
+
+
+def aged(evaluator: AttributeEvaluator, young: np.ndarray, old: np.ndarray) -> dict[str, float | list[float]]:
+    """By how many ``years`` the evaluator finds (N, S, S) ``old`` older than ``young``, of how many asked;
+    ``share`` of the pairs in which it does at all. As nothing else differs, chance is 0 and 0.5.
+    """
+    more = evaluator.look(old).age - evaluator.look(young).age
+    return {
+        "pairs": len(more),
+        "asked": OLD - YOUNG,
+        "years": round(float(more.mean()), 2),
+        "interval": interval(lambda a, _: float(a.mean()), more, more),
+        "share": round(float((more > 0).mean()), 3),
+    }
+
+
+def _at(case: Case, years: int, index: int) -> Case:
+    prompt = write_prompt(case.findings, replace(case.who, age=years), np.random.default_rng((SEED, index)))
+    return replace(case, age=years, prompt=prompt)
 
 
 def interval(

@@ -57,6 +57,7 @@ def image_rows(figures: dict[str, Any]) -> list[Row]:
         *_lesions(figures),
         *_likeness(figures),
         *(r for label, s in _sets(figures) for r in _attributes(label, s["attributes"])),
+        *_ageing(figures),
     ]
 
 
@@ -152,6 +153,23 @@ def _attributes(label: str, seen: dict[str, Any]) -> Iterable[Row]:
         + _between(f["interval"])
         + f", error {f['error']:.1f} years (the best constant: {f['error_of_the_best_constant']:.1f})",
         "above chance",
+    )
+
+
+def _ageing(figures: dict[str, Any]) -> Iterable[Row]:
+    f = figures["aged"]
+    yield (
+        f"{f['pairs']} patients, each asked for twice, {f['asked']} years apart: seen as older, in how many",
+        _bold(f"{f['years']:+.1f} years", f["interval"][0] > 0)
+        + _between(f["interval"])
+        + f", {f['share']:.0%}",
+        "above chance",
+    )
+    real = figures["attributes_of_real"]
+    yield (
+        "correlation of age that the evaluator reaches on the held-out real ones (adults alone)",
+        f"{real['age_correlation']:.2f} ({real['age_correlation_of_adults']:.2f})",
+        "",
     )
 
 

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from filters.anatomy_agreement import dice
 from filters.networks import anatomy_network
 from flows.training.augment import blobs, draw_warp, vary_exposure
-from flows.training.checkpoints import seal, write_config, write_tensors
-from flows.training.data import load_lungs, load_nih, part_of
+from flows.training.checkpoints import locate, seal, write_config, write_tensors
+from flows.training.data import load_contours, load_lungs, load_nih, part_of
 from flows.training.loop import Schedule, console, fit
 from flows.training.organs import LungSeer
-from flows.training.shape import load_contours
 from synth.anatomy import rasterise
 from synth.findings import ANATOMY
+from synth.weights import load_safetensors
 
 SIZE, BATCH = 128, 16
 
@@ -41,6 +41,17 @@ def predict(network: nn.Module, images: np.ndarray, size: int = SIZE) -> np.ndar
             p = network(x).sigmoid()
             out.append(F.interpolate(p, size=images.shape[1:], mode="bilinear", align_corners=False))
     return torch.cat(out).numpy()
+
+
+def expert_anatomy(out: Path, images: np.ndarray) -> np.ndarray:
+    """(N, 5, H, W) bool: the trained expert's masks of (N, H, W) uint8 images."""
+    network = anatomy_network(len(ANATOMY))
+    weights = load_safetensors(locate(out, "anatomy") / "model.safetensors")
+    network.load_state_dict({k: v.float() for k, v in weights.items()})
+    found = predict(network.eval(), images)
+    masks = found > 0.5
+    masks[:, :2] = np.stack([clean_lungs(p) for p in found])
+    return masks
 
 
 def clean_lungs(probabilities: np.ndarray) -> np.ndarray:

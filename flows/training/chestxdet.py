@@ -15,9 +15,8 @@ import numpy as np
 from scipy import ndimage
 from skimage.draw import polygon as fill
 
-from flows.training.data import Part, part_of, require
+from flows.training.data import Part, load_contours, part_of, require
 from flows.training.organs import LungSeer
-from flows.training.shape import load_contours
 from synth.anatomy import Contours, lung_box, rasterise
 from synth.findings import ANATOMY, FINDINGS
 

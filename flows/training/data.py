@@ -1,6 +1,7 @@
 """The real material under ``--data``: read once, cropped, exposure-normalised, split by patient."""
 
 import csv
+import json
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from synth.anatomy import Contours, extend_behind_heart, lung_box
 from synth.radiographs import border_box, crop, normalise_exposure, read_radiograph, to_uint8
 
 Part = Literal["train", "calibration", "test"]
@@ -104,3 +106,33 @@ def _into(boxes: np.ndarray, frame: tuple[float, float, float, float]) -> np.nda
     x0, y0, x1, y1 = frame
     moved = (boxes - (x0, y0, x0, y0)) / (x1 - x0, y1 - y0, x1 - x0, y1 - y0)
     return np.clip(moved, 0, 1).astype(np.float32)
+
+
+def medial_gap(data: Path) -> tuple[float, float]:
+    """Midline to the medial borders in the human masks that run behind the heart, per lung width."""
+    _, masks, _ = load_lungs(data, 256)
+    gaps = []
+    for right, left in masks:
+        _, y0, width, height = (v * 256 for v in lung_box(right | left))
+        rows = (y0 + np.linspace(0.25, 0.7, 10) * height).astype(int)
+        edges = [
+            (np.flatnonzero(right[y])[-1], np.flatnonzero(left[y])[0])
+            for y in rows
+            if right[y].any() and left[y].any()
+        ]
+        middle = np.median(np.mean(edges, 1))
+        r, m = np.mean(edges, 0)
+        gaps.append(((middle - r) / width, (m - middle) / width))
+    right_gap, left_gap = np.mean(gaps, 0)
+    return float(right_gap), float(left_gap)
+
+
+def load_contours(data: Path) -> list[Contours]:
+    """All landmark cases in [0, 1] of the image, lungs extended behind the heart."""
+    cases = json.loads(require(data / "landmarks" / "contours.json").read_text())
+    gap = medial_gap(data)
+    out = []
+    for case in cases.values():
+        contours = {k: np.asarray(v, float) / 1024 for k, v in case.items() if v}
+        out.append(extend_behind_heart(contours, gap))
+    return out

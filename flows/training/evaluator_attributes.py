@@ -16,6 +16,7 @@ from flows.training.data import Radiographs, load_nih
 from flows.training.evaluator_anatomy import OWN_SEED
 from flows.training.lesion_learning import auroc
 from flows.training.loop import Schedule, console, fit
+from synth.anatomy import ADULT
 from synth.radiographs import remove_markers, to_uint8
 
 SIZE, BATCH = 128, 24
@@ -61,14 +62,18 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
 def evaluate(
     evaluator: AttributeEvaluator, images: np.ndarray, nih: Radiographs, which: np.ndarray, mean_age: float
 ) -> dict[str, float | int]:
-    """AUROC of sex and view, mean absolute error of age in years and that of always saying ``mean_age``."""
+    """AUROC of sex and view, mean absolute error of age in years and that of always saying ``mean_age``,
+    and how age correlates with what is said, in all and in adults.
+    """
     seen, ages = evaluator.look(images), nih.ages[which]
+    adult = ages >= ADULT
     values = {
         "sex_auroc": auroc(seen.female, nih.sexes[which] == "F"),
         "view_auroc": auroc(seen.pa, nih.views[which] == "PA"),
         "age_error": float(np.abs(seen.age - ages).mean()),
         "age_error_of_the_mean": float(np.abs(mean_age - ages).mean()),
         "age_correlation": float(np.corrcoef(seen.age, ages)[0, 1]),
+        "age_correlation_of_adults": float(np.corrcoef(seen.age[adult], ages[adult])[0, 1]),
     }
     return {k: round(v, 3) for k, v in values.items()} | {"images": len(which)}
 

@@ -11,6 +11,8 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
+from flows.workers import bf16_pays
+
 console = Console(stderr=True)
 
 
@@ -72,7 +74,7 @@ def fit(
             group["lr"] = schedule.rate(step)
         rng = step_rng(seed, step)
         torch.manual_seed(int(rng.integers(2**62)))
-        with torch.autocast(kind, torch.bfloat16, enabled=schedule.bf16 and bf16_pays(kind)):
+        with torch.autocast(kind, torch.bfloat16, enabled=schedule.bf16 and bf16_pays(device)):
             loss = loss_of(step, rng)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -93,11 +95,6 @@ def fit(
             _save(state, network, optimiser, average, step + 1)
     network.load_state_dict(average)
     return network.eval()
-
-
-def bf16_pays(kind: str) -> bool:
-    """Whether a kind of device computes in bf16 itself; a CPU that does not is ten times slower in it."""
-    return kind != "cpu" or bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
 
 
 @torch.no_grad()

@@ -30,7 +30,7 @@ class LungSeer:
     @classmethod
     def fit(cls, cases: list[Contours], modes: int = 8) -> "LungSeer":
         """Learn from contours whose lungs run behind the heart."""
-        features = np.stack([_features(rasterise(_with_organs(c), 96)[:2]) for c in cases])
+        features = np.stack([_features(rasterise(with_organs(c), 96)[:2]) for c in cases])
         mean = features.mean(0)
         basis = np.linalg.svd(features - mean, full_matrices=False)[2][:FEATURES]
         codes = (features - mean) @ basis.T
@@ -51,7 +51,7 @@ class LungSeer:
 
     def expect(self, lungs: np.ndarray) -> Contours:
         """Organs' contours in [0, 1] of the image, from the (2, H, W) lung mask alone."""
-        code = self._code(lungs)
+        code = self.code(lungs)
         frame = lung_box(lungs[0] | lungs[1])
         return {
             name: points
@@ -61,7 +61,7 @@ class LungSeer:
 
     def search(self, image: np.ndarray, lungs: np.ndarray, rng: np.random.Generator) -> Contours:
         """Organs' contours moved to their edges in ``image`` ((H, W) in [0, 1])."""
-        code, frame = self._code(lungs), lung_box(lungs[0] | lungs[1])
+        code, frame = self.code(lungs), lung_box(lungs[0] | lungs[1])
         smooth = ndimage.gaussian_filter(image, image.shape[0] / 256)
         out: Contours = {}
         for organ in ORGANS:
@@ -76,7 +76,8 @@ class LungSeer:
             out |= _unframe(organ, base + best @ modes, frame)
         return out
 
-    def _code(self, lungs: np.ndarray) -> np.ndarray:
+    def code(self, lungs: np.ndarray) -> np.ndarray:
+        """(1 + FEATURES,): one, and the (2, H, W) lung mask's principal coefficients."""
         return np.concatenate([[1.0], (_features(lungs) - self.mean) @ self.basis.T])
 
 
@@ -93,7 +94,8 @@ def _features(lungs: np.ndarray) -> np.ndarray:
     return np.concatenate([np.ravel(soft), [5 * np.log(width / height)]])
 
 
-def _with_organs(contours: Contours) -> Contours:
+def with_organs(contours: Contours) -> Contours:
+    """Contours with nothing where an organ was not outlined, so that they can be rasterised."""
     empty = np.zeros((3, 2))
     return {n: contours.get(n, empty) for n in ANATOMY}
 

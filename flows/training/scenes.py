@@ -12,8 +12,7 @@ import torch
 from rich.progress import track
 from safetensors.numpy import load_file, save_file
 
-from filters.networks import anatomy_network
-from flows.training.anatomy import clean_lungs, predict
+from flows.training.anatomy import expert_anatomy
 from flows.training.checkpoints import locate
 from flows.training.data import Radiographs, load_nih
 from flows.training.loop import console
@@ -26,7 +25,6 @@ from synth.phrases import write_prompt
 from synth.radiographs import remove_markers, to_uint8
 from synth.rendering import Scene, draw, enlarge_heart
 from synth.seeding import numpy_generator
-from synth.weights import load_safetensors
 
 #: Simulated scenes that the trainings share.
 SIMULATED = 5000
@@ -131,13 +129,7 @@ def simulate(
 
 
 def _make(nih: Radiographs, out: Path, seed: int, count: int, path: Path) -> None:
-    network = anatomy_network(5)
-    network.load_state_dict(
-        {k: v.float() for k, v in load_safetensors(locate(out, "anatomy") / "model.safetensors").items()}
-    )
-    found = predict(network.eval(), nih.images)
-    anatomy = found > 0.5
-    anatomy[:, :2] = np.stack([clean_lungs(p) for p in found])
+    anatomy = expert_anatomy(out, nih.images)
     real = np.stack(
         [to_uint8(remove_markers(i / 255.0, a[:2].any(0))) for i, a in zip(nih.images, anatomy, strict=True)]
     )

@@ -1,68 +1,43 @@
-"""Learn the shape model of ``synth.anatomy`` from 728 real sets of contours."""
+"""Learn the shape model of ``synth.anatomy``: shapes from 728 real sets of contours, and from normal
+radiographs who has which."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from filters.anatomy_agreement import dice
+from flows.training.anatomy import expert_anatomy
 from flows.training.checkpoints import seal, write_tensors
-from flows.training.data import load_lungs, require
-from flows.training.organs import LungSeer
+from flows.training.data import load_contours, load_nih, medial_gap
+from flows.training.organs import LungSeer, with_organs
+from flows.training.scenes import demographics_of
 from synth.anatomy import (
     Contours,
     ShapeModel,
     cardiothoracic_ratio,
-    extend_behind_heart,
     lung_box,
     rasterise,
+    regressors,
     to_lung_frame,
 )
+from synth.demographics import Demographics
 from synth.findings import ANATOMY
 
 LUNG_MODES, HEART_MODES, CLAVICLE_MODES, RIDGE = 16, 8, 8, 1e-3
+#: Standard deviations beyond which a body is left out: a failed mask, a film that is cut off.
+OUTLYING = 3.0
 
 
-def medial_gap(data: Path) -> tuple[float, float]:
-    """Midline to the medial borders in the human masks that run behind the heart, per lung width."""
-    _, masks, _ = load_lungs(data, 256)
-    gaps = []
-    for right, left in masks:
-        _, y0, width, height = (v * 256 for v in lung_box(right | left))
-        rows = (y0 + np.linspace(0.25, 0.7, 10) * height).astype(int)
-        edges = [
-            (np.flatnonzero(right[y])[-1], np.flatnonzero(left[y])[0])
-            for y in rows
-            if right[y].any() and left[y].any()
-        ]
-        middle = np.median(np.mean(edges, 1))
-        r, m = np.mean(edges, 0)
-        gaps.append(((middle - r) / width, (m - middle) / width))
-    right_gap, left_gap = np.mean(gaps, 0)
-    return float(right_gap), float(left_gap)
-
-
-def load_contours(data: Path) -> list[Contours]:
-    """All landmark cases in [0, 1] of the image, lungs extended behind the heart."""
-    cases = json.loads(require(data / "landmarks" / "contours.json").read_text())
-    gap = medial_gap(data)
-    out = []
-    for case in cases.values():
-        contours = {k: np.asarray(v, float) / 1024 for k, v in case.items() if v}
-        out.append(extend_behind_heart(contours, gap))
-    return out
-
-
-def fit_shape_model(cases: list[Contours]) -> ShapeModel:
-    """PCA of lungs in their frame, regressions of heart and clavicles on them, normal poses."""
+def fit_shape_model(cases: list[Contours], lungs: np.ndarray, people: list[Demographics]) -> ShapeModel:
+    """PCA of the cases' lungs in their frame, regressions of heart and clavicles on them; from ``lungs``
+    (N, 2, H, W) bool of ``people``, who has which lungs and where in the film.
+    """
     framed = [to_lung_frame(case) for case in cases]
-    lungs = np.stack([_flat(c, ANATOMY[:2]) for c, _ in framed])
-    frames = np.stack([f for _, f in framed])
-    mean, modes, codes = _principal(lungs, LUNG_MODES)
-    pose = np.column_stack([frames[:, :2] + frames[:, 2:] / 2, np.log(frames[:, 2:])])
-    inner = np.all(np.abs(pose - np.median(pose, 0)) < 2 * pose.std(0), 1)
-    predictors = np.column_stack([np.ones(len(codes)), codes, pose[:, 2] - pose[:, 3]])
+    mean, modes, codes = _principal(np.stack([_flat(c, ANATOMY[:2]) for c, _ in framed]), LUNG_MODES)
+    body_map, body_modes = fit_bodies(cases, codes, lungs, people)
+    aspect = np.array([np.log(frame[2] / frame[3]) for _, frame in framed])
+    predictors = np.column_stack([np.ones(len(codes)), codes, aspect])
     has_heart = np.array(["heart" in c for c in cases])
     has_clavicles = np.array(["right_clavicle" in c for c in cases])
     hearts = np.stack([_flat(c, ANATOMY[2:3]) for c, _ in framed if "heart" in c])
@@ -76,8 +51,8 @@ def fit_shape_model(cases: list[Contours]) -> ShapeModel:
     return ShapeModel(
         lung_mean=mean,
         lung_modes=modes,
-        pose_mean=pose[inner].mean(0),
-        pose_modes=np.linalg.cholesky(np.cov(pose[inner].T)).T,
+        body_map=body_map,
+        body_modes=body_modes,
         heart_map=heart_map,
         heart_modes=_principal(residual, HEART_MODES)[1],
         heart_per_ratio=centred @ (hearts - hearts.mean(0)) / (centred @ centred),
@@ -85,6 +60,42 @@ def fit_shape_model(cases: list[Contours]) -> ShapeModel:
         clavicle_map=clavicle_map,
         clavicle_modes=_principal(clavicles - predictors[has_clavicles] @ clavicle_map, CLAVICLE_MODES)[1],
     )
+
+
+def fit_bodies(
+    cases: list[Contours], codes: np.ndarray, lungs: np.ndarray, people: list[Demographics]
+) -> tuple[np.ndarray, np.ndarray]:
+    """``body_map`` and ``body_modes`` of a :class:`~synth.anatomy.ShapeModel`.
+
+    ``codes`` (M, K) are the cases' coefficients. Masks have no corresponding points: their coefficients
+    are regressed from their pixels, as learned on the cases, and what that leaves open is added back.
+    """
+    seer = LungSeer.fit(cases)
+    known = np.stack([seer.code(rasterise(with_organs(c), 256)[:2]) for c in cases])
+    to_codes = _ridge(known, codes)
+    seen = np.stack([seer.code(m) for m in lungs]) @ to_codes
+    bodies = np.column_stack([seen, poses(lungs)])
+    told = np.stack([regressors(who) for who in people])
+    rest = bodies - told @ _ridge(told, bodies)
+    usual = (np.abs(rest) < OUTLYING * rest.std(0)).all(1)
+    body_map = _ridge(told[usual], bodies[usual])
+    spread = np.cov((bodies - told @ body_map)[usual].T)
+    spread[: codes.shape[1], : codes.shape[1]] += np.cov((codes - known @ to_codes).T)
+    return body_map, np.linalg.cholesky(spread).T
+
+
+def poses(lungs: np.ndarray) -> np.ndarray:
+    """(N, 4) of (N, 2, H, W) bool lungs: their box's centre x, y, log width, log height."""
+    boxes = np.array([lung_box(m.any(0)) for m in lungs])
+    return np.column_stack([boxes[:, :2] + boxes[:, 2:] / 2, np.log(boxes[:, 2:])])
+
+
+def explained(model: ShapeModel, lungs: np.ndarray, people: list[Demographics]) -> dict[str, float]:
+    """Share of each pose's variance over (N, 2, H, W) lungs that their people's age, sex and view tell."""
+    real = poses(lungs)
+    told = np.stack([regressors(who) for who in people]) @ model.body_map[:, -4:]
+    share = 1 - ((real - told) ** 2).mean(0) / real.var(0)
+    return {n: round(float(v), 3) for n, v in zip(("x", "y", "width", "height"), share, strict=True)}
 
 
 def evaluate(cases: list[Contours], folds: int = 5) -> dict[str, float]:
@@ -104,9 +115,17 @@ def evaluate(cases: list[Contours], folds: int = 5) -> dict[str, float]:
 
 
 def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
-    """Fit the shape model and seal ``out/shape``; nothing random, nothing iterative."""
-    cases = load_contours(data)
-    model = fit_shape_model(cases)
+    """Fit the shape model and seal ``out/shape``; nothing random, nothing iterative.
+
+    The normal radiographs' lungs are the anatomy expert's masks, which the image model learns from too.
+    """
+    cases, nih = load_contours(data), load_nih(data)
+    normal = np.flatnonzero(nih.normal)
+    lungs = expert_anatomy(out, nih.images[normal])[:, :2]
+    people = [demographics_of(nih, int(i)) for i in normal]
+    whole, learned = np.all(np.any(lungs, (2, 3)), 1), nih.parts[normal] == "train"
+    taught, held = np.flatnonzero(whole & learned), np.flatnonzero(whole & ~learned)
+    model = fit_shape_model(cases, lungs[taught], [people[i] for i in taught])
     tensors = {k: torch.from_numpy(np.asarray(v, np.float32)) for k, v in vars(model).items()}
     folder = out / "shape"
     write_tensors(folder / "model.safetensors", tensors)
@@ -115,16 +134,20 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     seal(
         folder,
         "Shape model: lungs, heart and clavicles",
-        ("landmarks", "lungs"),
+        ("landmarks", "lungs", "nih"),
         "synthorax train shape --data DIR",
         {
             "seed": "none: closed form",
             "cases": len(cases),
+            "normal radiographs of known age, sex and view": len(taught),
             "lung modes": LUNG_MODES,
             "medial gap": [round(g, 4) for g in medial_gap(data)],
         },
         {
             "heart and clavicles from lung masks alone, 5-fold": evaluate(cases),
+            f"explained by age, sex and view, {len(held)} held-out normal radiographs": explained(
+                model, lungs[held], [people[i] for i in held]
+            ),
             "sampled cardiothoracic ratio, normal": round(float(np.mean(ratios)), 3),
             "sampled cardiothoracic ratio, moderate cardiomegaly": round(float(np.mean(big)), 3),
         },

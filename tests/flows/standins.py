@@ -2,9 +2,7 @@
 
 import hashlib
 import os
-import sys
 import time
-import types
 from pathlib import Path
 
 import numpy as np
@@ -16,26 +14,6 @@ from synth.findings import ANATOMY
 from synth.seeding import derive_seed, numpy_generator
 
 SIZE = 64
-
-
-def _ensure_modules():
-    """Until the real modules stand, empty ones of their names take their place."""
-    try:
-        import synth.generate
-    except ImportError:
-        module = types.ModuleType("synth.generate")
-        module.Stopped = type("Stopped", (Exception,), {})
-        module.Synthesizer = module.SynthesisSettings = object
-        sys.modules["synth.generate"] = module
-    try:
-        import synth.prompts  # noqa: F401
-    except ImportError:
-        module = types.ModuleType("synth.prompts")
-        module.PromptSource = module.PromptFile = module.PromptSampler = object
-        sys.modules["synth.prompts"] = module
-
-
-_ensure_modules()
 
 
 class Prompts:

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+import torch
 from standins import digests
 
 from flows.errors import UserError, users_mistake
@@ -76,6 +77,14 @@ def test_a_mistake_in_the_config(invoke, write_config, tmp_path, override, told)
     assert (code, out) == (2, "")
     assert is_one_line(err, told)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_bf16_where_it_is_only_emulated_is_told_and_built(invoke, write_config, monkeypatch, has):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has})
+    code, _, err = invoke("build", write_config(), "--set", "images.precision=bf16")
+    assert code == 0
+    assert ("images.precision: bf16, which this CPU only emulates, expected fp32" in err) != has
 
 
 def test_a_config_that_is_not_there(invoke, tmp_path):

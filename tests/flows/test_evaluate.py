@@ -8,7 +8,8 @@ from flows.evaluation.anatomy import lung_agreement
 from flows.evaluation.controls import draw_pairs, moved
 from flows.evaluation.generated import ImageStore, draw_sample
 from synth.findings import FINDINGS
-from synth.generate import SynthesisSettings, Synthesizer
+from synth.generate import Synthesizer
+from synth.settings import SynthesisSettings
 
 
 @pytest.fixture(scope="module")

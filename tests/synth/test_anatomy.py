@@ -5,15 +5,19 @@ import pytest
 from bodies import schematic_body
 
 from synth.anatomy import (
+    AVERAGE_AGE,
     ENLARGED,
+    OLDEST,
     ShapeModel,
     cardiothoracic_ratio,
     enlarged_outline,
     extend_behind_heart,
     lung_box,
     rasterise,
+    regressors,
     split_lungs,
 )
+from synth.demographics import Demographics
 from synth.findings import ANATOMY
 from synth.weights import SHIPPED
 
@@ -57,6 +61,29 @@ def test_an_enlarged_hearts_outline_leaves_out_vessels_and_what_the_diaphragm_ov
 def test_without_cardiomegaly_the_ratio_stays_at_half_or_below(shape):
     ratios = [cardiothoracic_ratio(shape.masks(np.random.default_rng(s), 256)) for s in range(40)]
     assert max(ratios) < 0.51
+
+
+def average_extent(shape: ShapeModel, who: Demographics) -> np.ndarray:
+    """(2,) width and height of both lungs, over the same 30 draws for everyone."""
+    masks = (shape.masks(np.random.default_rng(s), 128, None, who) for s in range(30))
+    return np.mean([lung_box(m[0] | m[1])[2:] for m in masks], 0)
+
+
+def test_children_have_small_lungs_and_ap_films_narrow_ones(shape):
+    adult = average_extent(shape, Demographics(40, "M", "PA"))
+    child = average_extent(shape, Demographics(6, "M", "PA"))
+    portable = average_extent(shape, Demographics(40, "M", "AP"))
+    woman = average_extent(shape, Demographics(40, "F", "PA"))
+    assert (child < 0.9 * adult).all()
+    assert portable[0] < 0.97 * adult[0]
+    assert (woman < adult).all()
+
+
+def test_what_is_not_told_of_a_patient_is_taken_as_average():
+    assert regressors(Demographics()).tolist() == [1, 0, 0, 0, 0]
+    average = Demographics(AVERAGE_AGE)
+    assert np.array_equal(regressors(average), regressors(Demographics()))
+    assert np.array_equal(regressors(Demographics(120)), regressors(Demographics(OLDEST)))
 
 
 def test_a_shape_is_the_same_at_every_resolution(shape):

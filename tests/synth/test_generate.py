@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from synth.cases import Case, FindingRequest
-from synth.generate import Stopped, SynthesisSettings, Synthesizer, _noise
+from synth.generate import Stopped, Synthesizer, _noise
+from synth.settings import SynthesisSettings
 
 #: Grey levels of 255 by which batch sizes may differ, and the share of pixels that may.
 LEVELS, SHARE = 2, 0.01

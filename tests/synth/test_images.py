@@ -48,15 +48,31 @@ def test_without_lesions_means_none_and_not_unknown():
     assert torch.equal(none.tokens, whole.tokens)
 
 
+def test_a_small_lesion_is_told_by_the_quarter_of_its_cell():
+    lesions = torch.zeros(2, len(FINDING_NAMES), 64, 64)
+    lesions[:, 3, 28:30, 26] = 1  # lower left of the cell (3, 3)
+    lesions[:, 5, 28:30, 26] = 1  # another one there counts once
+    anatomy, known = torch.zeros(2, len(ANATOMY), 64, 64), torch.tensor([True, False])
+    quarters = spatial_condition(anatomy, lesions, 8, known)[:, SPLIT + len(FINDING_NAMES) : -1]
+    assert quarters[0, :, 3, 3].tolist() == [0, 0, 2 / 16, 0]
+    assert float(quarters.sum()) == 2 / 16
+
+
 def test_nearness_is_whole_on_a_lesion_and_gone_three_cells_away():
     lesions = torch.zeros(1, len(FINDING_NAMES), 64, 64)
     lesions[0, 3, 26, 26] = 1  # a pixel of the cell (3, 3)
     anatomy, known = torch.zeros(1, len(ANATOMY), 64, 64), torch.tensor([True])
-    near = Condition(torch.zeros(1, 4), spatial_condition(anatomy, lesions, 8, known)).near_lesions()[0, 0]
+    lesions[0, 5, 62, 62] = 1  # another finding, far away
+    strengths = torch.ones(len(FINDING_NAMES))
+    strengths[5] = 2
+    condition = Condition(torch.zeros(1, 4), spatial_condition(anatomy, lesions, 8, known))
+    near = condition.near_lesions(strengths)[0, 0]
     assert near[3, 3] == 1
+    assert near[7, 7] == 2
+    near[5:, 5:] = 0
     assert (near[3, [1, 2, 4, 5]] > 0).all()
     assert (near[3, [1, 5]] < 1).all()
     far = torch.ones_like(near)
     far[1:6, 1:6] = 0
     assert (near * far == 0).all()
-    assert (Condition(torch.zeros(1, 4), torch.zeros(1, CONDITION, 8, 8)).near_lesions() == 0).all()
+    assert (Condition(torch.zeros(1, 4), torch.zeros(1, CONDITION, 8, 8)).near_lesions(strengths) == 0).all()

@@ -30,6 +30,14 @@ def test_known_text_comes_back():
     assert TOKENIZER.decode(ids, skip_special_tokens=True) == text
 
 
+def test_each_digit_has_a_token_that_other_numbers_share():
+    often = learn_tokenizer(["63-year-old woman"] * 50, 300)
+    (a, b), digits = tokenise(often, ["63-year-old woman", "64-year-old woman"]), tokenise(often, ["6", "4"])
+    assert (a != b).sum() == 1
+    assert digits[0, 1] in a
+    assert b[a != b] == digits[1, 1]
+
+
 @pytest.mark.parametrize("width", [64])
 def test_the_encoder_gives_one_state_per_token(width):
     states = new_text_encoder(TOKENIZER, width, 1)(tokenise(TOKENIZER, ["a", ""])).last_hidden_state

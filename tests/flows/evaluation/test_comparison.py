@@ -14,7 +14,7 @@ from flows.evaluation.generated import ImageStore, Judged, Sample, draw_alike
 from flows.training.data import load_nih
 from synth.cases import Case, MaskSet
 from synth.findings import ANATOMY
-from synth.generate import SynthesisSettings
+from synth.settings import SynthesisSettings
 
 IMAGES = 70
 

@@ -8,7 +8,7 @@ import pytest
 from flows.evaluation.generated import ImageStore
 from synth.cases import Case, MaskSet
 from synth.findings import ANATOMY
-from synth.generate import SynthesisSettings
+from synth.settings import SynthesisSettings
 
 
 class Maker:

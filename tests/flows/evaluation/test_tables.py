@@ -28,6 +28,8 @@ NEAR = {
 FIGURES = {
     **PART,
     "alike": copy.deepcopy(PART),
+    "aged": {"pairs": 64, "asked": 50, "years": 4.2, "interval": [3.0, 5.5], "share": 0.8},
+    "attributes_of_real": {"age_correlation": 0.46, "age_correlation_of_adults": 0.22},
     "moved_lesions": {"mass": {"pairs": 6, "ratio": 19.6}, "diffuse_nodule": {"pairs": 6, "ratio": 4.2}},
     "requested_lesions": {
         "placed": 0.9,
@@ -69,9 +71,19 @@ def test_each_figure_that_misses_its_bar_is_bold():
     worse["moved_lesions"]["diffuse_nodule"]["ratio"] = 3.4
     worse["requested_lesions"]["placed"] = 0.82
     worse["alike"]["attributes"]["age"]["interval"] = [-0.1, 0.3]
+    worse["aged"]["interval"] = [-0.5, 3.0]
     worse["fidelity"]["random_densenet"]["all"]["coverage"] = 0.5
     worse["memorisation"]["pixels"]["share"] = 0.012
     worse["masks"]["findings_that_fit"] = 9
     worse["spectrum"]["decades"] = -0.31
     bold = tables(worse).split("**")[1::2]
-    assert bold == ["9 of 2", "diffuse nodule 3.4", "0.820", "-0.31", "0.90, 0.50", "1.2% of 316", "0.20"]
+    assert bold == [
+        "9 of 2",
+        "diffuse nodule 3.4",
+        "0.820",
+        "-0.31",
+        "0.90, 0.50",
+        "1.2% of 316",
+        "0.20",
+        "+4.2 years",
+    ]

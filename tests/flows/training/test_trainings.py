@@ -116,7 +116,7 @@ def test_images_go_on_from_a_checkpoint_as_it_was():
 
 @pytest.mark.parametrize("has", [True, False])
 def test_bf16_is_for_devices_that_compute_in_it(has, monkeypatch):
-    from flows.training.loop import bf16_pays
+    from flows.workers import bf16_pays
 
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has})
     assert bf16_pays("cpu") == has
