@@ -100,3 +100,19 @@ def test_far_from_the_masks_one_step_is_that_of_a_body_without_lesions(maker):
     assert far < 240
     assert np.array_equal(a[:, far:], b[:, far:])
     assert np.abs(a - b)[inside].mean() > 3
+
+
+def test_without_guidance_lesions_are_not_there_and_with_more_they_are_plainer(maker):
+    case = Case("000000006", 3, "Consolidation.", (FindingRequest("consolidation", "right"),))
+    masks = maker.masks(case)
+    guided = [
+        replace(maker, settings=replace(SETTINGS, lesion_guidance=g))
+        .radiographs([case], [masks])[0]
+        .astype(int)
+        for g in (0.0, 1.0, 1.5)
+    ]
+    bare = maker.radiographs([case], [replace(masks, lesions=())])[0].astype(int)
+    assert np.array_equal(guided[0], bare)
+    inside = masks.lesion_channels().any(0)
+    plain, plainer = (np.abs(g - bare)[inside].mean() for g in guided[1:])
+    assert plainer > 1.2 * plain > 3

@@ -114,6 +114,18 @@ def test_images_go_on_from_a_checkpoint_as_it_was():
     assert tokenizer.get_vocab() == shipped.tokenizer.get_vocab()
 
 
+def test_rare_decades_are_drawn_more_often_than_they_occur_and_less_than_common_ones():
+    from flows.training.images import drawn, rarity
+
+    ages = np.repeat([45, 82], [90, 10])
+    odds = rarity(ages)
+    assert odds[90:].sum() / odds.sum() == pytest.approx(0.25)  # roots of 90 and 10 are as 3 to 1
+    some = np.arange(60, 100)
+    picks = drawn(np.random.default_rng(0), some, odds[some], 4000)
+    assert set(picks) == set(some)
+    assert (picks >= 90).mean() == pytest.approx(0.5, abs=0.04)  # 30 of the one, 10 of the other
+
+
 @pytest.mark.parametrize("has", [True, False])
 def test_bf16_is_for_devices_that_compute_in_it(has, monkeypatch):
     from flows.workers import bf16_pays
