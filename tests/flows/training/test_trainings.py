@@ -124,12 +124,3 @@ def test_rare_decades_are_drawn_more_often_than_they_occur_and_less_than_common_
     picks = drawn(np.random.default_rng(0), some, odds[some], 4000)
     assert set(picks) == set(some)
     assert (picks >= 90).mean() == pytest.approx(0.5, abs=0.04)  # 30 of the one, 10 of the other
-
-
-@pytest.mark.parametrize("has", [True, False])
-def test_bf16_is_for_devices_that_compute_in_it(has, monkeypatch):
-    from flows.workers import bf16_pays
-
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has})
-    assert bf16_pays("cpu") == has
-    assert bf16_pays("cuda")
