@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-PATIENCE_SECONDS = 3.5  # a denoising step of a large batch can take longer than anyone waits
+PATIENCE_SECONDS = 3.0  # a denoising step of a large batch can take longer than anyone waits
 
 
 class Brake:
