@@ -4,27 +4,28 @@ Their architecture, seed and training differ from the experts' (:mod:`filters.ex
 figure given by them is a second opinion.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from filters.experts import (
     CHECKPOINTS,
+    WEIGHTS,
     EmbeddedAnatomy,
     EmbeddedFindings,
     ask,
     load_network,
-    logistic,
     prepare,
     read_config,
 )
-from filters.networks import (
-    AttributeNetwork,
-    lesion_evaluator_network,
-    lung_evaluator_network,
-)
+from filters.networks import lesion_evaluator_network, lung_evaluator_network
+from synth.weights import WeightsError, load_safetensors, verify_folder
 
 #: Folders under CHECKPOINTS.
 ANATOMY_EVALUATOR, ATTRIBUTE_EVALUATOR, LESION_EVALUATOR = (
@@ -38,7 +39,8 @@ ANATOMY_EVALUATOR, ATTRIBUTE_EVALUATOR, LESION_EVALUATOR = (
 class Attributes:
     """What N radiographs show of their patients: each (N,) float32.
 
-    ``female`` and ``pa``: probabilities in [0, 1]; ``age`` in years.
+    ``female`` and ``pa``: 1 for a woman and for PA, 0 for a man and for AP, as fitted by least squares, so
+    that some lie beyond; ``age`` in years.
     """
 
     female: np.ndarray
@@ -47,44 +49,69 @@ class Attributes:
 
 
 class AttributeEvaluator:
-    """Sex, view and age of frontal radiographs.
+    """Sex, view and age of frontal radiographs: linear in what the other two evaluators' encoders see.
 
-    ``ages``: mean and standard deviation in years that the network's age output is in units of.
+    ``mean`` and ``scale`` (F,) standardise their features, ``weights`` (F, 3) and ``bias`` (3,) read
+    female, PA and age off them.
     """
 
-    def __init__(
-        self, network: AttributeNetwork, resolution: int, ages: tuple[float, float], batch_size: int = 16
-    ) -> None:
-        self.network, self.resolution = network.eval(), resolution
-        self.ages, self.batch_size = ages, batch_size
+    def __init__(self, readout: Mapping[str, Tensor], eyes: "Eyes") -> None:
+        self.readout = {k: v.double().numpy() for k, v in readout.items()}
+        self.eyes = eyes
 
     @classmethod
     def load(cls, folder: Path | None = None) -> "AttributeEvaluator":
-        """From a checkpoint folder, by default the shipped one; WeightsError says what is wrong."""
+        """From a checkpoint folder, by default the shipped one; WeightsError says what is wrong.
+
+        It was fitted to the very encoders that its config names.
+        """
         folder = folder or CHECKPOINTS / ATTRIBUTE_EVALUATOR
-        config = read_config(folder)
-        network, _ = load_network(AttributeNetwork(), folder)
-        return cls(network, config["resolution"], (config["age_mean"], config["age_deviation"]))
+        verify_folder(folder)
+        eyes = Eyes.load()
+        if (wanted := read_config(folder)["encoders"]) != eyes.digests:
+            raise WeightsError(f"weights: {folder} was fitted to {wanted}, found {eyes.digests}")
+        return cls(load_safetensors(folder / WEIGHTS), eyes)
 
     def look(self, images: np.ndarray) -> Attributes:
         """Attributes of ``images`` (N, H, W) uint8."""
-        answers: list[np.ndarray] = ask(images, self.batch_size, self._look)
-        rows = np.stack(answers)
-        probabilities = logistic(torch.from_numpy(rows[:, :2]))
-        return Attributes(probabilities[:, 0], probabilities[:, 1], rows[:, 2] * self.ages[1] + self.ages[0])
+        said = self.features(images) @ self.readout["weights"] + self.readout["bias"]
+        return Attributes(*said.astype(np.float32).T)
 
     def features(self, images: np.ndarray) -> np.ndarray:
-        """(N, F) float32 features of ``images`` (N, H, W) uint8."""
+        """(N, F) float64 standardised features of ``images`` (N, H, W) uint8."""
+        seen = self.eyes.features(images)
+        return np.asarray((seen - self.readout["mean"]) / self.readout["scale"])
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """The encoders of the lungs' and the lesions' evaluator, each with its resolution, and their pins."""
+
+    encoders: tuple[tuple[nn.Module, int], ...]
+    digests: dict[str, str]
+    batch_size: int = 16
+
+    @classmethod
+    def load(cls, lung_folder: Path | None = None, lesion_folder: Path | None = None) -> "Eyes":
+        """Of two checkpoint folders, by default the shipped ones."""
+        lungs, lesions = load_lung_evaluator(lung_folder), load_lesion_evaluator(lesion_folder)
+        encoders: tuple[Any, Any] = lungs.network.encoder, lesions.network.segmenter.encoder
+        digests = {ANATOMY_EVALUATOR: lungs.digest, LESION_EVALUATOR: lesions.digest}
+        resolutions = lungs.resolution, lesions.resolution
+        return cls(tuple(zip(encoders, resolutions, strict=True)), digests)
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """(N, F) float64: of each encoder's last two stages every channel's mean, maximum and its means
+        over 3 × 3 cells; ``images`` (N, H, W) uint8.
+        """
         rows: list[np.ndarray] = ask(images, self.batch_size, self._features)
         return np.stack(rows)
 
     @torch.inference_mode()
-    def _look(self, batch: np.ndarray) -> list[np.ndarray]:
-        return list(self.network(prepare(batch, self.resolution)).float().numpy())
-
-    @torch.inference_mode()
     def _features(self, batch: np.ndarray) -> list[np.ndarray]:
-        return list(self.network.features(prepare(batch, self.resolution)).float().numpy())
+        maps = [m for encoder, side in self.encoders for m in encoder(prepare(batch, side))[-2:]]
+        pooled = [(m.mean((2, 3)), m.amax((2, 3)), F.adaptive_avg_pool2d(m, 3).flatten(1)) for m in maps]
+        return list(torch.cat([p for three in pooled for p in three], 1).double().numpy())
 
 
 def load_lung_evaluator(folder: Path | None = None, batch_size: int = 8) -> EmbeddedAnatomy:

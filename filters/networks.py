@@ -106,19 +106,3 @@ def lesion_evaluator_network() -> FindingNetwork:
 def lung_evaluator_network() -> nn.Module:
     """(N, 1, R, R) in [-1, 1] to logits (N, 2, R, R) of the right and left lung; R a multiple of 16."""
     return _pyramid(REGNET, (48, 32), 2, 2)
-
-
-class AttributeNetwork(nn.Module):
-    """(N, 1, R, R) in [-1, 1] to (N, 3): logit of female, logit of PA, standardised age."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoder: Any = smp.encoders.get_encoder(REGNET, in_channels=1, depth=DEPTH, weights=None)
-        self.classify = nn.Linear(2 * self.encoder.out_channels[-1], 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.classify(nn.functional.dropout(self.features(x), 0.4, training=self.training))
-
-    def features(self, x: Tensor) -> Tensor:
-        """(N, 304): mean and maximum of the deepest features."""
-        return _mean_and_max(self.encoder(x)[-1])

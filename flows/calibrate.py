@@ -29,7 +29,7 @@ PERCENTILES = {
     "finding_agreement": 10.0,
     "lesion_agreement": 10.0,
     "near_duplicate": 1.0,
-    "training_copy": 1.0,
+    "training_copy": 2.0,
 }
 
 

@@ -14,8 +14,8 @@ NAMES = (
     "findings",
     "images",
     "evaluator_anatomy",
-    "evaluator_attributes",
     "evaluator_lesions",
+    "evaluator_attributes",
 )
 
 

@@ -43,6 +43,13 @@ ENLARGED_SHARE: dict[Severity, float] = {"mild": 0.64, "moderate": 0.25, "severe
 #: great vessels and above what the diaphragm's domes overlie. Fitted to ChestX-Det's training part.
 OUTLINED = (0.25, 0.85)
 
+#: How the shape model's hearts enlarge: from a point in shares of their width and height (from the image's
+#: left and from the top), in height by this power of the width's growth.
+GROWS_FROM, GROWS_IN_HEIGHT = (0.36, 0.2), 0.75
+
+#: Mean cardiothoracic ratio of the shape model's normal hearts.
+NORMAL_RATIO = 0.448
+
 #: Years: bodies grow until the first; the second stands for an age that is not told; beyond the third
 #: there were none to learn from.
 ADULT, AVERAGE_AGE, OLDEST = 18, 46, 85
@@ -125,6 +132,22 @@ def enlarged_outline(heart: np.ndarray) -> np.ndarray:
         return heart
     depth = (np.arange(len(heart)) + 0.5 - rows[0]) / (rows[-1] + 1 - rows[0])
     return heart & ((depth >= OUTLINED[0]) & (depth < OUTLINED[1]))[:, None]
+
+
+def normal_heart(anatomy: np.ndarray) -> np.ndarray:
+    """(H, W) bool: the heart of ``anatomy`` (5, H, W) bool, as at NORMAL_RATIO when it is larger."""
+    heart = anatomy[2]
+    ratio = cardiothoracic_ratio(anatomy)
+    if not ratio > NORMAL_RATIO:
+        return heart
+    growth = ratio / NORMAL_RATIO
+    sources = []
+    for axis, by, start in ((1, growth**GROWS_IN_HEIGHT, GROWS_FROM[1]), (0, growth, GROWS_FROM[0])):
+        span = np.flatnonzero(heart.any(axis))
+        fixed = span[0] + start * (span[-1] - span[0])
+        sources.append(np.round(fixed + (np.arange(heart.shape[1 - axis]) - fixed) * by).astype(int))
+    rows, cols = (np.clip(s, 0, n - 1) for s, n in zip(sources, heart.shape, strict=True))
+    return heart[np.ix_(rows, cols)]
 
 
 def regressors(who: Demographics) -> np.ndarray:

@@ -70,13 +70,15 @@ class Synthesizer:
             raise ValueError(f"cases: {count} with {len(masks)} mask sets, expected 1 to {batch} of each")
         filled = [min(i, count - 1) for i in range(batch)]
         side = self.settings.size // 8
-        condition = self.imager.condition([cases[i].prompt for i in filled], [masks[i] for i in filled], side)
+        prompts, bodies = [cases[i].prompt for i in filled], [masks[i] for i in filled]
+        condition = self.imager.condition(prompts, bodies, side)
+        healthy = self.imager.condition(prompts, [b.without_lesions() for b in bodies], side)
         channels = self.imager.unet.config["out_channels"]
         settings = self.settings
         noise = torch.stack([_noise(cases[i], "noise", (channels, side, side)) for i in filled])
         grain = torch.stack([_noise(cases[i], "grain", (1, settings.size, settings.size)) for i in filled])
         strengths = settings.guidance, settings.lesion_guidance
-        images = self.imager.sample(condition, noise, settings.steps, *strengths, should_stop, grain)
+        images = self.imager.sample(condition, healthy, noise, settings.steps, *strengths, should_stop, grain)
         return images[:count]
 
 

@@ -31,6 +31,9 @@ from synth.weights import verify_folder
 CONDITION = len(ANATOMY) + 1 + len(FINDING_NAMES) + 4 + 1
 
 
+CARDIOMEGALY = FINDING_NAMES.index("cardiomegaly")
+
+
 class Stopped(Exception):
     """Asked to stop between two denoising steps."""
 
@@ -51,18 +54,17 @@ class Condition:
         spatial[lesions, split:] = 0
         return Condition(tokens, spatial)
 
-    def without_lesions(self) -> "Condition":
-        """A copy whose masks say that there is no lesion."""
-        spatial = self.spatial.clone()
-        spatial[:, len(ANATOMY) + 1 : -1] = 0
-        return Condition(self.tokens, spatial)
-
-    def near_lesions(self, strengths: Tensor) -> Tensor:
+    def near_lesions(self, healthy: "Condition", strengths: Tensor) -> Tensor:
         """(N, 1, h, w): in cells with a lesion its finding's of ``strengths`` (F,), in the order of
         FINDING_NAMES, falling to 0 two cells further; where lesions meet, the greatest.
+
+        Cardiomegaly also lies where the heart differs from that of the ``healthy`` body.
         """
         first = len(ANATOMY) + 1
         there = (self.spatial[:, first : first + len(FINDING_NAMES)] > 0).float()
+        heart = ANATOMY.index("heart")
+        grown = (self.spatial[:, heart] != healthy.spatial[:, heart]).float()
+        there[:, CARDIOMEGALY] = there[:, CARDIOMEGALY].maximum(grown)
         near = F.avg_pool2d(F.max_pool2d(there, 3, 1, 1), 3, 1, 1, count_include_pad=False)
         return (strengths[:, None, None] * near).amax(1, keepdim=True)
 
@@ -131,6 +133,7 @@ class ImageModel:
     def sample(
         self,
         condition: Condition,
+        healthy: Condition,
         noise: Tensor,
         steps: int,
         guidance: float,
@@ -141,19 +144,19 @@ class ImageModel:
         """Images (N, H, W) uint8 from standard normal ``noise`` (N, C, h, w) and ``grain`` (N, 1, H, W).
 
         ``guidance`` scales what prompt and anatomy change against no condition, ``lesion_guidance``
-        what the lesions' masks change against masks without lesion, as Brooks et al. (2023,
-        equation 3) scale two conditions apart. 1 follows a condition as trained, more exaggerates
-        it. ``lesion_guidance`` multiplies the checkpoint's own strength of each finding. Lesions are
-        given their say near their masks only: elsewhere the image is that of a body without them.
+        what the lesions' masks change against ``healthy``, the same bodies without lesions, as Brooks
+        et al. (2023, equation 3) scale two conditions apart. 1 follows a condition as trained, more
+        exaggerates it. ``lesion_guidance`` multiplies the checkpoint's own strength of each finding.
+        Lesions are given their say near their masks only: elsewhere the image is the healthy body's.
         Raises Stopped.
         """
         all_of = torch.ones(len(noise), dtype=torch.bool)
         nothing = condition.dropped(all_of, all_of, all_of, self.empty)
-        branches = (nothing, condition.without_lesions(), condition)
+        branches = (nothing, healthy, condition)
         tokens = torch.cat([b.tokens for b in branches]).to(self.device)
         spatial = torch.cat([b.spatial for b in branches]).to(self.device)
         strengths = lesion_guidance * torch.tensor(self.strengths)
-        near = condition.near_lesions(strengths).to(self.device)
+        near = condition.near_lesions(healthy, strengths).to(self.device)
         x = noise.to(self.device)
         scheduler = type(self.scheduler).from_config(self.scheduler.config)  # threads share the model
         scheduler.set_timesteps(steps, device=self.device)

@@ -42,7 +42,7 @@ def expert_features(images: np.ndarray) -> np.ndarray:
 
 
 def attribute_features(images: np.ndarray) -> np.ndarray:
-    """(N, 304) float32: those of the attributes' evaluator, which the generator never met."""
+    """(N, F) float64: those of the attributes' evaluator, which the generator never met."""
     return AttributeEvaluator.load().features(images)
 
 

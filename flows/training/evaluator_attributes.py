@@ -1,45 +1,63 @@
-"""Train the attributes' evaluator: sex, view and age of real radiographs, markers removed."""
+"""Fit the attributes' evaluator: sex, view and age of real radiographs, markers removed."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
-from filters.evaluators import ATTRIBUTE_EVALUATOR, AttributeEvaluator, load_lung_evaluator
-from filters.networks import AttributeNetwork
+from filters.evaluators import (
+    ANATOMY_EVALUATOR,
+    ATTRIBUTE_EVALUATOR,
+    LESION_EVALUATOR,
+    AttributeEvaluator,
+    Eyes,
+    load_lung_evaluator,
+)
+from filters.experts import WEIGHTS
 from flows.training.augment import draw_warp, vary_exposure
 from flows.training.checkpoints import locate, seal, write_config, write_tensors
 from flows.training.data import Radiographs, load_nih
 from flows.training.evaluator_anatomy import OWN_SEED
 from flows.training.lesion_learning import auroc
-from flows.training.loop import Schedule, console, fit
+from flows.training.loop import console
 from synth.anatomy import ADULT
 from synth.radiographs import remove_markers, to_uint8
 
-SIZE, BATCH = 128, 24
+#: Views of each training image: as it is, mirrored, and two warped ones of each.
+WARPED = 2
+#: Strengths of the penalty that are tried, and parts of the patients that judge them in turn.
+PENALTIES, FOLDS = np.logspace(-2, 3, 16), 5
 
 
 def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
-    """Train on NIH's training part, measure on the other two and seal ``out/evaluator_attributes``."""
+    """Fit to NIH's training part, measure on the other two and seal ``out/evaluator_attributes``.
+
+    It reads the features of the evaluators of lungs and lesions. ``device``, ``resume`` and ``scale``
+    change nothing: the fit is of closed form and takes minutes.
+    """
     nih = load_nih(data)
-    images = without_markers(nih.images, locate(out, "evaluator_anatomy"))
+    eyes = Eyes.load(locate(out, ANATOMY_EVALUATOR), locate(out, LESION_EVALUATOR))
+    images = without_markers(nih.images, locate(out, ANATOMY_EVALUATOR))
     taught, held = nih.where("train"), np.flatnonzero(nih.parts != "train")
-    ages = float(nih.ages[taught].mean()), float(nih.ages[taught].std())
-    torch.manual_seed(seed + OWN_SEED)
-    network = AttributeNetwork()
-    schedule = Schedule(steps=int(1200 * scale), lr=1.5e-3, ema=0.997, weight_decay=5e-2, save_every=50)
-    loss = _loss(network, images, nih, taught, ages, device)
-    fit(network, loss, schedule, out / "runs" / ATTRIBUTE_EVALUATOR, seed + OWN_SEED, device, resume)
-    network.to("cpu")
-    metrics = evaluate(AttributeEvaluator(network, SIZE, ages), images[held], nih, held, ages[0])
+    rng = np.random.default_rng(seed + OWN_SEED)
+    views = [v for some in (images[taught], images[taught, :, ::-1]) for v in seen_as(some, rng)]
+    features = eyes.features(np.concatenate(views))
+    mean, deviation = features.mean(0), features.std(0) + 1e-6
+    asked = [nih.sexes[taught] == "F", nih.views[taught] == "PA", nih.ages[taught]]
+    weights, bias, penalties = ridge(
+        (features - mean) / deviation,
+        np.tile(np.stack(asked, 1).astype(float), (len(views), 1)),
+        np.tile(folds(nih.patients[taught], rng), len(views)),
+    )
+    numbers = {"mean": mean, "scale": deviation, "weights": weights, "bias": bias}
+    readout = {k: torch.from_numpy(v).float() for k, v in numbers.items()}
+    evaluator = AttributeEvaluator(readout, eyes)
+    metrics = evaluate(evaluator, images[held], nih, held, float(nih.ages[taught].mean()))
     console.print(f"{ATTRIBUTE_EVALUATOR}: held out", metrics)
     folder = out / ATTRIBUTE_EVALUATOR
-    write_tensors(folder / "model.safetensors", network.state_dict(), half=True)
-    config = {"resolution": SIZE, "age_mean": round(ages[0], 3), "age_deviation": round(ages[1], 3)}
-    write_config(folder / "config.json", config)
+    write_tensors(folder / WEIGHTS, readout)
+    write_config(folder / "config.json", {"encoders": eyes.digests})
+    kinds = zip(("sex", "view", "age"), penalties, strict=True)
     seal(
         folder,
         "Attribute evaluator: sex, view and age of frontal radiographs",
@@ -47,16 +65,56 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
         "synthorax train evaluator_attributes --data DIR",
         {
             "seed": seed + OWN_SEED,
-            "steps": schedule.steps,
-            "batch": BATCH,
             "images": len(taught),
-            "device": device,
+            "views of each": len(views),
+            "penalties": {kind: round(float(p), 3) for kind, p in kinds},
         },
         {"held-out patients": metrics},
-        "A RegNetY with one linear layer. It neither trains nor filters; it measures "
-        "(`python -m flows.evaluate`). Not for use on people.",
+        "Ridge regression on what the evaluators of lungs and lesions see. It neither trains nor filters; "
+        "it measures (`python -m flows.evaluate`). Not for use on people.",
     )
     return folder
+
+
+def seen_as(images: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    """(N, S, S) uint8 as they are, and WARPED times otherwise placed and exposed."""
+    out, size = [images], images.shape[-1]
+    for _ in range(WARPED):
+        x = torch.from_numpy(np.ascontiguousarray(images))[:, None].float() / 255
+        warp = draw_warp(rng, len(x), size, degrees=4, scale=0.06, shift=0.03, elastic=0.004)
+        out.append((vary_exposure(warp(x), rng, 0.5) * 255).round().byte().numpy()[:, 0])
+    return out
+
+
+def folds(patients: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(N,) in 0 to FOLDS - 1, the same for all images of a patient."""
+    who, which = np.unique(patients, return_inverse=True)
+    return rng.integers(0, FOLDS, len(who))[which]
+
+
+def ridge(x: np.ndarray, y: np.ndarray, fold: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weights (F, T), bias (T,) and penalties (T,) of ridge regression (Hoerl & Kennard, 1970).
+
+    ``x`` (N, F) are centred; of each column of ``y`` (N, T) the penalty is the one that predicts it best
+    in the rows of the ``fold`` (N,) that was left out.
+    """
+    size = x.shape[1]
+    gram = x @ x.T / size
+    centre = y.mean(0)
+    error = np.zeros((len(PENALTIES), y.shape[1]))
+    for k in range(FOLDS):
+        rest = fold != k
+        values, vectors = np.linalg.eigh(gram[np.ix_(rest, rest)])
+        turned = vectors.T @ (y[rest] - y[rest].mean(0))
+        towards = gram[np.ix_(~rest, rest)] @ vectors
+        for i, penalty in enumerate(PENALTIES):
+            said = towards @ (turned / (values + penalty)[:, None]) + y[rest].mean(0)
+            error[i] += ((said - y[~rest]) ** 2).sum(0)
+    penalties = PENALTIES[error.argmin(0)]
+    values, vectors = np.linalg.eigh(gram)
+    turned = vectors.T @ (y - centre)
+    dual = vectors @ (turned / (values[:, None] + penalties))
+    return x.T @ dual / size, centre, penalties
 
 
 def evaluate(
@@ -88,31 +146,3 @@ def without_markers(images: np.ndarray, folder: Path | None = None) -> np.ndarra
         assert left is not None, "the evaluator speaks of lungs"
         out.append(to_uint8(remove_markers(image / np.float32(255), right | left)))
     return np.stack(out)
-
-
-def _loss(
-    network: AttributeNetwork,
-    images: np.ndarray,
-    nih: Radiographs,
-    taught: np.ndarray,
-    ages: tuple[float, float],
-    device: str,
-) -> Callable[[int, np.random.Generator], Tensor]:
-    """Cross-entropy of sex and view and a smooth error of age; batches balanced over sex and view."""
-    groups = [
-        taught[(nih.sexes[taught] == s) & (nih.views[taught] == v)] for s in ("F", "M") for v in ("PA", "AP")
-    ]
-
-    def loss_of(step: int, rng: np.random.Generator) -> Tensor:
-        which = np.array([rng.choice(groups[i % 4]) for i in range(BATCH)])
-        warp = draw_warp(rng, BATCH, SIZE, degrees=8, scale=0.12, shift=0.05, elastic=0.008)
-        warp.grid[torch.from_numpy(rng.random(BATCH) < 0.5), :, :, 0] *= -1
-        x = F.avg_pool2d(torch.from_numpy(images[which])[:, None].float() / 255, 2)
-        x = vary_exposure(warp(x), rng, 0.9)
-        said = network(x.to(device) * 2 - 1).float()
-        two = np.stack([nih.sexes[which] == "F", nih.views[which] == "PA"], 1)
-        years = torch.from_numpy((nih.ages[which] - ages[0]) / ages[1]).float().to(device)
-        kinds = F.binary_cross_entropy_with_logits(said[:, :2], torch.from_numpy(two).float().to(device))
-        return 2 * kinds + F.smooth_l1_loss(said[:, 2], years)
-
-    return loss_of

@@ -13,12 +13,12 @@ from filters.evaluators import (
     ATTRIBUTE_EVALUATOR,
     LESION_EVALUATOR,
     AttributeEvaluator,
+    Eyes,
     load_lesion_evaluator,
     load_lung_evaluator,
 )
 from filters.experts import CHECKPOINTS, OPACITY, WEIGHTS
 from filters.networks import (
-    AttributeNetwork,
     finding_network,
     lesion_evaluator_network,
     lung_evaluator_network,
@@ -42,8 +42,6 @@ def sealed(folder, network, **config):
 def test_shapes():
     x = torch.zeros(2, 1, 64, 64)
     assert lung_evaluator_network().eval()(x).shape == (2, 2, 64, 64)
-    assert AttributeNetwork().eval()(x).shape == (2, 3)
-    assert AttributeNetwork().eval().features(x).shape == (2, 304)
     network = lesion_evaluator_network().eval()
     lesions, findings = network(x)
     assert lesions.shape == (2, len(FINDING_NAMES), 32, 32)
@@ -51,7 +49,7 @@ def test_shapes():
     assert network.encode(x)[-1].shape == (2, 152, 4, 4)
 
 
-@pytest.mark.parametrize("make", [lung_evaluator_network, AttributeNetwork, lesion_evaluator_network])
+@pytest.mark.parametrize("make", [lung_evaluator_network, lesion_evaluator_network])
 def test_every_weight_is_reached(make):
     network: nn.Module = make()
     said = network(torch.randn(2, 1, 64, 64))
@@ -75,16 +73,39 @@ def test_a_finding_rises_with_the_peak_of_its_map():
     assert torch.equal(high[:, -1], low[:, -1])
 
 
-def test_attributes_come_in_their_units(tmp_path):
-    evaluator = AttributeEvaluator.load(sealed(tmp_path, AttributeNetwork(), age_mean=50, age_deviation=15))
-    with torch.no_grad():
-        evaluator.network.classify.weight.zero_()
-        evaluator.network.classify.bias.copy_(torch.tensor([0.0, 100.0, -2.0]))
-    seen = evaluator.look(images(20))
-    assert seen.female == pytest.approx(0.5)
-    assert seen.pa == pytest.approx(1)
-    assert seen.age == pytest.approx(20)
-    assert evaluator.features(images(3)).shape == (3, 304)
+def test_attributes_are_linear_in_standardised_features():
+    eyes = Eyes.load()
+    seen = eyes.features(images(20))
+    width = seen.shape[1]
+    weights = torch.zeros(width, 3, dtype=torch.float64)
+    weights[7, 2] = 15
+    mean, scale = torch.from_numpy(seen.mean(0)), torch.from_numpy(seen.std(0) + 1e-6)
+    bias = torch.tensor([0.5, 1.0, 50.0])
+    evaluator = AttributeEvaluator({"mean": mean, "scale": scale, "weights": weights, "bias": bias}, eyes)
+    said = evaluator.look(images(20))
+    assert said.female == pytest.approx(0.5)
+    assert said.pa == pytest.approx(1)
+    assert said.age.mean() == pytest.approx(50, abs=0.1)
+    assert said.age == pytest.approx(50 + 15 * (seen[:, 7] - seen[:, 7].mean()) / seen[:, 7].std(), abs=0.1)
+    assert evaluator.features(images(20)).std(0).max() == pytest.approx(1, abs=0.01)
+
+
+def test_an_image_is_seen_alike_alone_and_in_a_batch():
+    eyes = Eyes.load()
+    assert np.allclose(eyes.features(images(20))[:2], eyes.features(images(20)[:2]), atol=1e-4)
+
+
+def test_a_readout_of_other_encoders_is_refused(tmp_path):
+    shipped = CHECKPOINTS / ATTRIBUTE_EVALUATOR
+    (tmp_path / WEIGHTS).write_bytes((shipped / WEIGHTS).read_bytes())
+    config = json.loads((shipped / "config.json").read_text())
+    config["encoders"][LESION_EVALUATOR] = "0" * 64
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    names = (WEIGHTS, "config.json")
+    (tmp_path / SUMS).write_text("".join(f"{digest(tmp_path / n)}  {n}\n" for n in names))
+    with pytest.raises(WeightsError, match="was fitted to") as error:
+        AttributeEvaluator.load(tmp_path)
+    assert "\n" not in str(error.value)
 
 
 def test_the_lung_evaluator_answers_as_the_expert_does(tmp_path):
@@ -103,10 +124,10 @@ def test_the_lesion_evaluator_answers_as_the_expert_does(tmp_path):
 
 
 def test_weights_without_a_pin_are_refused(tmp_path):
-    sealed(tmp_path, AttributeNetwork(), age_mean=50, age_deviation=15)
+    sealed(tmp_path, lung_evaluator_network(), structures=["right_lung", "left_lung"])
     (tmp_path / SUMS).write_text(f"{digest(tmp_path / 'config.json')}  config.json\n")
     with pytest.raises(WeightsError, match=r"does not name model\.safetensors"):
-        AttributeEvaluator.load(tmp_path)
+        load_lung_evaluator(tmp_path)
 
 
 def test_the_shipped_evaluators_load_and_are_small():
@@ -114,5 +135,5 @@ def test_the_shipped_evaluators_load_and_are_small():
     load_lesion_evaluator()
     AttributeEvaluator.load()
     assert (CHECKPOINTS / ANATOMY_EVALUATOR / WEIGHTS).stat().st_size <= 2_000_000
-    assert (CHECKPOINTS / ATTRIBUTE_EVALUATOR / WEIGHTS).stat().st_size <= 1_500_000
+    assert (CHECKPOINTS / ATTRIBUTE_EVALUATOR / WEIGHTS).stat().st_size <= 200_000
     assert (CHECKPOINTS / LESION_EVALUATOR / WEIGHTS).stat().st_size <= 1_500_000

@@ -1,5 +1,7 @@
 """Shapes are plausible, sided, sized as asked, and the two lung conventions convert."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from bodies import schematic_body
@@ -7,12 +9,14 @@ from bodies import schematic_body
 from synth.anatomy import (
     AVERAGE_AGE,
     ENLARGED,
+    NORMAL_RATIO,
     OLDEST,
     ShapeModel,
     cardiothoracic_ratio,
     enlarged_outline,
     extend_behind_heart,
     lung_box,
+    normal_heart,
     rasterise,
     regressors,
     split_lungs,
@@ -56,6 +60,26 @@ def test_an_enlarged_hearts_outline_leaves_out_vessels_and_what_the_diaphragm_ov
     assert np.array_equal(outline[kept], heart[kept])
     assert outline.any(0).sum() == heart.any(0).sum()
     assert not enlarged_outline(np.zeros((8, 8), bool)).any()
+
+
+@pytest.mark.parametrize("severity", list(ENLARGED))
+def test_an_enlarged_heart_becomes_the_one_the_model_would_have_drawn(shape, severity):
+    average = replace(shape, ratio=np.array([shape.ratio[0], 0]))
+    agreement = []
+    for seed in range(20):
+        body = shape.masks(np.random.default_rng(seed), 256, severity)
+        normal, wanted = normal_heart(body), average.masks(np.random.default_rng(seed), 256)[2]
+        agreement.append((normal & wanted).sum() / (normal | wanted).sum())
+        assert cardiothoracic_ratio(np.stack([*body[:2], normal, *body[3:]])) < 0.5
+    assert np.mean(agreement) > 0.85
+
+
+def test_a_normal_heart_stays_as_it_is_and_an_absent_one_absent(shape):
+    assert pytest.approx(shape.ratio[0], abs=0.002) == NORMAL_RATIO
+    slim = replace(shape, ratio=np.array([0.4, 0])).masks(np.random.default_rng(0), 128)
+    assert np.array_equal(normal_heart(slim), slim[2])
+    slim[2] = False
+    assert not normal_heart(slim).any()
 
 
 def test_without_cardiomegaly_the_ratio_stays_at_half_or_below(shape):

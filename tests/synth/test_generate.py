@@ -102,6 +102,18 @@ def test_far_from_the_masks_one_step_is_that_of_a_body_without_lesions(maker):
     assert np.abs(a - b)[inside].mean() > 3
 
 
+def test_far_from_an_enlarged_heart_one_step_is_that_of_a_normal_one(maker):
+    case = Case("000000006", 3, "Cardiomegaly.", (FindingRequest("cardiomegaly", severity="severe"),))
+    masks = maker.masks(case)
+    once = replace(maker, settings=replace(SETTINGS, steps=1))
+    a, b = (once.radiographs([case], [m])[0].astype(int) for m in (masks, masks.without_lesions()))
+    heart = masks.anatomy[2]
+    above = np.flatnonzero(heart.any(1))[0] - 64
+    assert above > 20
+    assert np.array_equal(a[:above], b[:above])
+    assert np.abs(a - b)[heart].mean() > 3
+
+
 def test_without_guidance_lesions_are_not_there_and_with_more_they_are_plainer(maker):
     case = Case("000000006", 3, "Consolidation.", (FindingRequest("consolidation", "right"),))
     masks = maker.masks(case)

@@ -39,15 +39,6 @@ def test_each_part_is_dropped_on_its_own():
     assert torch.equal(lesions.tokens, whole.tokens)
 
 
-def test_without_lesions_means_none_and_not_unknown():
-    whole = condition()
-    none = whole.without_lesions()
-    assert (none.spatial[:, SPLIT:-1] == 0).all()
-    assert torch.equal(none.spatial[:, -1], whole.spatial[:, -1])
-    assert torch.equal(none.spatial[:, :SPLIT], whole.spatial[:, :SPLIT])
-    assert torch.equal(none.tokens, whole.tokens)
-
-
 def test_a_small_lesion_is_told_by_the_quarter_of_its_cell():
     lesions = torch.zeros(2, len(FINDING_NAMES), 64, 64)
     lesions[:, 3, 28:30, 26] = 1  # lower left of the cell (3, 3)
@@ -66,7 +57,8 @@ def test_nearness_is_whole_on_a_lesion_and_gone_three_cells_away():
     strengths = torch.ones(len(FINDING_NAMES))
     strengths[5] = 2
     condition = Condition(torch.zeros(1, 4), spatial_condition(anatomy, lesions, 8, known))
-    near = condition.near_lesions(strengths)[0, 0]
+    healthy = Condition(torch.zeros(1, 4), spatial_condition(anatomy, 0 * lesions, 8, known))
+    near = condition.near_lesions(healthy, strengths)[0, 0]
     assert near[3, 3] == 1
     assert near[7, 7] == 2
     near[5:, 5:] = 0
@@ -75,4 +67,18 @@ def test_nearness_is_whole_on_a_lesion_and_gone_three_cells_away():
     far = torch.ones_like(near)
     far[1:6, 1:6] = 0
     assert (near * far == 0).all()
-    assert (Condition(torch.zeros(1, 4), torch.zeros(1, CONDITION, 8, 8)).near_lesions(strengths) == 0).all()
+    assert (healthy.near_lesions(healthy, strengths) == 0).all()
+
+
+def test_cardiomegaly_is_near_wherever_the_heart_has_grown():
+    large, small = torch.zeros(2, 1, len(ANATOMY), 64, 64)
+    large[0, 2, 8:32, 8:32] = 1
+    small[0, 2, 16:32, 16:24] = 1
+    none, known = torch.zeros(1, len(FINDING_NAMES), 64, 64), torch.tensor([True])
+    grown, healthy = (
+        Condition(torch.zeros(1, 4), spatial_condition(a, none, 8, known)) for a in (large, small)
+    )
+    strengths = torch.arange(len(FINDING_NAMES)) + 1.0
+    near = grown.near_lesions(healthy, strengths)[0, 0]
+    assert near[1, 1] == near[3, 1] == strengths[FINDING_NAMES.index("cardiomegaly")]
+    assert near[7, 7] == 0
