@@ -20,6 +20,7 @@ from flows.evaluation.attributes import aged, draw_aged, recovered
 from flows.evaluation.comparison import against_real
 from flows.evaluation.controls import draw_pairs, moved
 from flows.evaluation.generated import ImageStore, Judged, draw_alike, draw_sample, judged
+from flows.evaluation.held_out import anatomy_figures, codec_figures
 from flows.evaluation.real import load_real
 from flows.evaluation.requested import draw_normals, found, summed_up
 from flows.evaluation.tables import tables
@@ -84,6 +85,8 @@ def main(
         real = load_real(data, out / "real.npz" if out else None)
         alike = judged(draw_alike(store, real.nih, real.held))
         figures["alike"] = sample_figures(alike)
+        figures["codec"] = codec_figures(maker.imager.codec, data, real.nih)
+        figures["anatomy_expert"] = anatomy_figures(data)
         figures |= against_real(data, real, sample, alike, maker.masker, out)
     text = json.dumps(figures, indent=1)
     print(text)

@@ -117,7 +117,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     codec = PatchCodec.from_pretrained(folder, low_cpu_mem_usage=False).float().eval()
     test = nih.where("test")
     metrics = {
-        "held-out patients": evaluate(codec, _as_stored(data, nih, test)),
+        "held-out patients": evaluate(codec, as_stored(data, nih, test)),
         "held-out patients, exposure normalised": evaluate(codec, nih.images[test]),
     }
     seal(
@@ -131,7 +131,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     return folder
 
 
-def _as_stored(data: Path, nih: Radiographs, which: np.ndarray) -> np.ndarray:
+def as_stored(data: Path, nih: Radiographs, which: np.ndarray) -> np.ndarray:
     """Images as the source stores them, only resized."""
     paths = [data / "nih" / "images" / nih.names[i] for i in which]
     return np.stack([to_uint8(read_radiograph(p, nih.images.shape[-1])) for p in paths])

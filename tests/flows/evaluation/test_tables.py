@@ -29,7 +29,25 @@ FIGURES = {
     **PART,
     "alike": copy.deepcopy(PART),
     "aged": {"pairs": 64, "asked": 50, "years": 4.2, "interval": [3.0, 5.5], "share": 0.8},
-    "attributes_of_real": {"age_correlation": 0.46, "age_correlation_of_adults": 0.22},
+    "codec": {"psnr_db": 36.34, "ssim": 0.955, "images": 128},
+    "anatomy_expert": {"lung_dice": 0.954, "worst": 0.93, "images": 18},
+    "opacity": {
+        "images": 241,
+        "auroc": 0.859,
+        "auroc_by_view": {"PA": 0.86, "AP": 0.84},
+        "ece": 0.053,
+        "ece_of_a_calibrated_model": 0.06,
+        "as_shipped": {"ece": 0.049},
+    },
+    "attributes_of_real": {
+        "images": 241,
+        "sex_auroc": 0.88,
+        "view_auroc": 1.0,
+        "age_error": 10.0,
+        "age_error_of_the_mean": 14.6,
+        "age_correlation": 0.7,
+        "age_correlation_of_adults": 0.55,
+    },
     "moved_lesions": {"mass": {"pairs": 6, "ratio": 19.6}, "diffuse_nodule": {"pairs": 6, "ratio": 4.2}},
     "requested_lesions": {
         "placed": 0.9,
@@ -76,8 +94,12 @@ def test_each_figure_that_misses_its_bar_is_bold():
     worse["memorisation"]["pixels"]["share"] = 0.012
     worse["masks"]["findings_that_fit"] = 9
     worse["spectrum"]["decades"] = -0.31
+    worse["codec"]["ssim"] = 0.94
+    worse["opacity"]["as_shipped"]["ece"] = 0.06
     bold = tables(worse).split("**")[1::2]
     assert bold == [
+        "0.940",
+        "0.060",
         "9 of 2",
         "diffuse nodule 3.4",
         "0.820",

@@ -1,0 +1,21 @@
+"""Codec and anatomy expert reach their bars on what they did not learn from."""
+
+from flows.evaluation.held_out import anatomy_figures, codec_figures
+from flows.evaluation.tables import LUNG_DICE, PSNR, SSIM
+from flows.training.data import load_nih
+from synth.codec import PatchCodec
+from synth.weights import SHIPPED
+
+
+def test_the_shipped_codec_keeps_held_out_radiographs(shared_data):
+    codec = PatchCodec.from_pretrained(SHIPPED / "images" / "vae", low_cpu_mem_usage=False).float().eval()
+    figures = codec_figures(codec, shared_data, load_nih(shared_data))
+    assert figures["images"] > 100
+    assert figures["psnr_db"] >= PSNR
+    assert figures["ssim"] >= SSIM
+
+
+def test_the_shipped_anatomy_expert_finds_held_out_lungs(shared_data):
+    figures = anatomy_figures(shared_data)
+    assert figures["images"] > 10
+    assert figures["lung_dice"] >= LUNG_DICE
