@@ -16,16 +16,16 @@ from torch import Tensor, nn
 
 from filters.experts import (
     CHECKPOINTS,
-    WEIGHTS,
     EmbeddedAnatomy,
     EmbeddedFindings,
     ask,
     load_network,
+    pinned_weights,
     prepare,
     read_config,
 )
 from filters.networks import lesion_evaluator_network, lung_evaluator_network
-from synth.weights import WeightsError, load_safetensors, verify_folder
+from synth.weights import WeightsError
 
 #: Folders under CHECKPOINTS.
 ANATOMY_EVALUATOR, ATTRIBUTE_EVALUATOR, LESION_EVALUATOR = (
@@ -55,9 +55,9 @@ class AttributeEvaluator:
     female, PA and age off them.
     """
 
-    def __init__(self, readout: Mapping[str, Tensor], eyes: "Eyes") -> None:
+    def __init__(self, readout: Mapping[str, Tensor], extractor: "FeatureExtractor") -> None:
         self.readout = {k: v.double().numpy() for k, v in readout.items()}
-        self.eyes = eyes
+        self.extractor = extractor
 
     @classmethod
     def load(cls, folder: Path | None = None) -> "AttributeEvaluator":
@@ -66,11 +66,11 @@ class AttributeEvaluator:
         It was fitted to the very encoders that its config names.
         """
         folder = folder or CHECKPOINTS / ATTRIBUTE_EVALUATOR
-        verify_folder(folder)
-        eyes = Eyes.load()
-        if (wanted := read_config(folder)["encoders"]) != eyes.digests:
-            raise WeightsError(f"weights: {folder} was fitted to {wanted}, found {eyes.digests}")
-        return cls(load_safetensors(folder / WEIGHTS), eyes)
+        readout, _ = pinned_weights(folder)
+        extractor = FeatureExtractor.load()
+        if (wanted := read_config(folder)["encoders"]) != extractor.digests:
+            raise WeightsError(f"weights: {folder} was fitted to {wanted}, found {extractor.digests}")
+        return cls(readout, extractor)
 
     def look(self, images: np.ndarray) -> Attributes:
         """Attributes of ``images`` (N, H, W) uint8."""
@@ -79,12 +79,12 @@ class AttributeEvaluator:
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """(N, F) float64 standardised features of ``images`` (N, H, W) uint8."""
-        seen = self.eyes.features(images)
+        seen = self.extractor.features(images)
         return np.asarray((seen - self.readout["mean"]) / self.readout["scale"])
 
 
 @dataclass(frozen=True)
-class Eyes:
+class FeatureExtractor:
     """The encoders of the lungs' and the lesions' evaluator, each with its resolution, and their pins."""
 
     encoders: tuple[tuple[nn.Module, int], ...]
@@ -92,7 +92,7 @@ class Eyes:
     batch_size: int = 16
 
     @classmethod
-    def load(cls, lung_folder: Path | None = None, lesion_folder: Path | None = None) -> "Eyes":
+    def load(cls, lung_folder: Path | None = None, lesion_folder: Path | None = None) -> "FeatureExtractor":
         """Of two checkpoint folders, by default the shipped ones."""
         lungs, lesions = load_lung_evaluator(lung_folder), load_lesion_evaluator(lesion_folder)
         encoders: tuple[Any, Any] = lungs.network.encoder, lesions.network.segmenter.encoder

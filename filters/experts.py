@@ -90,11 +90,17 @@ def fit(network: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
 
 def load_network(network: N, folder: Path, device: str = "cpu") -> tuple[N, str]:
     """The network with the folder's pinned weights, ready to be asked, and their digest."""
+    tensors, pin = pinned_weights(folder)
+    fit(network, tensors, folder / WEIGHTS)
+    return network.requires_grad_(False).eval().to(device), pin
+
+
+def pinned_weights(folder: Path) -> tuple[dict[str, Tensor], str]:
+    """The tensors of a checkpoint folder and their digest; WeightsError without a pin that they match."""
     pin = verify_folder(folder).get(WEIGHTS)
     if pin is None:
         raise WeightsError(f"weights: {folder / SUMS} does not name {WEIGHTS}, expected its pin")
-    fit(network, load_safetensors(folder / WEIGHTS, sha256=pin), folder / WEIGHTS)
-    return network.requires_grad_(False).eval().to(device), pin
+    return load_safetensors(folder / WEIGHTS, sha256=pin), pin
 
 
 class EmbeddedAnatomy:

@@ -10,7 +10,7 @@ from filters.evaluators import (
     ATTRIBUTE_EVALUATOR,
     LESION_EVALUATOR,
     AttributeEvaluator,
-    Eyes,
+    FeatureExtractor,
     load_lung_evaluator,
 )
 from filters.experts import WEIGHTS
@@ -36,12 +36,12 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     change nothing: the fit is of closed form and takes minutes.
     """
     nih = load_nih(data)
-    eyes = Eyes.load(locate(out, ANATOMY_EVALUATOR), locate(out, LESION_EVALUATOR))
+    extractor = FeatureExtractor.load(locate(out, ANATOMY_EVALUATOR), locate(out, LESION_EVALUATOR))
     images = without_markers(nih.images, locate(out, ANATOMY_EVALUATOR))
     taught, held = nih.where("train"), np.flatnonzero(nih.parts != "train")
     rng = np.random.default_rng(seed + OWN_SEED)
-    views = [v for some in (images[taught], images[taught, :, ::-1]) for v in seen_as(some, rng)]
-    features = eyes.features(np.concatenate(views))
+    views = [v for some in (images[taught], images[taught, :, ::-1]) for v in augmented(some, rng)]
+    features = extractor.features(np.concatenate(views))
     mean, deviation = features.mean(0), features.std(0) + 1e-6
     asked = [nih.sexes[taught] == "F", nih.views[taught] == "PA", nih.ages[taught]]
     weights, bias, penalties = ridge(
@@ -51,12 +51,12 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     )
     numbers = {"mean": mean, "scale": deviation, "weights": weights, "bias": bias}
     readout = {k: torch.from_numpy(v).float() for k, v in numbers.items()}
-    evaluator = AttributeEvaluator(readout, eyes)
+    evaluator = AttributeEvaluator(readout, extractor)
     metrics = evaluate(evaluator, images[held], nih, held, float(nih.ages[taught].mean()))
     console.print(f"{ATTRIBUTE_EVALUATOR}: held out", metrics)
     folder = out / ATTRIBUTE_EVALUATOR
     write_tensors(folder / WEIGHTS, readout)
-    write_config(folder / "config.json", {"encoders": eyes.digests})
+    write_config(folder / "config.json", {"encoders": extractor.digests})
     kinds = zip(("sex", "view", "age"), penalties, strict=True)
     seal(
         folder,
@@ -76,7 +76,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     return folder
 
 
-def seen_as(images: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+def augmented(images: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
     """(N, S, S) uint8 as they are, and WARPED times otherwise placed and exposed."""
     out, size = [images], images.shape[-1]
     for _ in range(WARPED):

@@ -13,7 +13,7 @@ from filters.evaluators import (
     ATTRIBUTE_EVALUATOR,
     LESION_EVALUATOR,
     AttributeEvaluator,
-    Eyes,
+    FeatureExtractor,
     load_lesion_evaluator,
     load_lung_evaluator,
 )
@@ -74,14 +74,16 @@ def test_a_finding_rises_with_the_peak_of_its_map():
 
 
 def test_attributes_are_linear_in_standardised_features():
-    eyes = Eyes.load()
-    seen = eyes.features(images(20))
+    extractor = FeatureExtractor.load()
+    seen = extractor.features(images(20))
     width = seen.shape[1]
     weights = torch.zeros(width, 3, dtype=torch.float64)
     weights[7, 2] = 15
     mean, scale = torch.from_numpy(seen.mean(0)), torch.from_numpy(seen.std(0) + 1e-6)
     bias = torch.tensor([0.5, 1.0, 50.0])
-    evaluator = AttributeEvaluator({"mean": mean, "scale": scale, "weights": weights, "bias": bias}, eyes)
+    evaluator = AttributeEvaluator(
+        {"mean": mean, "scale": scale, "weights": weights, "bias": bias}, extractor
+    )
     said = evaluator.look(images(20))
     assert said.female == pytest.approx(0.5)
     assert said.pa == pytest.approx(1)
@@ -91,8 +93,8 @@ def test_attributes_are_linear_in_standardised_features():
 
 
 def test_an_image_is_seen_alike_alone_and_in_a_batch():
-    eyes = Eyes.load()
-    assert np.allclose(eyes.features(images(20))[:2], eyes.features(images(20)[:2]), atol=1e-4)
+    extractor = FeatureExtractor.load()
+    assert np.allclose(extractor.features(images(20))[:2], extractor.features(images(20)[:2]), atol=1e-4)
 
 
 def test_a_readout_of_other_encoders_is_refused(tmp_path):

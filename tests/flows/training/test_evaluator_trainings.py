@@ -8,7 +8,7 @@ from safetensors.numpy import load_file
 from filters.evaluators import load_lung_evaluator
 from filters.experts import CHECKPOINTS, WEIGHTS
 from flows.train import NAMES, train
-from flows.training.evaluator_attributes import FOLDS, WARPED, folds, ridge, seen_as, without_markers
+from flows.training.evaluator_attributes import FOLDS, WARPED, augmented, folds, ridge, without_markers
 from synth.radiographs import normalise_exposure, read_radiograph, to_uint8
 
 
@@ -62,7 +62,7 @@ def test_images_of_a_patient_share_their_fold():
 
 def test_views_of_an_image_are_the_image_and_others_like_it():
     images = (np.indices((64, 64)).sum(0)[None] * 2).astype(np.uint8).repeat(3, 0)
-    views = seen_as(images, np.random.default_rng(0))
+    views = augmented(images, np.random.default_rng(0))
     assert len(views) == WARPED + 1
     assert np.array_equal(views[0], images)
     for view in views[1:]:
