@@ -53,6 +53,7 @@ def sample():
 def fewer_draws(monkeypatch):
     """Less precise figures; those of the masks need annotations and have tests of their own."""
     monkeypatch.setattr(fidelity, "DRAWS", 10)
+    monkeypatch.setattr(fidelity, "FRECHET_DRAWS", 10)
     monkeypatch.setattr(calibration, "DRAWS", 100)
     monkeypatch.setattr(comparison, "mask_figures", lambda masker, data: {"prompts": 0})
 
