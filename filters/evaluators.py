@@ -72,6 +72,11 @@ class AttributeEvaluator:
             raise WeightsError(f"weights: {folder} was fitted to {wanted}, found {extractor.digests}")
         return cls(readout, extractor)
 
+    @property
+    def average_age(self) -> float:
+        """Years: mean of the patients it learned from, what it would say without looking."""
+        return float(self.readout["bias"][2])
+
     def look(self, images: np.ndarray) -> Attributes:
         """Attributes of ``images`` (N, H, W) uint8."""
         said = self.features(images) @ self.readout["weights"] + self.readout["bias"]

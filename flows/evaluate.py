@@ -43,7 +43,7 @@ def control_figures(store: ImageStore, pairs: int) -> dict[str, Any]:
 
 def sample_figures(judged: Judged) -> dict[str, Any]:
     """What needs no real data: acceptance, lungs, attributes."""
-    sample, accepted = judged.sample, judged.accepted
+    sample, accepted, evaluator = judged.sample, judged.accepted, AttributeEvaluator.load()
     return {
         "accepted": {
             "images": len(accepted),
@@ -51,7 +51,7 @@ def sample_figures(judged: Judged) -> dict[str, Any]:
             "refused_by": judged.refused,
         },
         "lungs": lung_agreement(sample),
-        "attributes": recovered(AttributeEvaluator.load().look(sample.images), sample.cases),
+        "attributes": recovered(evaluator.look(sample.images), sample.cases, evaluator.average_age),
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -18,16 +19,18 @@ DRAWS = 1000
 SEED, YOUNG, OLD = 37, 25, 75
 
 
-def recovered(seen: Attributes, cases: Sequence[Case]) -> dict[str, dict]:
+def recovered(seen: Attributes, cases: Sequence[Case], average_age: float) -> dict[str, dict[str, Any]]:
     """By attribute, over the cases whose prompt states it; chance is 0.5, and 0 for a correlation.
 
-    ``error`` of age is the mean absolute one in years, ``error_of_the_best_constant`` that of always
-    saying the prompts' median. ``interval`` holds 95 % by bootstrap over images.
+    ``error`` of age is the mean absolute one in years, ``error_without_looking`` that of always saying
+    ``average_age``, of those the evaluator learned from, ``error_of_the_best_constant`` that of the prompts' median.
+    ``interval`` holds 95 % by bootstrap over images.
     """
+    ages = np.array([np.nan if c.age is None else c.age for c in cases], float)
     return {
         "sex": _kind(seen.female, np.array([None if c.sex is None else c.sex == "F" for c in cases])),
         "view": _kind(seen.pa, np.array([None if c.view is None else c.view == "PA" for c in cases])),
-        "age": _age(seen.age, np.array([np.nan if c.age is None else c.age for c in cases], float)),
+        "age": _age(seen.age, ages, average_age),
     }
 
 
@@ -81,12 +84,13 @@ def _kind(said: np.ndarray, asked: np.ndarray) -> dict:
     }
 
 
-def _age(said: np.ndarray, asked: np.ndarray) -> dict:
+def _age(said: np.ndarray, asked: np.ndarray, unseen: float) -> dict:
     told = ~np.isnan(asked)
     said, asked = said[told].astype(float), asked[told]
     return {
         "images": len(said),
         "error": round(float(np.abs(said - asked).mean()), 2),
+        "error_without_looking": round(float(np.abs(asked - unseen).mean()), 2),
         "error_of_the_best_constant": round(float(np.abs(asked - np.median(asked)).mean()), 2),
         "correlation": round(_correlation(said, asked), 3),
         "interval": interval(_correlation, said, asked),

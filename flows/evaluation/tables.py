@@ -204,7 +204,8 @@ def _attributes(label: str, seen: dict[str, Any]) -> Iterable[Row]:
         f"age of the prompt recovered by the evaluator, correlation, {label}",
         _bold(f"{f['correlation']:.2f}", f["interval"][0] > 0)
         + _between(f["interval"])
-        + f", error {f['error']:.1f} years (the best constant: {f['error_of_the_best_constant']:.1f})",
+        + f", error {f['error']:.1f} years (without looking: {f['error_without_looking']:.1f}; the best "
+        f"constant: {f['error_of_the_best_constant']:.1f})",
         "above chance",
     )
 

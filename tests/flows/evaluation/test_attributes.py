@@ -29,10 +29,12 @@ def test_a_seer_recovers_all_and_silent_prompts_are_left_out():
         np.array([c.view == "PA" for c in asked], float),
         np.array([(c.age or 0) + 2.0 for c in asked]),
     )
-    figures = recovered(seen, asked)
+    figures = recovered(seen, asked, average_age=30)
     assert figures["sex"]["auroc"] == figures["view"]["auroc"] == 1
     assert figures["sex"]["images"] == figures["age"]["images"] == 80
     assert figures["age"]["error"] == 2
+    ages = np.array([c.age for c in asked[:80]])
+    assert figures["age"]["error_without_looking"] == pytest.approx(np.abs(ages - 30).mean(), abs=0.01)
     assert figures["age"]["correlation"] == 1
 
 
@@ -40,7 +42,7 @@ def test_a_guesser_is_at_chance_and_its_interval_says_so():
     rng = np.random.default_rng(1)
     asked = cases(400)
     seen = Attributes(rng.random(400), rng.random(400), rng.uniform(20, 90, 400))
-    figures = recovered(seen, asked)
+    figures = recovered(seen, asked, average_age=55)
     low, high = figures["sex"]["interval"]
     assert low < 0.5 < high
     assert figures["age"]["correlation"] == pytest.approx(0, abs=0.15)

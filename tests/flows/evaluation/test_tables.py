@@ -7,7 +7,13 @@ from flows.evaluation.tables import tables
 ATTRIBUTES = {
     "sex": {"auroc": 0.81, "interval": [0.73, 0.88]},
     "view": {"auroc": 1.0, "interval": [1.0, 1.0]},
-    "age": {"correlation": 0.2, "interval": [0.05, 0.3], "error": 13.0, "error_of_the_best_constant": 14.0},
+    "age": {
+        "correlation": 0.2,
+        "interval": [0.05, 0.3],
+        "error": 13.0,
+        "error_without_looking": 15.0,
+        "error_of_the_best_constant": 14.0,
+    },
 }
 PART = {
     "accepted": {"images": 128, "accepted": 113, "refused_by": {"lesion_agreement": 15, "integrity": 0}},
