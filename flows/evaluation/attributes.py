@@ -23,7 +23,8 @@ def recovered(seen: Attributes, cases: Sequence[Case], average_age: float) -> di
     """By attribute, over the cases whose prompt states it; chance is 0.5, and 0 for a correlation.
 
     ``error`` of age is the mean absolute one in years, ``error_without_looking`` that of always saying
-    ``average_age``, of those the evaluator learned from, ``error_of_the_best_constant`` that of the prompts' median.
+    ``average_age``, of those the evaluator learned from, ``error_of_the_best_constant`` that of the
+    prompts' median.
     ``interval`` holds 95 % by bootstrap over images.
     """
     ages = np.array([np.nan if c.age is None else c.age for c in cases], float)
