@@ -55,7 +55,7 @@ def expert_rows(figures: dict[str, Any]) -> list[Row]:
             "its expected calibration error as shipped, bins of equal mass",
             _bold(f"{error:.3f}", error <= CALIBRATED)
             + f"; cross-fitted {seen['ece']:.3f}, where a calibrated model shows "
-            f"{seen['ece_of_a_calibrated_model']:.3f}",
+            f"{seen['ece_of_a_calibrated_model']:.3f}, less sampling noise {seen['ece_debiased']:.3f}",
             f"at most {CALIBRATED}",
         ),
         (
