@@ -17,6 +17,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.draw import polygon
 
+from synth.cases import MaskSet
 from synth.demographics import UNKNOWN, Demographics
 from synth.findings import ANATOMY, Severity
 from synth.weights import load_safetensors, verify_folder
@@ -148,6 +149,15 @@ def normal_heart(anatomy: np.ndarray) -> np.ndarray:
         sources.append(np.round(fixed + (np.arange(heart.shape[1 - axis]) - fixed) * by).astype(int))
     rows, cols = (np.clip(s, 0, n - 1) for s, n in zip(sources, heart.shape, strict=True))
     return heart[np.ix_(rows, cols)]
+
+
+def without_lesions(masks: MaskSet) -> MaskSet:
+    """The same body without its lesions; a heart with cardiomegaly is of normal size."""
+    anatomy = masks.anatomy
+    if any(lesion.finding == "cardiomegaly" for lesion in masks.lesions):
+        anatomy = anatomy.copy()
+        anatomy[ANATOMY.index("heart")] = normal_heart(anatomy)
+    return MaskSet(anatomy)
 
 
 def regressors(who: Demographics) -> np.ndarray:

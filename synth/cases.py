@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from synth.anatomy import normal_heart
 from synth.demographics import Demographics
 from synth.findings import ANATOMY, FINDING_NAMES, Severity, Sex, Side, View, Zone
 
@@ -86,14 +85,6 @@ class MaskSet:
     def lungs(self) -> np.ndarray:
         """(H, W) bool: both lungs."""
         return self.anatomy[0] | self.anatomy[1]
-
-    def without_lesions(self) -> "MaskSet":
-        """The same body without its lesions; a heart with cardiomegaly is of normal size."""
-        anatomy = self.anatomy
-        if any(lesion.finding == "cardiomegaly" for lesion in self.lesions):
-            anatomy = anatomy.copy()
-            anatomy[ANATOMY.index("heart")] = normal_heart(anatomy)
-        return MaskSet(anatomy)
 
     def lesion_channels(self) -> np.ndarray:
         """(13, H, W) bool: the union of a finding's instances, channels as FINDING_NAMES."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from synth.anatomy import ShapeModel
+from synth.anatomy import ShapeModel, without_lesions
 from synth.cases import Case, MaskSet
 from synth.images import ImageModel, Stopped
 from synth.masks import MaskGenerator, draw_body
@@ -72,7 +72,7 @@ class Synthesizer:
         side = self.settings.size // 8
         prompts, bodies = [cases[i].prompt for i in filled], [masks[i] for i in filled]
         condition = self.imager.condition(prompts, bodies, side)
-        healthy = self.imager.condition(prompts, [b.without_lesions() for b in bodies], side)
+        healthy = self.imager.condition(prompts, [without_lesions(b) for b in bodies], side)
         channels = self.imager.unet.config["out_channels"]
         settings = self.settings
         noise = torch.stack([_noise(cases[i], "noise", (channels, side, side)) for i in filled])

@@ -20,7 +20,9 @@ from synth.anatomy import (
     rasterise,
     regressors,
     split_lungs,
+    without_lesions,
 )
+from synth.cases import Lesion, MaskSet
 from synth.demographics import Demographics
 from synth.findings import ANATOMY
 from synth.weights import SHIPPED
@@ -80,6 +82,22 @@ def test_a_normal_heart_stays_as_it_is_and_an_absent_one_absent(shape):
     assert np.array_equal(normal_heart(slim), slim[2])
     slim[2] = False
     assert not normal_heart(slim).any()
+
+
+def test_without_lesions_only_an_enlarged_heart_changes():
+    body = schematic_body(64)
+    body[2, 24:48, 16:48] = True  # three quarters of the lungs' width
+    spot = np.zeros((64, 64), bool)
+    spot[20:24, 12:16] = True
+    with_nodule = without_lesions(MaskSet(body, (Lesion("nodule", spot),)))
+    assert with_nodule.lesions == ()
+    assert np.array_equal(with_nodule.anatomy, body)
+    both = MaskSet(body, (Lesion("nodule", spot), Lesion("cardiomegaly", body[2])))
+    healthy = without_lesions(both)
+    assert healthy.lesions == ()
+    assert 0 < healthy.anatomy[2].sum() < body[2].sum()
+    assert np.array_equal(np.delete(healthy.anatomy, 2, 0), np.delete(body, 2, 0))
+    assert np.array_equal(both.anatomy, body)
 
 
 def test_without_cardiomegaly_the_ratio_stays_at_half_or_below(shape):

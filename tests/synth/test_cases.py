@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from bodies import schematic_body
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -56,22 +55,6 @@ def test_masks_know_their_size_and_lungs() -> None:
     masks = MaskSet(anatomy)
     assert masks.size == 6
     assert masks.lungs.sum() == 24
-
-
-def test_without_lesions_only_an_enlarged_heart_changes() -> None:
-    body = schematic_body(64)
-    body[2, 24:48, 16:48] = True  # three quarters of the lungs' width
-    spot = np.zeros((64, 64), dtype=bool)
-    spot[20:24, 12:16] = True
-    with_nodule = MaskSet(body, (Lesion("nodule", spot),)).without_lesions()
-    assert with_nodule.lesions == ()
-    assert np.array_equal(with_nodule.anatomy, body)
-    both = MaskSet(body, (Lesion("nodule", spot), Lesion("cardiomegaly", body[2])))
-    healthy = both.without_lesions()
-    assert healthy.lesions == ()
-    assert 0 < healthy.anatomy[2].sum() < body[2].sum()
-    assert np.array_equal(np.delete(healthy.anatomy, 2, 0), np.delete(body, 2, 0))
-    assert np.array_equal(both.anatomy, body)
 
 
 def test_cases_compare_by_value() -> None:

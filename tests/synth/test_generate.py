@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from synth.anatomy import without_lesions
 from synth.cases import Case, FindingRequest
 from synth.generate import Stopped, Synthesizer, _noise
 from synth.settings import SynthesisSettings
@@ -106,7 +107,7 @@ def test_far_from_an_enlarged_heart_one_step_is_that_of_a_normal_one(maker):
     case = Case("000000006", 3, "Cardiomegaly.", (FindingRequest("cardiomegaly", severity="severe"),))
     masks = maker.masks(case)
     once = replace(maker, settings=replace(SETTINGS, steps=1))
-    a, b = (once.radiographs([case], [m])[0].astype(int) for m in (masks, masks.without_lesions()))
+    a, b = (once.radiographs([case], [m])[0].astype(int) for m in (masks, without_lesions(masks)))
     heart = masks.anatomy[2]
     above = np.flatnonzero(heart.any(1))[0] - 64
     assert above > 20
