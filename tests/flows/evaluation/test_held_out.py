@@ -1,5 +1,7 @@
 """Codec and anatomy expert reach their bars on what they did not learn from."""
 
+import pytest
+
 from flows.evaluation.held_out import anatomy_figures, codec_figures
 from flows.evaluation.tables import LUNG_DICE, PSNR, SSIM
 from flows.training.data import load_nih
@@ -7,6 +9,7 @@ from synth.codec import PatchCodec
 from synth.weights import SHIPPED
 
 
+@pytest.mark.slow
 def test_the_shipped_codec_keeps_held_out_radiographs(shared_data):
     codec = PatchCodec.from_pretrained(SHIPPED / "images" / "vae", low_cpu_mem_usage=False).float().eval()
     figures = codec_figures(codec, shared_data, load_nih(shared_data))
