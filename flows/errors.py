@@ -29,12 +29,14 @@ class Interrupted(Exception):
 def users_mistake(error: BaseException) -> str | None:
     """The one line to show when ``error`` is the user's to mend, otherwise None (it is our bug).
 
-    A ``ValueError`` counts only when our own code raised it: one out of NumPy or torch is a bug.
+    A ``ValueError``, or a missing file without errno, counts only when our own code raised it: one out
+    of NumPy or torch is a bug.
     """
     if isinstance(error, OSError) and error.errno in _ENVIRONMENT:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{_ENVIRONMENT[error.errno]}"
-    if isinstance(error, ValueError) and (type(error) is UserError or _raised_by_us(error)):
+    told = isinstance(error, ValueError | FileNotFoundError)
+    if told and (type(error) is UserError or _raised_by_us(error)):
         return " ".join(str(error).split())
     return None
 

@@ -262,6 +262,13 @@ def test_how_a_command_ends(error, code, told, capsys):
     assert is_one_line(capsys.readouterr().err, told)
 
 
+@pytest.mark.parametrize("command", [("train", "shape"), ("calibrate",)])
+def test_missing_data_is_told_with_the_layout_expected(invoke, tmp_path, command):
+    code, _, err = invoke(*command, "--data", tmp_path / "nowhere", "--out", tmp_path / "runs")
+    assert code == 2
+    assert is_one_line(err, "expected the layout of shared/data")
+
+
 def test_a_value_error_is_the_users_only_when_we_raised_it():
     with pytest.raises(ValueError, match="output") as ours:
         Store("nonsense://x")
