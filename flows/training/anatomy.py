@@ -10,6 +10,7 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from filters.anatomy_agreement import dice
+from filters.experts import load_network
 from filters.networks import anatomy_network
 from flows.training.augment import blobs, draw_warp, vary_exposure
 from flows.training.checkpoints import locate, seal, write_config, write_tensors
@@ -18,7 +19,6 @@ from flows.training.loop import Schedule, console, fit
 from flows.training.organs import LungSeer
 from synth.anatomy import rasterise
 from synth.findings import ANATOMY
-from synth.weights import load_safetensors
 
 SIZE, BATCH = 128, 16
 
@@ -45,10 +45,8 @@ def predict(network: nn.Module, images: np.ndarray, size: int = SIZE) -> np.ndar
 
 def expert_anatomy(out: Path, images: np.ndarray) -> np.ndarray:
     """(N, 5, H, W) bool: the trained expert's masks of (N, H, W) uint8 images."""
-    network = anatomy_network(len(ANATOMY))
-    weights = load_safetensors(locate(out, "anatomy") / "model.safetensors")
-    network.load_state_dict({k: v.float() for k, v in weights.items()})
-    found = predict(network.eval(), images)
+    network, _ = load_network(anatomy_network(len(ANATOMY)), locate(out, "anatomy"))
+    found = predict(network, images)
     masks = found > 0.5
     masks[:, :2] = np.stack([clean_lungs(p) for p in found])
     return masks
