@@ -1,14 +1,14 @@
 """Measures where findings lie and how severe reports call them: ``python -m flows.measure_places``.
 
-Side and zone come from the boxes of ChestX-Det (radiologists, 3,025 images), severity from the MeSH
-codes of Open-i's reports. Writes ``synth/place_frequencies.py``, counts only, which prompts are
-drawn from. ``--data`` is the folder that holds ``chestx_det`` and ``landmarks``.
+Side and zone come from ChestX-Det's lesions (radiologists), its training part as it is laid on bodies
+(:mod:`flows.training.chestxdet`), severity from the MeSH codes of Open-i's reports. Writes
+``synth/place_frequencies.py``, counts only, which prompts are drawn from. ``--data`` is the
+folder that holds ``chestx_det`` and ``landmarks``.
 """
 
 import argparse
-import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from flows.openi import code_findings, code_place, read_reports
+from flows.training.chestxdet import Annotation, load_annotations, load_bodies
 from synth.findings import FINDING_NAMES, FINDINGS, Severity, Side, Zone
 
 ZONES: tuple[Zone, ...] = ("upper", "mid", "lower")
@@ -24,32 +25,18 @@ ZONES: tuple[Zone, ...] = ("upper", "mid", "lower")
 ZONE_SHARE = 2 / 3
 #: No zone is ever said of these: the heart has none, and free fluid lies where gravity puts it.
 ZONELESS = ("cardiomegaly", "effusion")
-Box = Sequence[float]  # x0, y0, x1, y1 in the 1024 frame
+Box = Sequence[float]  # x0, y0, x1, y1 in the lung frame
 
 
-def lung_frame(contours: Mapping[str, Mapping[str, Any]]) -> tuple[float, float, float]:
-    """Mean top, bottom and midline of the lungs over many cases, in the same 1024 frame.
-
-    The images of ChestX-Det are not at hand, so their lungs are taken to lie where lungs do.
-    """
-    edges = []
-    for case in contours.values():
-        right, left = np.asarray(case["right_lung"]), np.asarray(case["left_lung"])
-        y = np.concatenate([right[:, 1], left[:, 1]])
-        edges.append((y.min(), y.max(), (right[:, 0].max() + left[:, 0].min()) / 2))
-    top, bottom, midline = np.mean(edges, axis=0)
-    return float(top), float(bottom), float(midline)
-
-
-def box_side(boxes: Iterable[Box], midline: float) -> Side:
+def box_side(boxes: Iterable[Box]) -> Side:
     """The patient's side of the boxes' centres; the right is on the left of the image."""
-    sides: set[Side] = {"right" if (x0 + x1) / 2 < midline else "left" for x0, _, x1, _ in boxes}
+    sides: set[Side] = {"right" if x0 + x1 < 1 else "left" for x0, _, x1, _ in boxes}
     return "bilateral" if len(sides) == 2 else sides.pop()
 
 
-def box_zone(boxes: Iterable[Box], top: float, bottom: float) -> Zone | None:
+def box_zone(boxes: Iterable[Box]) -> Zone | None:
     """The third of the lungs' height that holds ZONE_SHARE of the boxes' area, if one does."""
-    edges = np.linspace(top, bottom, 4)
+    edges = np.linspace(0, 1, 4)
     edges[0], edges[-1] = -np.inf, np.inf
     area = np.zeros(3)
     for x0, y0, x1, y1 in boxes:
@@ -59,22 +46,22 @@ def box_zone(boxes: Iterable[Box], top: float, bottom: float) -> Zone | None:
 
 
 def measure_places(
-    images: Sequence[Mapping[str, Any]], frame: tuple[float, float, float]
+    annotations: Iterable[Annotation],
 ) -> tuple[dict[str, Counter[tuple[Side | None, Zone | None]]], dict[tuple[str, str], list[int]]]:
     """Counts of (side, zone) per finding; and per pair of one-sided findings in one image, how
     often they lie on the same side and how often on opposite ones.
     """
-    top, bottom, midline = frame
     places: dict[str, Counter[tuple[Side | None, Zone | None]]] = defaultdict(Counter)
     pairs: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-    for image in images:
+    for annotation in annotations:
         boxes: dict[str, list[Box]] = defaultdict(list)
-        for label, box in zip(image["syms"], image["boxes"], strict=True):
-            boxes[label.lower().replace(" ", "_")].append(box)
+        for instance in annotation.instances:
+            polygon = instance.polygon
+            boxes[instance.finding].append((*polygon.min(0), *polygon.max(0)))
         one_sided: dict[str, Side] = {}
         for name in sorted(boxes, key=FINDING_NAMES.index):
-            side = box_side(boxes[name], midline) if FINDINGS[name].lateral else None
-            zone = None if name in ZONELESS else box_zone(boxes[name], top, bottom)
+            side = box_side(boxes[name]) if FINDINGS[name].lateral else None
+            zone = None if name in ZONELESS else box_zone(boxes[name])
             places[name][side, zone] += 1
             if side in ("right", "left"):
                 one_sided[name] = side
@@ -94,7 +81,21 @@ def measure_severities() -> dict[str, Counter[Severity | None]]:
     return counts
 
 
-def render(places: Any, pairs: Any, severities: Any) -> str:
+def measure_unsaid() -> float:
+    """Share of Open-i's codes of a lung finding on a side that name no single zone: what a report leaves
+    out, or what has none.
+    """
+    places = [
+        code_place(code)
+        for report in read_reports()
+        for code in report.codes
+        if any(FINDINGS[n].region == "lungs" for n in code_findings(code))
+    ]
+    zones = [zone for side, zone, _ in places if side is not None]
+    return zones.count(None) / len(zones)
+
+
+def render(places: Any, pairs: Any, severities: Any, unsaid: float) -> str:
     """The module's text."""
     head = '"""Where findings lie and how severe they are called, as counts.\n\n'
     head += "Written by ``python -m flows.measure_places`` (ChestX-Det boxes, Open-i MeSH codes): "
@@ -113,7 +114,8 @@ def render(places: Any, pairs: Any, severities: Any) -> str:
     for name in FINDING_NAMES:
         ordered = sorted(severities[name].items(), key=lambda item: (-item[1], str(item[0])))
         lines.append(f"    {name!r}: {dict(ordered)!r},\n")
-    return head + "".join(lines) + "}\n"
+    lines.append("}\n\n#: Share of findings with a zone whose report does not name it.\n")
+    return head + "".join(lines) + f"ZONE_UNSAID: Final = {unsaid:.3f}\n"
 
 
 def main() -> None:
@@ -122,11 +124,11 @@ def main() -> None:
     options.add_argument("--data", type=Path, default=Path("../shared/data"))
     options.add_argument("--out", type=Path, default=Path("synth/place_frequencies.py"))
     args = options.parse_args()
-    contours = json.loads((args.data / "landmarks/contours.json").read_text())
-    images = json.loads((args.data / "chestx_det/lesions.json").read_text())
-    places, pairs = measure_places(images, lung_frame(contours))
-    args.out.write_text(render(places, pairs, measure_severities()))
-    print(f"{args.out}: {len(images)} images; run ruff format on it")
+    annotations = load_annotations(args.data, load_bodies(args.data))
+    training = [a for a in annotations if a.part == "train"]
+    places, pairs = measure_places(training)
+    args.out.write_text(render(places, pairs, measure_severities(), measure_unsaid()))
+    print(f"{args.out}: {len(training)} images; run ruff format on it")
 
 
 if __name__ == "__main__":

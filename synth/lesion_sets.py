@@ -1,17 +1,20 @@
 """A set of lesions as numbers, and the network that draws such sets.
 
-Each instance is a token: its box in the lung frame (centre, log width, log height) and a code of
-its outline, the principal components of a signed distance map inside the box. A transformer without
+Each instance is a token: its box in the lung frame (centre, log width, log height) as normal scores
+among real ones, and a code of its outline, the principal components of a signed distance map inside the
+box. A transformer without
 positions learns the velocity that carries noise to such sets (flow matching, Lipman et al., 2023),
 given each token's finding, side, zone and severity and the body it lies in.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import torch
 from scipy import ndimage
+from scipy.stats import norm
 from torch import Tensor, nn
 
 from synth.findings import FINDING_NAMES, Severity, Side, Zone
@@ -22,7 +25,10 @@ TOKEN = 4 + CODES
 
 SIDES: tuple[Side, ...] = ("right", "left")
 ZONES: tuple[Zone, ...] = ("upper", "mid", "lower")
-SEVERITIES: tuple[Severity | None, ...] = ("mild", "moderate", "severe", None)
+SEVERITIES: tuple[Severity, ...] = ("mild", "moderate", "severe")
+
+#: Normal scores at which the quantiles of real boxes are kept.
+SCORES = np.linspace(-2.5, 2.5, 41)
 
 #: Numbers that describe the body: aspect of the lungs, cardiothoracic ratio, right lung's share.
 BODY = 3
@@ -46,6 +52,36 @@ def body_numbers(anatomy: np.ndarray) -> np.ndarray:
     ratio = heart.any(0).sum() / max(1, xs.sum())
     share = right.sum() / max(1, lungs.sum())
     return np.array([np.log(max(1, xs.sum()) / max(1, ys.sum())), 4 * (ratio - 0.45), 8 * (share - 0.5)])
+
+
+@dataclass(frozen=True)
+class BoxCode:
+    """Normal scores of boxes among real ones of the same finding on the same side, number by number.
+
+    ``knots`` (13, 2, K, 4) are the boxes at SCORES. The quantile transform gives each number the
+    distribution of the noise that the network starts from (as TabDDPM does, Kotelnikov et al., 2023).
+    """
+
+    knots: np.ndarray
+
+    @classmethod
+    def fit(cls, boxes: Mapping[tuple[int, int], np.ndarray]) -> "BoxCode":
+        """Learn from boxes (N, 4) by index of finding and side."""
+        knots = np.zeros((len(FINDING_NAMES), len(SIDES), len(SCORES), 4))
+        for kind, several in boxes.items():
+            knots[kind] = np.quantile(several, norm.cdf(SCORES), axis=0)
+        return cls(knots)
+
+    def encode(self, box: np.ndarray, finding: int, side: int) -> np.ndarray:
+        """(4,) scores of a (4,) box: centre x, centre y, log width, log height."""
+        return np.array(
+            [np.interp(v, k, SCORES) for v, k in zip(box, self.knots[finding, side].T, strict=True)]
+        )
+
+    def decode(self, scores: np.ndarray, finding: int, side: int) -> np.ndarray:
+        """(..., 4) boxes of (..., 4) scores; none is beyond the real ones."""
+        knots = self.knots[finding, side].T
+        return np.stack([np.interp(scores[..., i], SCORES, k) for i, k in enumerate(knots)], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -89,7 +125,7 @@ class LesionSetNetwork(nn.Module):
         self.severity = nn.Embedding(len(SEVERITIES), width)
         self.place = nn.Linear(BODY + 16, width)
         layer = nn.TransformerEncoderLayer(
-            width, 4, 3 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+            width, 4, 3 * width, dropout=0.1, activation="gelu", batch_first=True, norm_first=True
         )
         self.layers = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
         self.out = nn.Linear(width, TOKEN)

@@ -7,7 +7,7 @@ fit the prompt; :mod:`synth.lesion_sets` then draws all boxes and outlines at on
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from synth.lesion_sets import (
     SIDES,
     TOKEN,
     ZONES,
+    BoxCode,
     LesionSetNetwork,
     OutlineCode,
     body_numbers,
@@ -30,7 +31,8 @@ from synth.lesion_sets import (
     side_of,
     zone_of,
 )
-from synth.walls import Walls, against, settle
+from synth.place_frequencies import ZONE_UNSAID
+from synth.walls import Walls, against, beside, settle
 from synth.weights import load_safetensors, verify_folder
 
 #: Sets drawn at once for a case; the first that obeys the prompt is taken.
@@ -39,7 +41,30 @@ TRIES = 8
 #: How far outside the lungs a lesion may reach, as a fraction of the image's side.
 MARGIN = {"lungs": 0.004, "pleura": 0.012, "bones": 0.05}
 
-Layout = tuple[tuple[int, int], ...]  # (side, zone) of each instance
+
+@dataclass(frozen=True)
+class Layout:
+    """How one finding lies in one image: its ``severity`` (index into SEVERITIES), the ``zone`` that it is
+    said to lie in (index into ZONES; None: no single one), and the (side, zone) of each instance.
+    """
+
+    severity: int
+    zone: int | None
+    cells: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "Layout":
+        """Read ``severe lower 02 12``: a lesion in the right, one in the left lower zone. ``-``: no zone."""
+        severity, zone, *cells = text.split()
+        return cls(
+            SEVERITIES.index(severity),
+            None if zone == "-" else ZONES.index(zone),
+            tuple((int(c[0]), int(c[1])) for c in cells),
+        )
+
+    def __str__(self) -> str:
+        zone = "-" if self.zone is None else ZONES[self.zone]
+        return " ".join([SEVERITIES[self.severity], zone, *(f"{s}{z}" for s, z in self.cells)])
 
 
 def draw_body(
@@ -62,11 +87,13 @@ def draw_body(
 
 @dataclass(frozen=True)
 class MaskGenerator:
-    """Draws lesion masks; ``boxes[f, s]`` holds mean and deviation of tokens' boxes, (13, 2, 2, 4)."""
+    """Draws lesion masks: a network, the two codes that make boxes and outlines of its tokens, and the
+    layouts of real images by finding.
+    """
 
     network: LesionSetNetwork
+    boxes: BoxCode
     outlines: OutlineCode
-    boxes: np.ndarray
     layouts: dict[str, list[Layout]]
 
     @classmethod
@@ -77,28 +104,29 @@ class MaskGenerator:
         network = LesionSetNetwork()
         network.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith("net.")})
         layouts = {
-            name: [tuple((int(c[0]), int(c[1])) for c in text.split()) for text in texts]
+            name: [Layout.parse(text) for text in texts]
             for name, texts in json.loads((folder / "layouts.json").read_text()).items()
         }
         outlines = OutlineCode(tensors["outline.mean"].numpy(), tensors["outline.modes"].numpy())
-        return cls(network.eval(), outlines, tensors["boxes"].numpy(), layouts)
+        return cls(network.eval(), BoxCode(tensors["boxes"].numpy()), outlines, layouts)
 
     def sample(
         self, requests: Sequence[FindingRequest], anatomy: np.ndarray, rng: np.random.Generator
     ) -> MaskSet:
         """Lesions for all requests on an ``anatomy`` (5, H, W) bool, at its resolution.
 
-        Cardiomegaly is the heart between the great vessels and the diaphragm. A request without side
-        or zone gets those of a real image.
+        Cardiomegaly is the heart between the great vessels and the diaphragm. A request without side,
+        zone or severity gets those of a real image.
         """
         lesions = [Lesion(r.name, enlarged_outline(anatomy[2])) for r in requests if r.name == "cardiomegaly"]
         rest = [r for r in requests if r.name != "cardiomegaly"]
         if not rest:
             return MaskSet(anatomy, tuple(lesions))
         kinds = [
-            (FINDING_NAMES.index(r.name), side, zone, SEVERITIES.index(r.severity))
+            (FINDING_NAMES.index(r.name), side, zone, layout.severity)
             for r in rest
-            for side, zone in self.layout(r, rng)
+            for layout in [self.layout(r, rng)]
+            for side, zone in layout.cells
         ]
         place = Place.of(anatomy[0] | anatomy[1], {FINDINGS[r.name].region for r in rest})
         sets = self._draw(kinds, anatomy, rng)
@@ -116,23 +144,38 @@ class MaskGenerator:
         return MaskSet(anatomy, tuple(sorted(lesions, key=lambda m: FINDING_NAMES.index(m.finding))))
 
     def layout(self, request: FindingRequest, rng: np.random.Generator) -> Layout:
-        """Sides and zones of the instances of one finding, from real images that fit the request."""
+        """Severity, sides and zones of one finding's instances, from a real image that fits the request.
+
+        Who names no zone mostly means none: an image whose finding has one counts as often as reports
+        leave it out.
+        """
         options = self.layouts[request.name]
         if request.side == "bilateral":
-            options = [o for o in options if len({s for s, _ in o}) == 2] or [
-                ((0, z), (1, z)) for o in options for _, z in o
+            options = [o for o in options if len({s for s, _ in o.cells}) == 2] or [
+                replace(o, cells=((0, z), (1, z))) for o in options for _, z in o.cells
             ]
         elif request.side is not None:
             side = SIDES.index(request.side)
-            options = [o for o in options if all(s == side for s, _ in o)] or [
-                tuple((side, z) for _, z in o) for o in options
+            options = [o for o in options if all(s == side for s, _ in o.cells)] or [
+                replace(o, cells=tuple((side, z) for _, z in o.cells)) for o in options
             ]
         if request.zone is not None:
             zone = ZONES.index(request.zone)
-            options = [o for o in options if all(z == zone for _, z in o)] or [
-                tuple((s, zone) for s, _ in o) for o in options
+            inside = [o for o in options if all(z == zone for _, z in o.cells)]
+            options = (
+                [o for o in inside if o.zone == zone]
+                or inside
+                or [replace(o, cells=tuple((s, zone) for s, _ in o.cells)) for o in options]
+            )
+        if request.severity is not None:
+            severity = SEVERITIES.index(request.severity)
+            options = [o for o in options if o.severity == severity] or [
+                replace(o, severity=severity) for o in options
             ]
-        return options[int(rng.integers(len(options)))]
+        weights = np.ones(len(options))
+        if request.zone is None:
+            weights = np.array([1.0 if o.zone is None else ZONE_UNSAID for o in options])
+        return options[int(rng.choice(len(options), p=weights / weights.sum()))]
 
     def _draw(
         self, kinds: Sequence[tuple[int, ...]], anatomy: np.ndarray, rng: np.random.Generator
@@ -142,8 +185,8 @@ class MaskGenerator:
         index = torch.tensor(kinds).expand(TRIES, -1, -1)
         body = torch.from_numpy(body_numbers(anatomy).astype(np.float32)).expand(TRIES, -1)
         tokens = draw_sets(self.network, noise, index, body).numpy().astype(np.float64)
-        scale = np.stack([self.boxes[f, s] for f, s, *_ in kinds])
-        tokens[..., :4] = tokens[..., :4] * scale[:, 1] + scale[:, 0]
+        for i, (finding, side, *_) in enumerate(kinds):
+            tokens[:, i, :4] = self.boxes.decode(tokens[:, i, :4], finding, side)
         return tokens
 
     def _lesion(
@@ -155,14 +198,14 @@ class MaskGenerator:
         name = FINDING_NAMES[kind[0]]
         frame, field = place.frame, place.fields[FINDINGS[name].region]
         size = field.shape[-1]
-        centre = token[:2] * frame[2:] + frame[:2]
+        centre = (token[:2] * frame[2:] + frame[:2]) * size
         extent = np.maximum(np.exp(token[2:4]) * frame[2:] * size, 2)
-        x0, y0 = np.round(centre * size - extent / 2).astype(int)
-        width, height = np.round(extent).astype(int)
-        patch = self.outlines.decode(token[4:], height, width)
-        kept = _paste(patch, x0, y0, size) & field
+        patch = self._outline(token[4:], centre, extent, size)
+        kept = patch & field
         if kept.sum() < max(4, 0.5 * patch.sum()):
             return None
+        # what the field's border cut off is made up for inside it
+        kept = self._outline(token[4:], centre, extent * np.sqrt(patch.sum() / kept.sum()), size) & field
         kept = place.bring(name, kept, kind[1])
         if not kept.any():
             return None
@@ -172,6 +215,12 @@ class MaskGenerator:
         if side_of(x) != kind[1] or (strict and zone_of(y) != kind[2]):
             return None
         return Lesion(name, kept)
+
+    def _outline(self, code: np.ndarray, centre: np.ndarray, extent: np.ndarray, size: int) -> np.ndarray:
+        """(size, size) bool: a code's outline in a box, both in pixels as x, y; cut at the image's border."""
+        x0, y0 = np.round(centre - extent / 2).astype(int)
+        width, height = np.round(extent).astype(int)
+        return _paste(self.outlines.decode(code, height, width), x0, y0, size)
 
 
 @dataclass(frozen=True)
@@ -202,7 +251,7 @@ class Place:
         if name == "pneumothorax":
             return against(mask, self.walls.chest, lung)
         if name == "pleural_thickening":
-            return against(mask, self.walls.border, lung)
+            return beside(mask, self.walls.border) & self.fields["pleura"]
         return settle(mask, lung) if side == 0 else settle(mask[:, ::-1], lung[:, ::-1])[:, ::-1]
 
     def half(self, side: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 
 from synth.cases import FindingRequest
 from synth.findings import FINDINGS, Severity, Side, Zone
-from synth.place_frequencies import PLACES, SAME_SIDE, SEVERITIES
+from synth.place_frequencies import PLACES, SAME_SIDE, SEVERITIES, ZONE_UNSAID
 
 T = TypeVar("T")
 
@@ -15,8 +15,9 @@ T = TypeVar("T")
 def draw_requests(names: Sequence[str], rng: np.random.Generator) -> tuple[FindingRequest, ...]:
     """One request per finding, in the order of ``names``, with measured places and severities.
 
-    The findings of one patient do not choose their sides independently: given the one-sided ones
-    drawn before, a finding's right and left are weighted by how often each pair shares a side.
+    A zone is left out as often as reports do so. The findings of one patient do not choose their sides
+    independently: given the one-sided ones drawn before, a finding's right and left are weighted by how
+    often each pair shares a side.
     """
     drawn: dict[str, Side] = {}
     out = []
@@ -24,6 +25,8 @@ def draw_requests(names: Sequence[str], rng: np.random.Generator) -> tuple[Findi
         side, zone = _draw_place(name, drawn, rng)
         if side in ("right", "left"):
             drawn[name] = side
+        if zone is not None and rng.random() < ZONE_UNSAID:
+            zone = None
         severity: Severity | None = _draw(SEVERITIES[name], rng)
         out.append(FindingRequest(name, side if FINDINGS[name].lateral else None, zone, severity))
     return tuple(out)

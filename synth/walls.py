@@ -72,6 +72,19 @@ def against(mask: np.ndarray, nearest: np.ndarray, lung: np.ndarray) -> np.ndarr
     return out
 
 
+def beside(mask: np.ndarray, nearest: np.ndarray) -> np.ndarray:
+    """A lesion shifted, its shape kept, until the nearest quarter of it lies on the wall.
+
+    ``nearest`` is one of :class:`Walls`' maps.
+    """
+    ys, xs = np.nonzero(mask)
+    if not len(ys):
+        return mask
+    gaps = (nearest[:, ys, xs] - (ys, xs)).astype(float)
+    near = np.argsort(np.hypot(*gaps), kind="stable")[: max(1, len(ys) // 4)]
+    return np.asarray(ndimage.shift(mask, np.round(gaps[:, near].mean(1)), order=0))
+
+
 def settle(mask: np.ndarray, lung: np.ndarray) -> np.ndarray:
     """Fluid moved to the lateral wall of one ``lung`` and sunk to its base.
 

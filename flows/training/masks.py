@@ -1,139 +1,59 @@
 """Train the mask generator on ChestX-Det's annotations, each laid on a fitting body."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from flows.evaluation.masks import mask_figures
+from flows.measure_places import ZONELESS, box_zone
 from flows.training.checkpoints import seal, write_tensors
-from flows.training.chestxdet import Annotation, load_annotations, load_bodies, polygon_mask
+from flows.training.chestxdet import load_annotations, load_bodies
+from flows.training.lesion_tokens import MOST, VIEWS, LesionTokens, Row, fit_codes, instance_rows, severities
 from flows.training.loop import Schedule, fit
 from synth.anatomy import rasterise
 from synth.cases import FindingRequest
 from synth.findings import FINDING_NAMES, FINDINGS
-from synth.lesion_sets import (
-    BODY,
-    GRID,
-    SEVERITIES,
-    SIDES,
-    TOKEN,
-    ZONES,
-    LesionSetNetwork,
-    OutlineCode,
-    body_numbers,
-    side_of,
-    zone_of,
-)
-from synth.masks import MaskGenerator
+from synth.lesion_sets import SIDES, ZONES, LesionSetNetwork, body_numbers, side_of, zone_of
+from synth.masks import Layout, MaskGenerator
 
 BATCH, SIZE = 96, 96
 
-#: Instances kept of an image; images of up to FEW are run apart from the rest, so as to pad less.
-MOST, FEW = 24, 4
+#: Images of up to FEW instances are run apart from the rest, so as to pad less.
+FEW = 4
 
-
-def instance_rows(annotation: Annotation) -> list[tuple[int, int, int, np.ndarray]]:
-    """(finding, side, zone, polygon) of each instance whose centre lies in the lung frame."""
-    rows = []
-    for instance in annotation.instances:
-        low, high = instance.polygon.min(0), instance.polygon.max(0)
-        x, y = (low + high) / 2
-        if instance.finding == "cardiomegaly" or not (-0.1 < x < 1.1 and -0.1 < y < 1.1):
-            continue
-        rows.append((FINDING_NAMES.index(instance.finding), side_of(x), zone_of(y), instance.polygon))
-    return rows
-
-
-def box_of(polygon: np.ndarray) -> np.ndarray:
-    """(4,) centre x, centre y, log width, log height."""
-    low, high = polygon.min(0), polygon.max(0)
-    return np.concatenate([(low + high) / 2, np.log(np.maximum(high - low, 4e-3))])
-
-
-def box_mask(polygon: np.ndarray) -> np.ndarray:
-    """(GRID, GRID) bool: the polygon in its own box."""
-    low, high = polygon.min(0), polygon.max(0)
-    return polygon_mask((polygon - low) / np.maximum(high - low, 1e-6), GRID)
-
-
-def severities(rows: list[list], areas: list[list[float]]) -> list[list[int]]:
-    """Per instance, the tercile of its finding's whole area in that image among real images."""
-    totals: list[dict[int, float]] = []
-    for image, sizes in zip(rows, areas, strict=True):
-        total: dict[int, float] = {}
-        for (finding, *_), area in zip(image, sizes, strict=True):
-            total[finding] = total.get(finding, 0) + area
-        totals.append(total)
-    cuts = {
-        f: np.quantile([t[f] for t in totals if f in t] or [0.0], (1 / 3, 2 / 3))
-        for f in range(len(FINDING_NAMES))
-    }
-    return [
-        [int(np.searchsorted(cuts[f], total[f])) for f, *_ in image]
-        for image, total in zip(rows, totals, strict=True)
-    ]
+#: Deviation of the noise on tokens and on the body's numbers.
+TOKEN_NOISE, BODY_NOISE = 0.1, 0.3
 
 
 def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
     """Train on seven tenths of the annotated images, measure on the rest, seal ``out/masks``."""
     bodies = load_bodies(data)
-    annotations = load_annotations(data, bodies)
-    rows = [instance_rows(a)[:MOST] for a in annotations]
-    used = [i for i, r in enumerate(rows) if r and annotations[i].part == "train"]
-    rows = [rows[i] for i in used]
+    annotations = [(instance_rows(a), a) for a in load_annotations(data, bodies)]
+    annotations = [(rows, a) for rows, a in annotations if rows]
     numbers = np.stack([body_numbers(rasterise(b, SIZE)) for b in bodies])
-    body = np.stack([numbers[annotations[i].body] for i in used]).astype(np.float32)
-    areas = [[polygon_mask(p, SIZE).sum() / SIZE**2 for *_, p in r] for r in rows]
-    grade = severities(rows, areas)
-    flat = [row for image in rows for row in image]
-    outlines = OutlineCode.fit([box_mask(p) for *_, p in flat])
-    boxes = _box_moments(flat)
-    tokens = np.zeros((len(rows), MOST, TOKEN), np.float32)
-    kinds = np.zeros((len(rows), MOST, 4), np.int64)
-    absent = np.ones((len(rows), MOST), bool)
-    for i, image in enumerate(rows):
-        for j, (finding, side, zone, polygon) in enumerate(image):
-            mean, deviation = boxes[finding, side]
-            tokens[i, j, :4] = (box_of(polygon) - mean) / deviation
-            tokens[i, j, 4:] = outlines.encode(box_mask(polygon))
-            kinds[i, j] = finding, side, zone, grade[i][j]
-            absent[i, j] = False
 
-    counts = (~absent).sum(1)
+    def part(training: bool) -> tuple[list[list[Row]], np.ndarray]:
+        chosen = [(rows, numbers[a.body]) for rows, a in annotations if (a.part == "train") == training]
+        return [rows for rows, _ in chosen], np.stack([body for _, body in chosen])
+
+    images, body = part(True)
+    grades, codes = severities(images), fit_codes(images)
+    rng = np.random.default_rng(seed)
+    lessons = LesionTokens.of(images, grades, body, codes, VIEWS, rng)
     torch.manual_seed(seed)
     network = LesionSetNetwork()
-    schedule = Schedule(steps=int(4000 * scale), lr=1.5e-3, ema=0.998, bf16=False)
+    schedule = Schedule(steps=int(5000 * scale), lr=1.5e-3, ema=0.998, bf16=False)
 
     def loss_of(step: int, rng: np.random.Generator) -> Tensor:
-        which = rng.integers(0, len(rows), BATCH)
-        x = torch.from_numpy(
-            tokens[which] + 0.03 * rng.standard_normal(tokens[which].shape).astype(np.float32)
-        )
-        kind = torch.from_numpy(kinds[which].copy())
-        kind[..., 3][torch.from_numpy(rng.random(kind.shape[:2]) < 0.3)] = SEVERITIES.index(None)
-        gone = torch.from_numpy(absent[which])
-        noise = torch.from_numpy(rng.standard_normal(x.shape).astype(np.float32))
-        t = torch.from_numpy(rng.random(BATCH).astype(np.float32))
-        mixed = (1 - t)[:, None, None] * x + t[:, None, None] * noise
-        jitter = torch.from_numpy(0.1 * rng.standard_normal((BATCH, BODY)).astype(np.float32))
-        body_now, total = torch.from_numpy(body[which]) + jitter, torch.zeros((), device=device)
-        few = torch.from_numpy(counts[which] <= FEW)
-        for some, width in ((few, FEW), (~few, MOST)):
-            if some.any():
-                part = [v[some][:, :width] for v in (mixed, kind, gone, noise - x)]
-                mixed_now, kind_now, gone_now, target = (v.to(device) for v in part)
-                guess = network(mixed_now, t[some].to(device), kind_now, body_now[some].to(device), gone_now)
-                error = F.mse_loss(guess, target, reduction="none").mean(2)
-                total = total + error[~gone_now].sum()
-        return total / (~gone).sum()
+        return velocity_error(network, lessons, BATCH, rng, device)
 
     fit(network, loss_of, schedule, out / "runs" / "masks", seed, device, resume)
     network.to("cpu")
-    layouts = _layouts(rows)
+    boxes, outlines = codes
     folder = out / "masks"
     write_tensors(
         folder / "model.safetensors",
@@ -141,16 +61,16 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
         | {
             "outline.mean": torch.from_numpy(outlines.mean.astype(np.float32)),
             "outline.modes": torch.from_numpy(outlines.modes.astype(np.float32)),
-            "boxes": torch.from_numpy(boxes.astype(np.float32)),
+            "boxes": torch.from_numpy(boxes.knots.astype(np.float32)),
         },
         half=True,
     )
-    (folder / "layouts.json").write_text(json.dumps(layouts, sort_keys=True) + "\n")
+    (folder / "layouts.json").write_text(json.dumps(_layouts(images, grades), sort_keys=True) + "\n")
     about = {
         "seed": seed,
         "steps": schedule.steps,
         "batch": BATCH,
-        "annotations": len(rows),
+        "annotations": len(images),
         "device": device,
     }
     arguments = (
@@ -162,12 +82,59 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     )
     seal(*arguments, {})
     generator = MaskGenerator.load(folder)
+    others, their_body = part(False)
+    unseen = LesionTokens.of(others, severities(others), their_body, codes, 1, rng)
     figures = {
+        "velocity error": {
+            name: _error_without_noise(network, tokens, seed)
+            for name, tokens in (("trained on", lessons), ("held out", unseen))
+        },
         "1,000 sampled requests": evaluate(generator, bodies, seed),
         "against annotations held out": mask_figures(generator, data, max(20, int(2000 * scale)), seed),
     }
     seal(*arguments, figures)
     return folder
+
+
+def velocity_error(
+    network: LesionSetNetwork,
+    lessons: LesionTokens,
+    batch: int,
+    rng: np.random.Generator,
+    device: str,
+    noisy: bool = True,
+) -> Tensor:
+    """Mean squared error of the velocity over a random batch of images in random views (flow matching)."""
+    views, count = lessons.tokens.shape[:2]
+    which = torch.from_numpy(rng.integers(0, count, batch))
+    view = torch.from_numpy(rng.integers(0, views, batch))
+
+    def normal(like: Tensor, deviation: float) -> Tensor:
+        return torch.from_numpy(deviation * rng.standard_normal(like.shape).astype(np.float32))
+
+    x, body = lessons.tokens[view, which], lessons.body[view, which]
+    if noisy:
+        x, body = x + normal(x, TOKEN_NOISE), body + normal(body, BODY_NOISE)
+    kinds, absent = lessons.kinds[view, which], lessons.absent[which]
+    noise = normal(x, 1)
+    t = torch.from_numpy(rng.random(batch).astype(np.float32))
+    mixed = (1 - t)[:, None, None] * x + t[:, None, None] * noise
+    few, total = (~absent).sum(1) <= FEW, torch.zeros((), device=device)
+    for some, width in ((few, FEW), (~few, MOST)):
+        if some.any():
+            parts = [v[some][:, :width] for v in (mixed, kinds, absent, noise - x)]
+            mixed_now, kinds_now, absent_now, target = (v.to(device) for v in parts)
+            guess = network(mixed_now, t[some].to(device), kinds_now, body[some].to(device), absent_now)
+            total = total + (guess - target).square().mean(2)[~absent_now].sum()
+    return total / (~absent).sum()
+
+
+@torch.inference_mode()
+def _error_without_noise(network: LesionSetNetwork, lessons: LesionTokens, seed: int) -> float:
+    """The error on real lesions as they are, network in evaluation mode."""
+    first = LesionTokens(lessons.tokens[:1], lessons.kinds[:1], lessons.body[:1], lessons.absent)
+    rng = np.random.default_rng(seed)
+    return round(float(velocity_error(network.eval(), first, 4000, rng, "cpu", noisy=False)), 3)
 
 
 def evaluate(generator: MaskGenerator, bodies: list, seed: int, count: int = 1000) -> dict[str, float]:
@@ -200,23 +167,14 @@ def evaluate(generator: MaskGenerator, bodies: list, seed: int, count: int = 100
     return {k: round(float(v), 4) for k, v in values.items()} | {"empty": empty}
 
 
-def _box_moments(rows: list) -> np.ndarray:
-    out = np.zeros((len(FINDING_NAMES), len(SIDES), 2, 4))
-    for finding in range(len(FINDING_NAMES)):
-        for side in range(len(SIDES)):
-            boxes = [box_of(p) for f, s, _, p in rows if f == finding and s == side]
-            if len(boxes) > 3:
-                out[finding, side] = np.mean(boxes, 0), np.std(boxes, 0)
-            else:
-                out[finding, side] = (0.5, 0.5, -1, -1), (1, 1, 1, 1)
-    return out
-
-
-def _layouts(rows: list) -> dict[str, list[str]]:
-    """Per finding the layouts of real images, each as often as it occurs, e.g. ``02 12``."""
+def _layouts(images: Sequence[Sequence[Row]], grades: Sequence[dict[int, int]]) -> dict[str, list[str]]:
+    """Per finding the layouts of real images, each as often as it occurs, e.g. ``mild lower 02 12``."""
     found: dict[str, list[str]] = {n: [] for n in FINDING_NAMES if n != "cardiomegaly"}
-    for image in rows:
-        for finding in {f for f, *_ in image}:
-            cells = sorted(f"{side}{zone}" for f, side, zone, _ in image if f == finding)
-            found[FINDING_NAMES[finding]].append(" ".join(cells))
+    for rows, grade in zip(images, grades, strict=True):
+        for finding, severity in grade.items():
+            cells = sorted((side, zone) for f, side, zone, _ in rows if f == finding)
+            name = FINDING_NAMES[finding]
+            corners = [(*p.min(0), *p.max(0)) for f, *_, p in rows if f == finding]
+            zone = None if name in ZONELESS else box_zone(corners)
+            found[name].append(str(Layout(severity, zone and ZONES.index(zone), tuple(cells))))
     return {name: sorted(texts) for name, texts in found.items()}

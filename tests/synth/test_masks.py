@@ -1,6 +1,9 @@
 """Pseudo-masks: on the prompted side and zone, in the lungs, diverse, and a function of the seed."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
@@ -8,8 +11,9 @@ from scipy import ndimage
 from synth.anatomy import ShapeModel, enlarged_outline, lung_box
 from synth.cases import FindingRequest
 from synth.findings import FINDING_NAMES, FINDINGS
-from synth.lesion_sets import OutlineCode, side_of, zone_of
-from synth.masks import MaskGenerator
+from synth.lesion_sets import SCORES, SEVERITIES, ZONES, BoxCode, OutlineCode, side_of, zone_of
+from synth.masks import Layout, MaskGenerator
+from synth.places import draw_requests
 from synth.walls import Walls
 from synth.weights import SHIPPED
 
@@ -115,9 +119,67 @@ def test_large_findings_are_larger_than_small_ones():
     assert min(area(n) for n in ("emphysema", "diffuse_nodule")) > 0.1
 
 
+def test_severe_findings_are_larger_than_mild_ones():
+    def area(name, severity):
+        masks = []
+        for seed in range(12):
+            rng = np.random.default_rng(seed)
+            request = FindingRequest(name, "right", severity=severity)
+            masks.append(MASKER.sample([request], SHAPE.masks(rng, 96), rng).lesion_channels().sum())
+        return np.mean(masks)
+
+    for name in ("consolidation", "effusion", "fibrosis"):
+        assert area(name, "mild") < area(name, "moderate") < area(name, "severe")
+
+
+@given(
+    st.sampled_from(LATERAL),
+    st.sampled_from((None, "right", "left", "bilateral")),
+    st.sampled_from((None, "upper", "mid", "lower")),
+    st.sampled_from((None, "mild", "moderate", "severe")),
+    st.integers(0, 10**6),
+)
+def test_a_layout_keeps_what_was_asked(name, side, zone, severity, seed):
+    layout = MASKER.layout(FindingRequest(name, side, zone, severity), np.random.default_rng(seed))
+    sides, zones = zip(*layout.cells, strict=True)
+    assert set(sides) == {None: set(sides), "right": {0}, "left": {1}, "bilateral": {0, 1}}[side]
+    assert zone is None or set(zones) == {ZONES.index(zone)}
+    assert severity is None or SEVERITIES[layout.severity] == severity
+    assert Layout.parse(str(layout)) == layout
+
+
+@pytest.mark.parametrize("name", ["consolidation", "nodule", "effusion"])
+def test_layouts_of_drawn_requests_are_as_frequent_as_real_ones(name):
+    rng = np.random.default_rng(0)
+    requests = [replace(draw_requests([name], rng)[0], severity=None) for _ in range(1000)]
+    drawn = [MASKER.layout(r, rng) for r in requests]
+
+    def shares(layouts):
+        """Of severities, of zones over all instances, and of layouts with one instance."""
+        zones = np.bincount([z for o in layouts for _, z in o.cells], minlength=3)
+        severities = np.bincount([o.severity for o in layouts], minlength=3)
+        single = np.mean([len(o.cells) == 1 for o in layouts])
+        return [*severities / severities.sum(), *zones / zones.sum(), single]
+
+    assert shares(drawn) == pytest.approx(shares(MASKER.layouts[name]), abs=0.07)
+
+
 def test_no_finding_means_no_lesion():
     body = SHAPE.masks(np.random.default_rng(0), 64)
     assert MASKER.sample([], body, np.random.default_rng(0)).lesions == ()
+
+
+@given(st.integers(0, 10**6))
+def test_boxes_survive_their_code_and_their_scores_are_normal(seed):
+    rng = np.random.default_rng(seed)
+    boxes = np.exp(rng.standard_normal((200, 4))) * (1, 2, 3, 4)
+    code = BoxCode.fit({(3, 1): boxes})
+    scores = np.stack([code.encode(box, 3, 1) for box in boxes])
+    assert scores.mean(0) == pytest.approx(np.zeros(4), abs=0.05)
+    assert scores.std(0) == pytest.approx(np.ones(4), abs=0.05)
+    inside = (np.abs(scores) < SCORES[-1]).all(1)
+    assert inside.mean() > 0.9
+    assert code.decode(scores, 3, 1)[inside] == pytest.approx(boxes[inside], rel=1e-6)
 
 
 def test_outlines_survive_their_code():

@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from synth.findings import FINDING_NAMES, FINDINGS
-from synth.place_frequencies import PLACES, SEVERITIES
+from synth.findings import FINDING_NAMES, FINDINGS, Side, Zone
+from synth.place_frequencies import PLACES, SEVERITIES, ZONE_UNSAID
 from synth.places import draw_requests, same_side
 
 N = 4000
@@ -17,7 +17,11 @@ def test_a_single_finding_follows_its_table(name: str) -> None:
     rng = np.random.default_rng(0)
     drawn = [draw_requests([name], rng)[0] for _ in range(N)]
     places, severities = Counter((r.side, r.zone) for r in drawn), Counter(r.severity for r in drawn)
-    for counts, table in ((places, PLACES[name]), (severities, SEVERITIES[name])):
+    said: Counter[tuple[Side | None, Zone | None]] = Counter()
+    for (side, zone), count in PLACES[name].items():
+        said[side, zone] += count * (1 if zone is None else 1 - ZONE_UNSAID)
+        said[side, None] += count * (0 if zone is None else ZONE_UNSAID)
+    for counts, table in ((places, said), (severities, SEVERITIES[name])):
         total = sum(table.values())
         for value, count in table.items():
             p = count / total

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from synth.walls import Walls, against, settle
+from synth.walls import Walls, against, beside, settle
 from tests.synth.bodies import schematic_body
 
 BODY = schematic_body(128)
@@ -27,6 +27,19 @@ def test_a_pocket_is_pressed_against_the_chest_wall_with_its_area(place):
     assert np.median(depth) < 0.5 * np.median(np.hypot(*(WALLS.chest[:, drawn] - np.nonzero(drawn))))
     assert 0.7 < moved.sum() / drawn.sum() < 1.4
     assert not (moved & ~RIGHT).any()
+
+
+@pytest.mark.parametrize("place", [(0.3, 0.3), (0.25, 0.27), (0.5, 0.22)])
+def test_a_thickening_is_shifted_to_the_wall_in_its_shape(place):
+    drawn = pocket(*place)
+    moved = beside(drawn, WALLS.border)
+    ys, xs = np.nonzero(moved)
+    wall = WALLS.border[:, ys, xs]
+    depth = np.sort(np.hypot(wall[0] - ys, wall[1] - xs))
+    assert depth[0] <= 1.5
+    assert depth[len(depth) // 2] > 1  # it lies on the wall, not beyond
+    there, here = (np.stack(np.nonzero(m)) for m in (drawn, moved))
+    assert here - here.min(1, keepdims=True) == pytest.approx(there - there.min(1, keepdims=True))
 
 
 def test_the_diaphragm_is_a_border_but_no_chest_wall():
