@@ -114,7 +114,7 @@ def render(places: Any, pairs: Any, severities: Any, unsaid: float) -> str:
     for name in FINDING_NAMES:
         ordered = sorted(severities[name].items(), key=lambda item: (-item[1], str(item[0])))
         lines.append(f"    {name!r}: {dict(ordered)!r},\n")
-    lines.append("}\n\n#: Share of findings with a zone whose report does not name it.\n")
+    lines.append("}\n\n#: Share of reported lung findings on a side of which no single zone is named.\n")
     return head + "".join(lines) + f"ZONE_UNSAID: Final = {unsaid:.3f}\n"
 
 

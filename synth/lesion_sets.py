@@ -2,9 +2,8 @@
 
 Each instance is a token: its box in the lung frame (centre, log width, log height) as normal scores
 among real ones, and a code of its outline, the principal components of a signed distance map inside the
-box. A transformer without
-positions learns the velocity that carries noise to such sets (flow matching, Lipman et al., 2023),
-given each token's finding, side, zone and severity and the body it lies in.
+box. A transformer without positions learns the velocity that carries noise to such sets (flow matching,
+Lipman et al., 2023), given each token's finding, side, zone and severity and the body it lies in.
 """
 
 from collections.abc import Mapping

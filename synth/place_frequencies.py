@@ -225,5 +225,5 @@ SEVERITIES: Final[dict[str, dict[Severity | None, int]]] = {
     "pneumothorax": {None: 12, "mild": 7, "moderate": 6, "severe": 3},
 }
 
-#: Share of findings with a zone whose report does not name it.
+#: Share of reported lung findings on a side of which no single zone is named.
 ZONE_UNSAID: Final = 0.147
