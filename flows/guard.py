@@ -11,6 +11,8 @@ from typing import Any, NoReturn, TypeVar
 
 USERS_MISTAKE, OURS, CTRL_C = 2, 1, 130
 
+INTERRUPTED = "interrupted: what is committed stays, the same command goes on from there"
+
 F = TypeVar("F", bound=Callable[..., Any])
 _debug = False
 
@@ -52,7 +54,7 @@ def _end(error: BaseException) -> NoReturn:
     if isinstance(error, Ending):
         _leave(error.code, str(error))
     if isinstance(error, KeyboardInterrupt | Interrupted):
-        _leave(CTRL_C, "interrupted: what is committed stays, the same command goes on from there")
+        _leave(CTRL_C, INTERRUPTED)
     if isinstance(error, BrokenPipeError):  # e.g. `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(OURS)

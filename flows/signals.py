@@ -8,6 +8,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
+
+from flows.guard import INTERRUPTED
 
 PATIENCE_SECONDS = 3.0  # a denoising step of a large batch can take longer than anyone waits
 
@@ -45,18 +48,19 @@ class Brake:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.exit_code = 128 + number
         if self.asked:
-            self._end()
+            self.end()
         self.asked = True
         self._stop.set()
         print("\nstopping; press Ctrl-C again to end at once", file=sys.stderr, flush=True)
-        timer = threading.Timer(PATIENCE_SECONDS, self._end)
+        timer = threading.Timer(PATIENCE_SECONDS, self.end)
         timer.daemon = True
         timer.start()
         if not self._building:
             raise KeyboardInterrupt
 
-    def _end(self) -> None:
+    def end(self) -> NoReturn:
+        """Ends the process, not waiting for what Prefect and torch do at an interpreter's exit (seconds)."""
         if sys.stderr.isatty():
             sys.stderr.write("\033[?25h")  # the progress bar hid the cursor
-        sys.stderr.flush()
+        print(INTERRUPTED, file=sys.stderr, flush=True)
         os._exit(self.exit_code)

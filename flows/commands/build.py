@@ -28,10 +28,7 @@ def run(path: Path, overrides: Sequence[str]) -> None:
             summary = _build(config, hooks, brake)
         except BaseException:
             if brake.asked:
-                raise Ending(
-                    brake.exit_code,
-                    "interrupted: what is committed stays, the same command goes on from there",
-                ) from None
+                brake.end()
             raise
     _tell(summary)
 
