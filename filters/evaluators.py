@@ -19,7 +19,6 @@ from filters.experts import (
     EmbeddedAnatomy,
     EmbeddedFindings,
     ask,
-    load_network,
     pinned_weights,
     prepare,
     read_config,
@@ -122,9 +121,7 @@ class FeatureExtractor:
 def load_lung_evaluator(folder: Path | None = None, batch_size: int = 8) -> EmbeddedAnatomy:
     """The lungs' evaluator, asked as the anatomy expert is; it speaks of right and left lung only."""
     folder = folder or CHECKPOINTS / ANATOMY_EVALUATOR
-    config = read_config(folder)
-    network, pin = load_network(lung_evaluator_network(), folder)
-    evaluator = EmbeddedAnatomy(network, config["resolution"], tuple(config["structures"]), pin, batch_size)
+    evaluator = EmbeddedAnatomy.of(lung_evaluator_network(), folder, batch_size)
     evaluator.name = "lung evaluator"
     return evaluator
 

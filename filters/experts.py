@@ -129,10 +129,16 @@ class EmbeddedAnatomy:
     def load(cls, folder: Path | None = None, batch_size: int = 8, device: str = "cpu") -> "EmbeddedAnatomy":
         """From a checkpoint folder, by default the shipped one; WeightsError says what is wrong."""
         folder = folder or CHECKPOINTS / "anatomy"
+        return cls.of(anatomy_network(len(read_config(folder)["structures"])), folder, batch_size, device)
+
+    @classmethod
+    def of(
+        cls, network: nn.Module, folder: Path, batch_size: int = 8, device: str = "cpu"
+    ) -> "EmbeddedAnatomy":
+        """A network of another architecture with the weights and config of a checkpoint folder."""
         config = read_config(folder)
-        structures = tuple(config["structures"])
-        network, digest = load_network(anatomy_network(len(structures)), folder, device)
-        return cls(network, config["resolution"], structures, digest, batch_size, device)
+        network, digest = load_network(network, folder, device)
+        return cls(network, config["resolution"], tuple(config["structures"]), digest, batch_size, device)
 
     @torch.inference_mode()
     def look(self, images: np.ndarray) -> list[Opinion]:

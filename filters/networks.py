@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from synth.findings import FINDING_NAMES
 
-#: Encoders of the filters' experts (He et al., 2016) and of the evaluators (Radosavovic et al., 2020),
-#: and the stages of both that are used: to a sixteenth of the input's side.
-RESNET, REGNET, DEPTH = "resnet18", "tu-regnety_002", 4
+#: Encoders of the filters' first experts (He et al., 2016), of their second ones (Qin et al., 2024) and of
+#: the evaluators (Radosavovic et al., 2020); and the stages used of them: to a sixteenth of the input's side.
+RESNET, MOBILENET, REGNET, DEPTH = "resnet18", "tu-mobilenetv4_conv_small", "tu-regnety_002", 4
 
 
 def anatomy_network(structures: int) -> nn.Module:
@@ -47,7 +47,11 @@ def _pyramid(encoder: str, widths: tuple[int, int], classes: int, upsampling: in
 
 
 def _without_last_stage(network: Any) -> Any:
-    network.encoder.layer4 = nn.Identity()  # never reached at this depth, yet two thirds of the weights
+    """Of a ResNet or MobileNet: never reached at this depth, yet two thirds of the weights."""
+    if hasattr(network.encoder, "layer4"):
+        network.encoder.layer4 = nn.Identity()
+    else:
+        del network.encoder.model.blocks[DEPTH - 1 :]
     return network
 
 
@@ -96,6 +100,16 @@ def _peaks(lesions: Tensor, gain: Tensor) -> Tensor:
 def finding_network() -> FindingNetwork:
     """The finding expert's: a feature pyramid on a ResNet-18 without its last stage."""
     return FindingNetwork(_without_last_stage(_pyramid(RESNET, (64, 64), len(FINDING_NAMES), 1)))
+
+
+def second_finding_network() -> FindingNetwork:
+    """The second finding expert's: a feature pyramid on a MobileNetV4 without its last stage."""
+    return FindingNetwork(_without_last_stage(_pyramid(MOBILENET, (64, 32), len(FINDING_NAMES), 1)))
+
+
+def second_lung_network() -> nn.Module:
+    """The second anatomy expert's, on the same encoder; as :func:`lung_evaluator_network`."""
+    return _without_last_stage(_pyramid(MOBILENET, (48, 32), 2, 2))
 
 
 def lesion_evaluator_network() -> FindingNetwork:

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from filters.embedding import TrainingIndex
-from filters.experts import CHECKPOINTS, WEIGHTS, EmbeddedAnatomy, EmbeddedFindings
+from filters.ensemble import SECOND, load_anatomy, load_findings
+from filters.experts import CHECKPOINTS, WEIGHTS
 from filters.opinions import Expert
 from filters.settings import EXPERT_FILTERS, FilterChoice, JudgeSettings
 from synth.weights import SUMS, WeightsError, verify_folder
@@ -72,15 +73,14 @@ class _Loader:
 
     def _embedded(self, kind: str) -> Expert:
         if kind not in self.loaded:
-            folder, settings = self.root / kind, self.settings
-            expert: Expert
+            size, device = self.settings.batch_size, self.settings.device
             if kind == "anatomy":
-                expert = EmbeddedAnatomy.load(folder, settings.batch_size, settings.device)
+                self.loaded[kind] = load_anatomy(self.root, size, device)
             else:
-                expert = EmbeddedFindings.load(folder, self.index, settings.batch_size, settings.device)
-                _same_encoder(self.index, expert)
-            self.loaded[kind] = expert
+                self.loaded[kind] = load_findings(self.root, self.index, size, device)
             self._record(kind)
+            if (self.root / SECOND[kind]).is_dir():
+                self._record(SECOND[kind])
         return self.loaded[kind]
 
     def _torchxrayvision(self, name: str, kind: str, path: Path, sha256: str) -> Expert:
@@ -104,14 +104,16 @@ class _Loader:
     def _record(self, kind: str) -> None:
         """Every pinned file of the folder is part of what a score depends on: config.json too."""
         pins = verify_folder(self.root / kind)
+        if kind == "findings":
+            _same_encoder(self.index, pins[WEIGHTS])
         unused = INDEX if self.index is None else ""
         self.digests |= {f"filters/{kind}/{name}": digest for name, digest in pins.items() if name != unused}
 
 
-def _same_encoder(index: TrainingIndex | None, expert: Expert) -> None:
+def _same_encoder(index: TrainingIndex | None, digest: str) -> None:
     """Refuse an index made by another network: its distances would mean nothing."""
-    if index and index.encoder and index.encoder != expert.digest:
+    if index and index.encoder and index.encoder != digest:
         raise WeightsError(
             f"weights: {INDEX} was made with {WEIGHTS} {index.encoder[:12]}…, "
-            f"expected {expert.digest[:12]}…; make it again"
+            f"expected {digest[:12]}…; make it again"
         )

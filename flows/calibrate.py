@@ -12,7 +12,8 @@ import numpy as np
 from filters import anatomy_agreement, finding_agreement, integrity, lesion_agreement
 from filters.calibration import Threshold, calibrate, dump_thresholds
 from filters.embedding import TrainingIndex
-from filters.experts import CHECKPOINTS, EmbeddedAnatomy, EmbeddedFindings
+from filters.ensemble import load_anatomy, load_findings
+from filters.experts import CHECKPOINTS
 from filters.panel import INDEX
 from filters.registry import FILTERS, THRESHOLDS_FILE
 from flows.training.data import Radiographs, load_lungs, part_of
@@ -42,7 +43,7 @@ def calibrate_filters(data: Path, work: Path, target: Path = THRESHOLDS_FILE) ->
     nih, real, scenes = load_scenes(data, work)
     held = np.flatnonzero(nih.parts != "train")
     index = TrainingIndex.load(CHECKPOINTS / "findings" / INDEX)
-    findings = EmbeddedFindings.load(index=index)
+    findings = load_findings(index=index)
     seen = findings.look(real.images[held])
     embeddings = np.stack([o.embedding for o in seen if o.embedding is not None])
     apart = 1 - embeddings @ embeddings.T
@@ -100,7 +101,7 @@ def lung_scores(data: Path) -> list[float]:
     """Anatomy scores of held-out human lung masks."""
     images, lungs, names = load_lungs(data, 256)
     held = [i for i, n in enumerate(names) if part_of(n) != "train"]
-    opinions = EmbeddedAnatomy.load().look(images[held])
+    opinions = load_anatomy().look(images[held])
     out = []
     for i, opinion in zip(held, opinions, strict=True):
         anatomy = np.zeros((len(ANATOMY), *images.shape[1:]), bool)

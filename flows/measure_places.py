@@ -18,10 +18,10 @@ import numpy as np
 from flows.openi import code_findings, code_place, read_reports
 from flows.training.chestxdet import Annotation, load_annotations, load_bodies
 from synth.findings import FINDING_NAMES, FINDINGS, Severity, Side, Zone
+from synth.lesion_sets import ZONES, zone_of
 
-ZONES: tuple[Zone, ...] = ("upper", "mid", "lower")
-#: A zone is named when it holds at least this share of a finding's box area, so that the centre of
-#: a lesion over the whole lung is not called its middle zone.
+#: A zone is named when it holds all centres and at least this share of a finding's box area, so that the
+#: centre of a lesion over the whole lung is not called its middle zone.
 ZONE_SHARE = 2 / 3
 #: No zone is ever said of these: the heart has none, and free fluid lies where gravity puts it.
 ZONELESS = ("cardiomegaly", "effusion")
@@ -34,15 +34,16 @@ def box_side(boxes: Iterable[Box]) -> Side:
     return "bilateral" if len(sides) == 2 else sides.pop()
 
 
-def box_zone(boxes: Iterable[Box]) -> Zone | None:
-    """The third of the lungs' height that holds ZONE_SHARE of the boxes' area, if one does."""
-    edges = np.linspace(0, 1, 4)
-    edges[0], edges[-1] = -np.inf, np.inf
-    area = np.zeros(3)
-    for x0, y0, x1, y1 in boxes:
-        area += (x1 - x0) * np.clip(np.minimum(y1, edges[1:]) - np.maximum(y0, edges[:-1]), 0, None)
-    share = area / max(area.sum(), 1e-9)
-    return ZONES[int(share.argmax())] if share.max() >= ZONE_SHARE else None
+def box_zone(boxes: Sequence[Box]) -> Zone | None:
+    """The third of the lungs' height with the centres of all boxes and ZONE_SHARE of their area, if any."""
+    zones = {zone_of((y0 + y1) / 2) for _, y0, _, y1 in boxes}
+    if len(zones) != 1:
+        return None
+    zone = zones.pop()
+    low, high = ((-np.inf, 1 / 3), (1 / 3, 2 / 3), (2 / 3, np.inf))[zone]
+    inside = sum((x1 - x0) * max(0.0, min(y1, high) - max(y0, low)) for x0, y0, x1, y1 in boxes)
+    whole = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes)
+    return ZONES[zone] if inside >= ZONE_SHARE * whole else None
 
 
 def measure_places(

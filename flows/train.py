@@ -13,6 +13,8 @@ NAMES = (
     "masks",
     "findings",
     "images",
+    "anatomy_second",
+    "findings_second",
     "evaluator_anatomy",
     "evaluator_lesions",
     "evaluator_attributes",

@@ -3,6 +3,7 @@
 Masks are (H, W) bool in the image; y grows downwards.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +12,16 @@ from scipy import ndimage
 
 #: How soon a fluid's upper edge falls off on its medial side, as a fraction of the image's side.
 FALL = 0.05
+
+#: How far from the wall annotated thickening lies at the median, as a fraction of the image's side.
+NEAR = 0.008
+
+#: How much larger than drawn fluid may get by filling what lies beneath it.
+AMPLE = 1.15
+
+#: A pocket of fluid is smaller than POCKET of the image and ends more than ABOVE of its side above the base:
+#: so is every fourth annotated effusion.
+POCKET, ABOVE = 0.02, 0.05
 
 #: Sectors of a lung, seen from its centre, in which a lesion keeps its area when it moves to the wall.
 SECTORS = 120
@@ -73,7 +84,7 @@ def against(mask: np.ndarray, nearest: np.ndarray, lung: np.ndarray) -> np.ndarr
 
 
 def beside(mask: np.ndarray, nearest: np.ndarray) -> np.ndarray:
-    """A lesion shifted, its shape kept, until the nearest quarter of it lies on the wall.
+    """A lesion shifted, its shape kept, until the nearest quarter of it lies within NEAR of the wall.
 
     ``nearest`` is one of :class:`Walls`' maps.
     """
@@ -82,30 +93,51 @@ def beside(mask: np.ndarray, nearest: np.ndarray) -> np.ndarray:
         return mask
     gaps = (nearest[:, ys, xs] - (ys, xs)).astype(float)
     near = np.argsort(np.hypot(*gaps), kind="stable")[: max(1, len(ys) // 4)]
-    return np.asarray(ndimage.shift(mask, np.round(gaps[:, near].mean(1)), order=0))
+    gap = gaps[:, near].mean(1)
+    excess = 1 - NEAR * len(mask) / max(float(np.hypot(*gap)), 1e-6)
+    return np.asarray(ndimage.shift(mask, np.round(gap * max(0.0, excess)), order=0))
 
 
 def settle(mask: np.ndarray, lung: np.ndarray) -> np.ndarray:
     """Fluid moved to the lateral wall of one ``lung`` and sunk to its base.
 
     Its upper edge reaches the wall about as high as beside it and falls off, concave, on the other
-    side. The lung is the one on the left of the image: mirror for the other.
+    side; it is drawn back until the fluid is no more than AMPLE times what it was. A small pocket well
+    above the base is encapsulated and stays. The lung is the one on the left of the image: mirror for
+    the other.
     """
-    rows = np.flatnonzero((mask & lung).any(1))
+    fluid, size = mask & lung, len(mask)
+    rows = np.flatnonzero(fluid.any(1))
     if not len(rows):
         return mask
+    under = fluid.any(0)
+    gap = np.median(_last(lung[:, under]) - _last(fluid[:, under]))
+    if mask.sum() < POCKET * size**2 and gap > ABOVE * size:
+        return fluid
     low = int(rows[int(0.75 * (len(rows) - 1))])
     step = max(0, int(mask[low].argmax()) - int(lung[low].argmax()))
     moved = np.zeros_like(mask)
-    moved[:, : mask.shape[1] - step] = mask[:, step:]
+    moved[:, : size - step] = mask[:, step:]
     columns = np.flatnonzero(moved.any(0))
     first, last = columns[0], columns[-1]
-    at = np.arange(mask.shape[1])
-    top = np.interp(at, columns, ndimage.uniform_filter1d(moved.argmax(0)[columns].astype(float), 3))
-    bottom = np.flatnonzero(lung.any(1))[-1] + 1
-    fall = 1 - np.exp(-np.maximum(0, at - last) / (FALL * len(mask)))
-    top += 1.1 * fall * (bottom - top) + 0.25 * np.maximum(0, first - at)
-    return lung & (np.arange(len(mask))[:, None] >= top)
+    upper = ndimage.uniform_filter1d(moved.argmax(0)[columns].astype(float), 3)
+    bottom = _last(lung).max() + 1
+
+    def below(back: float) -> np.ndarray:
+        """The lung under the upper edge, moved back so many pixels to the wall and as many down."""
+        at = np.arange(size) + back
+        top = np.interp(at, columns, upper)
+        fall = 1 - np.exp(-np.maximum(0, at - last) / (FALL * size))
+        top += 1.1 * fall * (bottom - top) + 0.25 * np.maximum(0, first - at) + back
+        return lung & (np.arange(size)[:, None] >= top)
+
+    ample = AMPLE * mask.sum()
+    return below(bisect_left(range(size), -ample, key=lambda back: -float(below(back).sum())))
+
+
+def _last(mask: np.ndarray) -> np.ndarray:
+    """(W,) the lowest row of each column that is set, or -1."""
+    return np.where(mask.any(0), len(mask) - 1 - mask[::-1].argmax(0), -1)
 
 
 def _nearest(inside: np.ndarray) -> np.ndarray:

@@ -61,6 +61,11 @@ def seal(
     body = yaml.safe_dump(about, sort_keys=False, allow_unicode=True, width=96)
     card = f"---\n{yaml.safe_dump(front)}---\n# {title}\n\n```yaml\n{body}```\n"
     (folder / "README.md").write_text(card + (f"\n{notes.strip()}\n" if notes else ""))
+    pin(folder)
+
+
+def pin(folder: Path) -> None:
+    """Pin every file of a folder but its pins and the card."""
     names = sorted(
         p.relative_to(folder).as_posix()
         for p in folder.rglob("*")

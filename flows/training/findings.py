@@ -11,7 +11,7 @@ from filters.embedding import TrainingIndex
 from filters.experts import EmbeddedFindings
 from filters.networks import FindingNetwork, finding_network
 from flows.evaluation.calibration import opacity_figures
-from flows.training.checkpoints import locate, seal, write_config, write_tensors
+from flows.training.checkpoints import locate, pin, seal, write_config, write_tensors
 from flows.training.lesion_learning import Lessons, auroc, platt, predict
 from flows.training.loop import Schedule, fit
 from flows.training.scenes import SIMULATED, load_scenes
@@ -29,39 +29,24 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     lessons = Lessons.of(*load_scenes(data, out, seed), size=SIZE, batch=BATCH, device=device)
     schedule = Schedule(steps=int(2300 * scale), lr=1.2e-3, ema=0.997, weight_decay=2e-2)
     torch.manual_seed(seed)
-    network = teach(
+    folder = teach_and_seal(
+        "findings",
         begun(finding_network(), locate(out, "anatomy")),
         lessons,
         schedule,
-        out / "runs" / "findings",
-        seed,
-        resume,
-    )
-    folder = out / "findings"
-    arguments = (
-        folder,
+        (out, seed, resume),
         "Finding expert: lesions and findings on frontal radiographs",
-        ("nih", "rsna", "chestx_det"),
-        "synthorax train findings --data DIR",
-        {
-            "seed": seed,
-            "steps": schedule.steps,
-            "batch": BATCH,
-            "simulated scenes": SIMULATED,
-            "device": device,
-        },
-        write_expert(folder, network, lessons, SEEN),
         "Lesion maps and findings were taught by lesions simulated in real normal radiographs, each "
         "beside the same radiograph without them; `opacity` by these and by NIH's labels. Its config "
         f"names the findings that it speaks of: those with an AUROC of {SEEN} or more.",
-    )
-    seal(*arguments)  # the index is made by the expert itself, which loads sealed folders only
+        SEEN,
+    )  # the index is made by the expert itself, which loads sealed folders only
     expert = EmbeddedFindings.load(folder)
     shown = lessons.nih.where("train")
     names = [lessons.nih.names[i] for i in shown]
     index = TrainingIndex.fit(expert.features(lessons.real.images[shown]), names, encoder=expert.digest)
     index.save(folder / "training_index.safetensors")
-    seal(*arguments)
+    pin(folder)
     return folder
 
 
@@ -83,6 +68,34 @@ def teach(
         return lessons.loss(network, rng)
 
     return fit(network, loss_of, schedule, run, seed, lessons.device, resume).to("cpu").eval()
+
+
+def teach_and_seal(
+    name: str,
+    network: FindingNetwork,
+    lessons: Lessons,
+    schedule: Schedule,
+    options: tuple[Path, int, bool],
+    title: str,
+    notes: str,
+    least: float = 0.0,
+) -> Path:
+    """Teach a network, write it as an expert and seal ``out/name``; ``options`` are out, seed, resume."""
+    out, seed, resume = options
+    folder = out / name
+    taught = teach(network, lessons, schedule, out / "runs" / name, seed, resume)
+    about = {
+        "seed": seed,
+        "steps": schedule.steps,
+        "batch": lessons.batch,
+        "resolution": lessons.size,
+        "simulated scenes": SIMULATED,
+        "device": lessons.device,
+    }
+    figures = write_expert(folder, taught, lessons, least)
+    command = f"synthorax train {name} --data DIR"
+    seal(folder, title, ("nih", "rsna", "chestx_det"), command, about, figures, notes)
+    return folder
 
 
 def write_expert(folder: Path, network: nn.Module, lessons: Lessons, least: float = 0.0) -> dict:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from synth.walls import Walls, against, beside, settle
+from synth.walls import AMPLE, Walls, against, beside, settle
 from tests.synth.bodies import schematic_body
 
 BODY = schematic_body(128)
@@ -57,7 +57,7 @@ def test_the_mediastinum_is_no_wall():
 
 @pytest.mark.parametrize("place", [(0.5, 0.36), (0.6, 0.3), (0.7, 0.3)])
 def test_fluid_sinks_to_the_base_and_reaches_the_lateral_wall(place):
-    fluid = settle(pocket(*place), RIGHT)
+    fluid = settle(pocket(*place, 0.1), RIGHT)
     assert fluid.any()
     for x in np.flatnonzero(fluid.any(0)):
         lowest = np.flatnonzero(RIGHT[:, x])[-1]
@@ -67,8 +67,21 @@ def test_fluid_sinks_to_the_base_and_reaches_the_lateral_wall(place):
     assert fluid[low].argmax() == RIGHT[low].argmax()
 
 
+@pytest.mark.parametrize("place", [(0.7, 0.22), (0.6, 0.22), (0.62, 0.3)])
+@pytest.mark.parametrize("radius", [0.03, 0.06, 0.1])
+def test_settled_fluid_is_hardly_more_than_was_drawn(place, radius):
+    drawn = pocket(*place, radius)
+    assert 0 < settle(drawn, RIGHT).sum() <= AMPLE * drawn.sum()
+
+
+def test_a_small_pocket_well_above_the_base_stays_where_it_is_but_large_fluid_sinks():
+    small, large = pocket(0.4, 0.25, 0.04), pocket(0.45, 0.25, 0.12)
+    assert (settle(small, RIGHT) == small).all()
+    assert np.nonzero(settle(large, RIGHT))[0].max() == np.flatnonzero(RIGHT.any(1))[-1]
+
+
 def test_the_upper_edge_of_fluid_falls_towards_the_midline_without_a_step():
-    fluid = settle(pocket(0.55, 0.22, 0.06), RIGHT)
+    fluid = settle(pocket(0.55, 0.22, 0.1), RIGHT)
     top = np.where(fluid.any(0), fluid.argmax(0), 128)
     columns = np.flatnonzero(fluid.any(0))
     edge = top[columns][len(columns) // 2 :]
