@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from filters.embedding import TrainingIndex
+from filters.ensemble import load_findings
 from filters.evaluators import AttributeEvaluator
 from filters.experts import CHECKPOINTS, EmbeddedFindings
+from filters.opinions import Expert
 from filters.panel import INDEX
 from flows.evaluation import calibration, memorisation, pictures, spectrum
 from flows.evaluation.features import Projection, RandomDenseNet, attribute_features, expert_features
@@ -19,6 +21,9 @@ from flows.evaluation.real import Real
 from flows.training.evaluator_attributes import evaluate as attribute_figures
 from flows.training.loop import console
 from synth.masks import MaskGenerator
+
+#: The masks' distances depend on the seed of prompts, bodies and halves: these are told beside the first.
+OTHER_SEEDS = (1, 2)
 
 #: Generated sets smaller than this are not compared as sets.
 FEWEST = 32
@@ -32,7 +37,11 @@ def against_real(
     ``alike`` is what :func:`flows.evaluation.generated.draw_alike` drew for the held-out images: it is
     compared with them as a set. ``sample`` is of the product's own prompts.
     """
-    figures: dict[str, Any] = {"opacity": opacity(real, out), "attributes_of_real": attributes(real)}
+    figures: dict[str, Any] = {
+        "opacity": opacity(EmbeddedFindings.load(), real, out),
+        "opacity_by_both": opacity(load_findings(), real),
+        "attributes_of_real": attributes(real),
+    }
     figures["spectrum"] = spectrum.compare(alike.sample.images, real.held_images)
     figures["fidelity"] = fidelity_figures(real, alike)
     console.print("fidelity done", highlight=False)
@@ -41,13 +50,16 @@ def against_real(
         pictures.samples_beside_real(sample.sample.images, real.held_images, out / "samples.png")
     console.print("memorisation done", highlight=False)
     figures["masks"] = mask_figures(masker, data)
+    figures["masks"]["findings_that_fit_with_other_seeds"] = [
+        mask_figures(masker, data, seed=seed)["findings_that_fit"] for seed in OTHER_SEEDS
+    ]
     return figures
 
 
-def opacity(real: Real, out: Path | None) -> dict[str, Any]:
-    """The finding expert's "any opacity" on held-out images; the curve goes to ``out``."""
+def opacity(expert: Expert, real: Real, out: Path | None = None) -> dict[str, Any]:
+    """An expert's "any opacity" on held-out images; the curve goes to ``out``."""
     nih, held = real.nih, real.held
-    said = np.array([o.probabilities["opacity"] for o in EmbeddedFindings.load().look(real.held_images)])
+    said = np.array([o.probabilities["opacity"] for o in expert.look(real.held_images)])
     figures, curve = calibration.opacity_figures(said, ~nih.normal[held], nih.patients[held], nih.views[held])
     if out is not None:
         title = f"opacity, {len(held)} held-out images"

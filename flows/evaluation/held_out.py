@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+from filters.ensemble import load_anatomy
 from filters.experts import EmbeddedAnatomy
 from flows.training import anatomy, codec
 from flows.training.data import Radiographs, load_lungs, part_of
 from synth.codec import PatchCodec
+from synth.findings import ANATOMY
 
 
 def codec_figures(shipped: PatchCodec, data: Path, nih: Radiographs) -> dict[str, float | int]:
@@ -16,8 +18,14 @@ def codec_figures(shipped: PatchCodec, data: Path, nih: Radiographs) -> dict[str
     return {**codec.evaluate(shipped, codec.as_stored(data, nih, test)), "images": len(test)}
 
 
-def anatomy_figures(data: Path) -> dict[str, float]:
-    """Of :func:`flows.training.anatomy.evaluate` on held-out human masks of the lungs."""
+def anatomy_figures(data: Path) -> dict[str, dict[str, float]]:
+    """Lungs on held-out human masks (:func:`flows.training.anatomy.lung_figures`): of the ``first`` expert,
+    which taught the image model, and of ``both`` together, whom the filter asks.
+    """
     images, lungs, names = load_lungs(data, 256)
     held = np.array([part_of(n) != "train" for n in names])
-    return anatomy.evaluate(EmbeddedAnatomy.load().network, images[held], lungs[held])
+    seen = [[o.mask(n) for n in ANATOMY[:2]] for o in load_anatomy().look(images[held])]
+    return {
+        "first": anatomy.evaluate(EmbeddedAnatomy.load().network, images[held], lungs[held]),
+        "both": anatomy.lung_figures(np.array(seen), lungs[held]),
+    }

@@ -31,21 +31,24 @@ NEAR = {
     "coverage": 0.8,
     "two_sample_auc": 0.9,
 }
+LUNGS = {"lung_dice": 0.954, "worst": 0.93, "images": 18}
+OPACITY = {
+    "images": 241,
+    "auroc": 0.859,
+    "auroc_by_view": {"PA": 0.86, "AP": 0.84},
+    "ece": 0.053,
+    "ece_debiased": 0.025,
+    "ece_of_a_calibrated_model": 0.06,
+    "as_shipped": {"ece": 0.049},
+}
 FIGURES = {
     **PART,
     "alike": copy.deepcopy(PART),
     "aged": {"pairs": 64, "asked": 50, "years": 4.2, "interval": [3.0, 5.5], "share": 0.8},
     "codec": {"psnr_db": 36.34, "ssim": 0.955, "images": 128},
-    "anatomy_expert": {"lung_dice": 0.954, "worst": 0.93, "images": 18},
-    "opacity": {
-        "images": 241,
-        "auroc": 0.859,
-        "auroc_by_view": {"PA": 0.86, "AP": 0.84},
-        "ece": 0.053,
-        "ece_debiased": 0.025,
-        "ece_of_a_calibrated_model": 0.06,
-        "as_shipped": {"ece": 0.049},
-    },
+    "anatomy_expert": {"first": LUNGS, "both": LUNGS | {"lung_dice": 0.957}},
+    "opacity": OPACITY,
+    "opacity_by_both": OPACITY | {"auroc": 0.866, "as_shipped": {"ece": 0.048}},
     "attributes_of_real": {
         "images": 241,
         "sex_auroc": 0.88,
@@ -73,6 +76,7 @@ FIGURES = {
             "effusion": {"ratio": {"area": 1.52, "x": 1.2, "y": 1.61}},
         },
         "findings_that_fit": 10,
+        "findings_that_fit_with_other_seeds": [11, 9],
         "co_occurrence_correlation": 0.98,
         "side_right": 0.999,
         "zone_right": 0.99,
@@ -87,6 +91,9 @@ def test_what_meets_its_bars_is_not_bold():
     assert "**" not in text
     assert "effusion (area 1.52, y 1.61)" in text
     assert "mass 19.6, diffuse nodule 4.2" in text, "the greatest first"
+    assert "10 of 2 (other seeds: 11, 9)" in text
+    assert "anatomy expert, 18 human masks: lung Dice | 0.954" in text
+    assert "both anatomy experts, as the filter asks them, 18 human masks: lung Dice | 0.957" in text
     assert "113 of 128 (refused: lesion agreement 15)" in text
     assert all(line.count("|") == 4 for line in text.splitlines() if line.startswith("|"))
 
@@ -103,10 +110,14 @@ def test_each_figure_that_misses_its_bar_is_bold():
     worse["spectrum"]["decades"] = -0.31
     worse["codec"]["ssim"] = 0.94
     worse["opacity"]["as_shipped"]["ece"] = 0.06
+    worse["opacity_by_both"]["auroc"] = 0.83
+    worse["anatomy_expert"]["both"]["lung_dice"] = 0.949
     bold = tables(worse).split("**")[1::2]
     assert bold == [
         "0.940",
+        "0.949",
         "0.060",
+        "0.830",
         "9 of 2",
         "diffuse nodule 3.4",
         "0.820",
