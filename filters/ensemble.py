@@ -1,13 +1,14 @@
 """Several experts asked as one: the mean of their words, so that no filter rests on one opinion."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+from scipy.special import expit, logit
 
 from filters.embedding import TrainingIndex
-from filters.experts import CHECKPOINTS, EmbeddedAnatomy, EmbeddedFindings
+from filters.experts import CHECKPOINTS, EmbeddedAnatomy, EmbeddedFindings, read_config
 from filters.networks import second_finding_network, second_lung_network
 from filters.opinions import Expert, Opinion
 from synth.findings import ANATOMY, FINDING_NAMES
@@ -16,25 +17,34 @@ from synth.findings import ANATOMY, FINDING_NAMES
 SECOND = {"anatomy": "anatomy_second", "findings": "findings_second"}
 
 
-class Ensemble:
-    """Experts whose probabilities are averaged (Lakshminarayanan et al., 2017).
+#: Under which name the second finding expert's config holds how the two are calibrated together.
+TOGETHER = "together"
 
-    It speaks of what any member speaks of: the mean is over those that do. The embedding is that of the
-    first member with one.
+
+class Ensemble:
+    """Experts asked as one. It speaks of what any member speaks of: each mean is over those that do.
+
+    Maps are averaged as probabilities (Lakshminarayanan et al., 2017), a finding's probabilities as logits
+    (logarithmic opinion pool, Genest & Zidek, 1986), for the mean of two calibrated probabilities is too
+    timid; ``calibration`` then maps a finding to Platt's (scale, bias) of the mean logit. The embedding is
+    that of the first member with one.
     """
 
-    def __init__(self, members: Sequence[Expert]) -> None:
+    def __init__(
+        self, members: Sequence[Expert], calibration: Mapping[str, Mapping[str, float]] | None = None
+    ) -> None:
         self.members = tuple(members)
+        self.calibration = calibration or {}
         self.name = " and ".join(m.name for m in members)
         self.digest = sha256("".join(m.digest for m in members).encode()).hexdigest()
         self.findings = tuple(n for n in FINDING_NAMES if any(n in m.findings for m in members))
         self.structures = tuple(n for n in ANATOMY if any(n in m.structures for m in members))
 
     def look(self, images: np.ndarray) -> list[Opinion]:
-        """The members' mean opinion of each of ``images`` (N, H, W) uint8."""
-        return [self._mean(said) for said in zip(*(m.look(images) for m in self.members), strict=True)]
+        """The members' joint opinion of each of ``images`` (N, H, W) uint8."""
+        return [self._joint(said) for said in zip(*(m.look(images) for m in self.members), strict=True)]
 
-    def _mean(self, said: Sequence[Opinion]) -> Opinion:
+    def _joint(self, said: Sequence[Opinion]) -> Opinion:
         maps = [
             np.mean([o.anatomy[o.structures.index(n)] for o in said if n in o.structures], 0)  # type: ignore[index]
             for n in self.structures
@@ -43,12 +53,20 @@ class Ensemble:
         return Opinion(
             structures=self.structures,
             anatomy=np.stack(maps) if maps else None,
-            probabilities={
-                n: float(np.mean([o.probabilities[n] for o in said if n in o.probabilities])) for n in spoken
-            },
+            probabilities={n: self._probability(n, said) for n in spoken},
             lesions={n: np.mean([o.lesions[n] for o in said if n in o.lesions], 0) for n in self.findings},
             embedding=next((o.embedding for o in said if o.embedding is not None), None),
         )
+
+    def _probability(self, name: str, said: Sequence[Opinion]) -> float:
+        fitted = self.calibration.get(name, {"scale": 1.0, "bias": 0.0})
+        pooled = pooled_logit([o.probabilities[name] for o in said if name in o.probabilities])
+        return float(expit(fitted["scale"] * pooled + fitted["bias"]))
+
+
+def pooled_logit(probabilities: Sequence[float]) -> float:
+    """The mean logit of probabilities in [0, 1], none taken as quite certain; NaN stays NaN."""
+    return float(logit(np.clip(np.asarray(probabilities, float), 1e-6, 1 - 1e-6)).mean())
 
 
 def load_anatomy(root: Path = CHECKPOINTS, batch_size: int = 8, device: str = "cpu") -> Expert:
@@ -69,4 +87,4 @@ def load_findings(
     if not second.is_dir():
         return first
     other = EmbeddedFindings.of(second_finding_network(), second, None, batch_size, device)
-    return Ensemble([first, other])
+    return Ensemble([first, other], read_config(second).get(TOGETHER))

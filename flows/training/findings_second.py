@@ -1,18 +1,23 @@
 """Train the second finding expert: another architecture, seed and resolution than the first one's."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from filters.ensemble import SECOND
+from filters.ensemble import SECOND, TOGETHER, pooled_logit
+from filters.experts import OPACITY, EmbeddedFindings, read_config
 from filters.networks import second_finding_network
+from filters.opinions import Opinion
 from flows.training.anatomy_second import OWN_SEED
-from flows.training.checkpoints import locate
+from flows.training.checkpoints import locate, pin, write_config
 from flows.training.evaluator_lesions import BATCH, SIZE
 from flows.training.findings import SEEN, begun, teach_and_seal
-from flows.training.lesion_learning import Lessons
+from flows.training.lesion_learning import Lessons, platt
 from flows.training.loop import Schedule
 from flows.training.scenes import load_scenes
+from synth.findings import FINDING_NAMES
 
 
 def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
@@ -20,7 +25,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     lessons = Lessons.of(*load_scenes(data, out, seed), size=SIZE, batch=BATCH, device=device)
     schedule = Schedule(steps=int(2600 * scale), lr=2e-3, ema=0.997, weight_decay=2e-2, bf16=device != "cpu")
     torch.manual_seed(seed + OWN_SEED)
-    return teach_and_seal(
+    folder = teach_and_seal(
         SECOND["findings"],
         begun(second_finding_network(), locate(out, SECOND["anatomy"])),
         lessons,
@@ -29,6 +34,37 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
         "Second finding expert: lesions and findings on frontal radiographs",
         "A feature pyramid on a MobileNetV4, taught by lesions simulated in real normal radiographs, "
         "radiologists' boxes and NIH's labels. Filters take the mean of its and the first expert's word. Its "
-        f"config names the findings that it speaks of: those with an AUROC of {SEEN} or more.",
+        f"config names the findings that it speaks of, those with an AUROC of {SEEN} or more, and how the "
+        "mean of both is calibrated.",
         SEEN,
     )
+    both = [
+        EmbeddedFindings.load(locate(out, "findings")),
+        EmbeddedFindings.of(second_finding_network(), folder),
+    ]
+    config = read_config(folder) | {TOGETHER: calibrate_together(both, lessons)}
+    write_config(folder / "config.json", config)
+    pin(folder)
+    return folder
+
+
+def calibrate_together(experts: Sequence[EmbeddedFindings], lessons: Lessons) -> dict[str, dict[str, float]]:
+    """Platt's numbers of the experts' mean logit, by finding, on what none of them learned from.
+
+    Opacity's are fitted to both held-out parts of the real images, as the first expert's own are, the
+    others to scenes simulated in held-out images.
+    """
+    nih, simulated = lessons.nih, lessons.simulated
+    real, scenes = (np.flatnonzero(p != "train") for p in (nih.parts, nih.parts[simulated.base]))
+
+    def pooled(name: str, looks: Sequence[Sequence[Opinion]]) -> np.ndarray:
+        said = zip(*looks, strict=True)
+        return np.array([pooled_logit([o.probabilities[name] for o in each]) for each in said])
+
+    seen = [e.look(lessons.real.images[real]) for e in experts]
+    fitted = {OPACITY: platt(pooled(OPACITY, seen), ~nih.normal[real])}
+    drawn, shown = simulated.lesions[scenes], [e.look(simulated.images[scenes]) for e in experts]
+    for i, name in enumerate(FINDING_NAMES):
+        if all(name in e.findings for e in experts):
+            fitted[name] = platt(pooled(name, shown), np.asarray((drawn >> i & 1).any((1, 2))))
+    return fitted

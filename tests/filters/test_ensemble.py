@@ -36,7 +36,7 @@ def constant(value):
 IMAGES = np.zeros((2, 4, 4), np.uint8)
 
 
-def test_probabilities_and_maps_are_means_over_those_who_speak():
+def test_maps_are_means_and_probabilities_means_of_logits_over_those_who_speak():
     first = Witness(
         Opinion(
             probabilities={"nodule": 0.2, "opacity": 0.5},
@@ -58,10 +58,28 @@ def test_probabilities_and_maps_are_means_over_those_who_speak():
     assert len(both.digest) == 64
     assert both.digest not in (first.digest, second.digest)
     for opinion in both.look(IMAGES):
-        assert opinion.probabilities == pytest.approx({"nodule": 0.4, "opacity": 0.6, "fracture": 0.9})
+        assert opinion.probabilities == pytest.approx(
+            {"nodule": 0.3798, "opacity": 0.6044, "fracture": 0.9}, abs=1e-4
+        )
         assert opinion.lesions["nodule"] == pytest.approx(constant(0.6))
         assert opinion.lesions["fracture"] == pytest.approx(constant(0.3))
         assert (opinion.embedding == 1).all()
+
+
+def test_a_calibration_is_of_the_mean_logit():
+    said = [Witness(Opinion(probabilities={"mass": p, "nodule": p}), ("mass", "nodule")) for p in (0.7, 0.9)]
+    (opinion, _) = Ensemble(said, {"mass": {"scale": 2.0, "bias": -1.0}}).look(IMAGES)
+    logit = (np.log(0.7 / 0.3) + np.log(0.9 / 0.1)) / 2
+    assert opinion.probabilities["mass"] == pytest.approx(1 / (1 + np.exp(1 - 2 * logit)))
+    assert opinion.probabilities["nodule"] == pytest.approx(1 / (1 + np.exp(-logit)))
+
+
+def test_certain_or_missing_words_do_not_break_the_mean():
+    for certain in (0.0, 1.0):
+        said = [Witness(Opinion(probabilities={"mass": p}), ("mass",)) for p in (certain, 0.5)]
+        assert 0 < Ensemble(said).look(IMAGES)[0].probabilities["mass"] < 1
+    unknown = Witness(Opinion(probabilities={"mass": float("nan")}), ("mass",))
+    assert np.isnan(Ensemble([unknown]).look(IMAGES)[0].probabilities["mass"])
 
 
 def test_structures_keep_their_own_channels_though_the_members_order_them_otherwise():
