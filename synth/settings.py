@@ -18,7 +18,7 @@ class SynthesisSettings:
     anatomy: Path | None = None
     size: int = 256
     steps: int = 12
-    guidance: float = 1.15
+    guidance: float = 1.2
     lesion_guidance: float = 1.0
     batch_size: int = 8
     precision: str = "fp32"
