@@ -50,11 +50,12 @@ class Ensemble:
             for n in self.structures
         ]
         spoken = dict.fromkeys(n for o in said for n in o.probabilities)
+        seen = dict.fromkeys(n for o in said for n in o.lesions)
         return Opinion(
             structures=self.structures,
             anatomy=np.stack(maps) if maps else None,
             probabilities={n: self._probability(n, said) for n in spoken},
-            lesions={n: np.mean([o.lesions[n] for o in said if n in o.lesions], 0) for n in self.findings},
+            lesions={n: np.mean([o.lesions[n] for o in said if n in o.lesions], 0) for n in seen},
             embedding=next((o.embedding for o in said if o.embedding is not None), None),
         )
 
