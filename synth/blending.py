@@ -129,10 +129,12 @@ def touched(masks: Tensor, side: int, soft: bool) -> Tensor:
 
 
 def check_masks(masks: Tensor, count: int, channels: int, name: str) -> None:
-    """Raises ValueError unless ``masks`` are (count, channels, H, W), H = W, with values in [0, 1]."""
+    """Raises ValueError unless ``masks`` are (count, channels, H, H), count 1 or more, in [0, 1]."""
     shape = tuple(masks.shape)
-    if len(shape) != 4 or shape[:2] != (count, channels) or shape[2] != shape[3] or shape[2] == 0:
-        raise ValueError(f"{name}: {shape}, expected ({count}, {channels}, H, H)")
+    if len(shape) != 4 or shape[:2] != (count, channels) or shape[2] != shape[3] or 0 in (count, shape[2]):
+        raise ValueError(f"{name}: {shape}, expected ({count or 'one or more'}, {channels}, H, H)")
+    if not channels:
+        return
     low, high = float(masks.min()), float(masks.max())
     if not (low >= 0 and high <= 1):  # NaN is neither
         raise ValueError(f"{name}: values from {low:g} to {high:g}, expected 0 to 1")

@@ -37,7 +37,8 @@ class Request:
 
 def draw_requests(maker: Synthesizer, lesions: int, count: int) -> list[Request]:
     """``count`` requests with ``lesions`` findings each, as the shipped prompts ask for them."""
-    sampler, found, index = PromptSampler(), [], 0
+    found: list[Request] = []
+    sampler, index = PromptSampler(), 0
     while len(found) < count:
         case = sampler.case(SEED, f"{index:09d}")
         masks = maker.masks(case)
@@ -99,8 +100,10 @@ def lung_dice(judge: EmbeddedAnatomy, images: np.ndarray, requests: Sequence[Req
     """Mean Dice of both lungs together, as the judge sees them, against the requests' masks."""
     scores = []
     for opinion, request in zip(judge.look(images), requests, strict=True):
-        seen = [opinion.mask(name) for name in ("right_lung", "left_lung")]
-        scores.append(dice(np.any([m for m in seen if m is not None], 0), request.masks.lungs))
+        right, left = (opinion.mask(name) for name in ("right_lung", "left_lung"))
+        if right is None or left is None:
+            raise ValueError(f"judge: {judge.name} speaks of {judge.structures}, expected both lungs")
+        scores.append(dice(right | left, request.masks.lungs))
     return float(np.mean(scores))
 
 
