@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from synth.denoisers import FrozenDenoiser, Level
+from synth.denoisers import FrozenDenoiser, Level, Text
 from synth.seeding import derive_seed
 
 
@@ -67,18 +67,15 @@ def denoise(
     base: FrozenDenoiser,
     levels: Sequence[Level],
     start: tuple[Tensor, Tensor],
-    states: Tensor,
+    text: Text,
     streams: NoiseStreams,
     solver: Solver,
-    guidance: float = 1.0,
-    regions: Tensor | None = None,
     kept: Kept | None = None,
 ) -> Tensor:
     """A clean latent (N, C, h, w) from ``start``: what is taken for clean and for noise at the first level.
 
-    ``states``, ``guidance`` and ``regions`` are those of :meth:`FrozenDenoiser.predict`. At each level the
-    kept latent is mixed in with noise of its own; kept to the last step, it is whole in the result
-    wherever its weight is 1.
+    At each level the kept latent is mixed in with noise of its own; kept to the last step, it is whole in
+    the result wherever its weight is 1.
     """
     (clean, noise), shape = start, start[0].shape[1:]
     kept_steps = kept.steps if kept else 0
@@ -90,7 +87,7 @@ def denoise(
             clean = kept.weight * kept.latent + (1 - kept.weight) * clean
             noise = mix_noise(noise, fresh, kept.weight, solver.preserve)
         z = now.alpha * clean + now.sigma * noise
-        estimate, noise = base.predict(z, now, states, guidance, regions)
+        estimate, noise = base.predict(z, now, text)
         clean = estimate
         if solver.second_order and last is not None and (reach := _reach(last[0], now, then)):
             # where a latent was mixed in, the last estimate was of another one

@@ -90,13 +90,30 @@ def add_noise(clean: Tensor, noise: Tensor, level: Level) -> Tensor:
     return level.alpha * clean + level.sigma * noise
 
 
+@dataclass(frozen=True)
+class Text:
+    """Prompts that a batch of N follows, in B branches.
+
+    Their ``states`` are (B, N, L, D). The first is followed as it is. Each further one is followed
+    ``guidance`` times as far as it departs from the first (Ho & Salimans, 2022), weighted by its region
+    (B − 1, N, 1, h, w) in [0, 1] or, without ``regions``, everywhere. ``hints`` (B, N, S, h, w) are for the
+    S spare input channels of a base, None for zeros.
+    """
+
+    states: Tensor
+    guidance: float = 1.0
+    regions: Tensor | None = None
+    hints: Tensor | None = None
+
+
 @dataclass
 class FrozenDenoiser:
     """A text-to-image base whose weights are never touched; threads take one each.
 
     ``embed`` gives prompts' states (N, L, D); ``encode`` and ``decode`` go between images (N, C', H, W) in
     [-1, 1] and latents (N, ``channels``, h, w). The ``spare`` further input channels of the UNet, a spatial
-    condition, stay zero. ``passes`` counts UNet passes, one for each image and branch of guidance.
+    condition, are zero unless hints are given. ``passes`` counts UNet passes, one for each image and branch
+    of guidance.
     """
 
     unet: Any
@@ -153,28 +170,15 @@ class FrozenDenoiser:
         return cls(pipeline.unet, schedule, embed, encode, decode, channels, device=str(device))
 
     @torch.inference_mode()
-    def predict(
-        self,
-        z: Tensor,
-        level: Level,
-        states: Tensor,
-        guidance: float = 1.0,
-        regions: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """What of ``z`` (N, C, h, w) is clean and what is noise, by the prompts' ``states`` (B, N, L, D).
-
-        The first of B prompts is followed as it is. Each further one is followed ``guidance`` times as far
-        as it departs from the first (Ho & Salimans, 2022), weighted by its region (B − 1, N, 1, h, w) in
-        [0, 1] or, without ``regions``, everywhere. B passes an image.
-        """
-        branches, count = len(states), len(z)
-        zeros = z.new_zeros(count, self.spare, *z.shape[2:])
-        at = torch.cat([z, zeros], 1).repeat(branches, 1, 1, 1)
+    def predict(self, z: Tensor, level: Level, text: Text) -> tuple[Tensor, Tensor]:
+        """What of ``z`` (N, C, h, w) is clean and what is noise; a pass an image and branch of ``text``."""
+        branches, count = len(text.states), len(z)
+        hints = z.new_zeros(branches, count, self.spare, *z.shape[2:]) if text.hints is None else text.hints
+        at = torch.cat([z.expand(branches, *z.shape), hints], 2).flatten(0, 1)
         time = torch.full((len(at),), level.time, device=z.device)
         with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=self.precision == "bf16"):
-            said = self.unet(at, time, states.flatten(0, 1)).sample.float()
+            said = self.unet(at, time, text.states.flatten(0, 1)).sample.float()
         self.passes += branches * count
         free, asked = said[:count], said[count:].unflatten(0, (branches - 1, count))
-        departure = asked - free
-        output = free + guidance * (departure if regions is None else regions * departure).sum(0)
-        return self.schedule.parts(z, output, level)
+        departure = asked - free if text.regions is None else text.regions * (asked - free)
+        return self.schedule.parts(z, free + text.guidance * departure.sum(0), level)

@@ -2,78 +2,21 @@
 
 The *Anatomy Controller* holds a rough latent of the wanted body in the first steps and then lets go. The
 *Pathology Controller* denoises lesions inside their masks and keeps the source outside. Both are functions
-of latents; a sample depends on its own seed, masks and prompts, never on its batch. They run with the
-paper's schedule (:data:`PAPER`) or with ours (:data:`OURS`).
+of latents; a sample depends on its own seed, masks and prompts, never on its batch. They run by the
+schedules of :mod:`synth.control_presets`, the paper's or ours.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from synth.blending import Kept, NoiseStreams, Solver, check_masks, coverage, denoise, touched
-from synth.denoisers import FrozenDenoiser, Level
-from synth.findings import ANATOMY
+from synth.blending import Kept, NoiseStreams, check_masks, coverage, denoise, touched
+from synth.control_presets import OURS, Preset, Stage
+from synth.denoisers import FrozenDenoiser, Level, Text
+from synth.findings import ANATOMY, FINDING_NAMES
+from synth.images import spatial_condition
 from synth.rough_latents import RoughLatents
-
-
-@dataclass(frozen=True)
-class Stage:
-    """``steps`` over the levels that are left when the noisiest ``skipped`` (a share of all) are not gone
-    through; the first ``kept`` of them (a share) blend; ``guidance`` of the prompts."""
-
-    steps: int
-    skipped: float = 0.0
-    kept: float = 1.0
-    guidance: float = 1.0
-
-
-@dataclass(frozen=True)
-class Preset:
-    """How both controllers run.
-
-    ``inside`` and ``outside``: weight of the rough latent in organs and elsewhere. ``labels``: anatomy is
-    given as a label map of 5 values, one a pixel. ``soft``: masks' edges fall off. ``together``: all lesions
-    in one pass over the levels, not one after another. ``through_pixels``: decode, clamp and encode before
-    the second stage. ``alone``: one image at a time.
-    """
-
-    anatomy: Stage
-    pathology: Stage
-    inside: float = 1.0
-    outside: float = 0.2
-    solver: Solver = field(default_factory=Solver)
-    labels: bool = False
-    soft: bool = True
-    together: bool = True
-    through_pixels: bool = False
-    alone: bool = False
-
-    def passes(self, lesions: int = 1) -> int:
-        """UNet passes an image of both stages takes."""
-        stages = 1 if self.together else lesions
-        branches = 1 + (lesions if self.together else 1)
-        return self.anatomy.steps + (self.pathology.steps * branches * stages if lesions else 0)
-
-
-#: The paper's published code: about 300 UNet passes an image.
-PAPER = Preset(
-    anatomy=Stage(steps=100, kept=0.5),
-    pathology=Stage(steps=100, guidance=7.0),
-    solver=Solver(eta=1.0, second_order=False, preserve=False),
-    labels=True,
-    soft=False,
-    together=False,
-    through_pixels=True,
-    alone=True,
-)
-
-#: Ours: a fifth of its passes or fewer, in batches.
-OURS = Preset(
-    anatomy=Stage(steps=16, kept=0.5),
-    pathology=Stage(steps=16, guidance=5.0),
-)
 
 
 @torch.inference_mode()
@@ -106,7 +49,7 @@ def control_anatomy(
     states = base.embed([""]).expand(len(seeds), -1, -1)[None]
     start = (latent if stage.skipped else torch.zeros_like(latent)), streams.normal(latent.shape[1:])
     kept = Kept(latent, weight, round(stage.kept * stage.steps))
-    return denoise(base, _levels(base, stage), start, states, streams, preset.solver, kept=kept)
+    return denoise(base, _levels(base, stage), start, Text(states), streams, preset.solver, kept)
 
 
 @torch.inference_mode()
@@ -117,12 +60,16 @@ def control_pathology(
     prompts: Sequence[Sequence[str]],
     seeds: Sequence[int],
     preset: Preset = OURS,
+    hints: Tensor | None = None,
 ) -> Tensor:
     """The latents ``source`` (N, C, h, h) with lesions (N, K, H, W), masks in [0, 1] at any resolution.
 
     ``prompts`` holds K texts for each sample, one a mask; a mask may be empty. In cells that no mask touches
     (and that do not touch such a cell, where edges are soft) the result is the source, bit for bit; where
-    ``preset.through_pixels``, the source decoded and encoded again. Raises ValueError.
+    ``preset.through_pixels``, the source decoded and encoded again.
+
+    ``hints`` (1 + K, N, S, h, h) is what the base's S spare channels are told without a prompt and with each;
+    None leaves them at zero, as a text-to-image base has none. Raises ValueError.
     """
     count, regions = len(seeds), len(prompts[0]) if prompts else 0
     check_masks(lesions, count, regions, "lesions")
@@ -130,16 +77,22 @@ def control_pathology(
         raise ValueError(f"prompts: {[len(p) for p in prompts]} texts, expected {count} times {regions}")
     if source.shape[:2] != (count, base.channels) or source.shape[2] != source.shape[3]:
         raise ValueError(f"source: {tuple(source.shape)}, expected ({count}, {base.channels}, h, h)")
+    wanted = (1 + regions, count, base.spare, *source.shape[2:])
+    if hints is None:
+        hints = source.new_zeros(wanted)
+    elif hints.shape != wanted:
+        raise ValueError(f"hints: {tuple(hints.shape)}, expected {wanted}")
     if preset.alone and count > 1:
-        parts = zip(source.split(1), lesions.split(1), prompts, seeds, strict=True)
-        return torch.cat([control_pathology(base, x, m, [p], [s], preset) for x, m, p, s in parts])
-    result, lesions = source.to(base.device), lesions.to(base.device)
+        parts = zip(source.split(1), lesions.split(1), prompts, seeds, hints.split(1, 1), strict=True)
+        return torch.cat([control_pathology(base, x, m, [p], [s], preset, h) for x, m, p, s, h in parts])
+    source, lesions, hints = (x.to(base.device) for x in (source, lesions, hints))
     if preset.together:
-        return _infuse(base, result, lesions, prompts, NoiseStreams(seeds, "lesions", base.device), preset)
+        streams = NoiseStreams(seeds, "lesions", base.device)
+        return _infuse(base, source, lesions, prompts, streams, preset, hints)
     for k in range(regions):
-        streams = NoiseStreams(seeds, f"lesion {k}", base.device)
-        result = _infuse(base, result, lesions[:, k : k + 1], [[p[k]] for p in prompts], streams, preset)
-    return result
+        one, streams = [[p[k]] for p in prompts], NoiseStreams(seeds, f"lesion {k}", base.device)
+        source = _infuse(base, source, lesions[:, k : k + 1], one, streams, preset, hints[[0, k + 1]])
+    return source
 
 
 def control(
@@ -155,6 +108,27 @@ def control(
     """Both controllers, one after the other: latents (N, C, side, side) of new radiographs with lesions."""
     bodies = control_anatomy(base, rough, anatomy, side, seeds, preset)
     return control_pathology(base, bodies, lesions, prompts, seeds, preset)
+
+
+def lesion_hints(lesions: Tensor, findings: Sequence[Sequence[str]], side: int) -> Tensor:
+    """Hints (1 + K, N, S, side, side) for our own image model: first no lesion, then each of ``lesions``.
+
+    ``lesions`` (N, K, H, W) in [0, 1] are of the ``findings`` named for each sample. The body is not told.
+    Raises ValueError for an unknown finding.
+    """
+    for name in (n for names in findings for n in names):
+        if name not in FINDING_NAMES:
+            raise ValueError(f"finding: {name!r}, expected one of {', '.join(FINDING_NAMES)}")
+    count, regions, *size = lesions.shape
+    channels = torch.zeros(1 + regions, count, len(FINDING_NAMES), *size, device=lesions.device)
+    for i, names in enumerate(findings):
+        for k, name in enumerate(names):
+            channels[k + 1, i, FINDING_NAMES.index(name)] = lesions[i, k]
+    flat = channels.flatten(0, 1)
+    body, known = flat.new_zeros(len(flat), len(ANATOMY), *size), torch.ones(len(flat), dtype=torch.bool)
+    told = spatial_condition(body, flat, side, known.to(flat.device))
+    told[:, : len(ANATOMY) + 1] = 0  # and not even that there is none
+    return told.unflatten(0, (1 + regions, count))
 
 
 def label_map(anatomy: Tensor) -> Tensor:
@@ -184,6 +158,7 @@ def _infuse(
     prompts: Sequence[Sequence[str]],
     streams: NoiseStreams,
     preset: Preset,
+    hints: Tensor,
 ) -> Tensor:
     if not lesions.shape[1]:
         return source
@@ -197,9 +172,8 @@ def _infuse(
     start = source, streams.normal(source.shape[1:])
     kept = Kept(source, 1 - free, stage.steps)
     regions = inside.transpose(0, 1)[:, :, None] if preset.together else None
-    return denoise(
-        base, _levels(base, stage), start, states, streams, preset.solver, stage.guidance, regions, kept
-    )
+    text = Text(states, stage.guidance, regions, hints)
+    return denoise(base, _levels(base, stage), start, text, streams, preset.solver, kept)
 
 
 def _levels(base: FrozenDenoiser, stage: Stage) -> tuple[Level, ...]:

@@ -15,7 +15,7 @@ from diffusers import (
 )
 
 from synth.blending import NoiseStreams, Solver, denoise
-from synth.denoisers import CLEAN, FrozenDenoiser, NoiseSchedule, add_noise
+from synth.denoisers import CLEAN, FrozenDenoiser, NoiseSchedule, Text, add_noise
 from synth.text import learn_tokenizer, new_text_encoder
 
 #: As the scheduler folders of Stable Diffusion have it.
@@ -104,16 +104,16 @@ def test_a_perfect_network_tells_image_and_noise_apart(prediction):
 def test_steps_are_ddim(prediction, eta):
     scheduler = DDIMScheduler(**STABLE, prediction_type=prediction, set_alpha_to_one=True)
     base, seeds = small_base(scheduler), [3, 4]
-    states = base.embed(["", ""])[None]
+    text = Text(base.embed(["", ""])[None])
     levels, streams = base.schedule.levels(10), NoiseStreams(seeds, "test")
     first, streams_again = streams.normal((4, 8, 8)), NoiseStreams(seeds, "test")
     assert torch.equal(first, streams_again.normal((4, 8, 8)))
-    ours = denoise(base, levels, (0 * first, first), states, streams, Solver(eta, second_order=False))
+    ours = denoise(base, levels, (0 * first, first), text, streams, Solver(eta, second_order=False))
     scheduler.set_timesteps(10)
     z = levels[0].sigma * first
     for t in scheduler.timesteps:
         with torch.inference_mode():
-            output = base.unet(z, t, states[0]).sample
+            output = base.unet(z, t, text.states[0]).sample
         fresh = streams_again.normal((4, 8, 8)) if eta else None
         z = scheduler.step(output, t, z, eta=eta, variance_noise=fresh).prev_sample
     assert torch.allclose(ours, z, atol=2e-3 * float(z.abs().max()))
@@ -122,26 +122,25 @@ def test_steps_are_ddim(prediction, eta):
 def test_a_step_of_flow_matching_is_eulers():
     scheduler = FlowMatchEulerDiscreteScheduler()
     base, noise = small_base(scheduler), latents()
-    states = base.embed(["", ""])[None]
+    text = Text(base.embed(["", ""])[None])
     solver = Solver(second_order=False)
-    ours = denoise(
-        base, base.schedule.levels(6), (0 * noise, noise), states, NoiseStreams([1, 2], "t"), solver
-    )
+    ours = denoise(base, base.schedule.levels(6), (0 * noise, noise), text, NoiseStreams([1, 2], "t"), solver)
     scheduler.set_timesteps(6)
     for t in scheduler.timesteps:
         with torch.inference_mode():
-            output = base.unet(noise, t, states[0]).sample
+            output = base.unet(noise, t, text.states[0]).sample
         noise = scheduler.step(output, t, noise).prev_sample
     assert torch.allclose(ours, noise, atol=1e-4)
 
 
 def test_the_second_order_comes_nearer_with_as_many_steps():
     base = small_base(DDIMScheduler(**STABLE, timestep_spacing="trailing"))
-    noise, states, streams = latents(), base.embed(["", ""])[None], NoiseStreams([1, 2], "test")
+    noise, text = latents(), Text(base.embed(["", ""])[None])
+    streams = NoiseStreams([1, 2], "test")
 
     def run(steps: int, second_order: bool) -> torch.Tensor:
         solver, levels = Solver(second_order=second_order), base.schedule.levels(steps)
-        return denoise(base, levels, (0 * noise, noise), states, streams, solver)
+        return denoise(base, levels, (0 * noise, noise), text, streams, solver)
 
     exact = run(400, False)
     first, second = ((run(20, order) - exact).abs().mean() for order in (False, True))
@@ -151,17 +150,20 @@ def test_the_second_order_comes_nearer_with_as_many_steps():
 def test_passes_are_counted_by_image_and_branch_and_regions_bound_guidance():
     base, z = small_base(FlowMatchEulerDiscreteScheduler(), extra=3), latents()
     level, free, asked = base.schedule.levels(4)[1], base.embed(["", ""]), base.embed(["a", "bb"])
-    plain, _ = base.predict(z, level, free[None])
+    plain, _ = base.predict(z, level, Text(free[None]))
     assert base.passes == 2
     regions = torch.zeros(1, 2, 1, 8, 8)
     regions[..., :4, :] = 1
-    guided, _ = base.predict(z, level, torch.stack([free, asked]), 7.0, regions)
+    guided, _ = base.predict(z, level, Text(torch.stack([free, asked]), 7.0, regions))
     assert base.passes == 6
     assert torch.allclose(guided[:, :, 4:], plain[:, :, 4:], atol=1e-5)
     assert not torch.allclose(guided[:, :, :4], plain[:, :, :4], atol=1e-3)
-    once, _ = base.predict(z, level, torch.stack([free, asked]), 1.0)
-    alone, _ = base.predict(z, level, asked[None])
+    once, _ = base.predict(z, level, Text(torch.stack([free, asked])))
+    alone, _ = base.predict(z, level, Text(asked[None]))
     assert torch.allclose(once, alone, atol=1e-5)
+    hints = torch.zeros(1, 2, 3, 8, 8)
+    assert torch.equal(base.predict(z, level, Text(free[None], hints=hints))[0], plain)
+    assert not torch.equal(base.predict(z, level, Text(free[None], hints=hints + 1))[0], plain)
 
 
 def test_a_pipeline_in_stable_diffusions_layout_is_a_base():
@@ -180,7 +182,7 @@ def test_a_pipeline_in_stable_diffusions_layout_is_a_base():
         encoded = base.encode(torch.zeros(1, 3, 16, 16))
         assert base.decode(encoded).shape == (1, 3, 16, 16)
     states = base.embed(["right effusion"])
-    clean, noise = base.predict(encoded, base.schedule.levels(5)[0], states[None])
+    clean, noise = base.predict(encoded, base.schedule.levels(5)[0], Text(states[None]))
     assert clean.shape == noise.shape == encoded.shape
 
 

@@ -9,19 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synth.blending import NoiseStreams, mix_noise, touched
+from synth.control_presets import HINTED, OURS, PAPER, Stage
 from synth.denoisers import FrozenDenoiser
 from synth.images import ImageModel
 from synth.rough_latents import RoughLatents
 from synth.weights import SHIPPED
 from synth.xreal import (
-    OURS,
-    PAPER,
-    Stage,
     channels_of,
     control,
     control_anatomy,
     control_pathology,
     label_map,
+    lesion_hints,
 )
 
 SIDE = 16
@@ -175,6 +174,35 @@ def test_the_label_map_has_five_values_and_says_where_organs_lie():
     assert torch.equal(planes[:, 3:] > 0, body[:, 3:])
 
 
+@pytest.mark.parametrize("preset", [QUICK, PAPERS_WAY], ids=["ours", "paper"])
+def test_hints_change_what_lies_inside_and_nothing_else(base, preset):
+    preset = replace(preset, through_pixels=False)
+    source, lesions, seeds = sources(2), two_lesions(2), [1, 2]
+    hints = lesion_hints(lesions, [["effusion", "nodule"]] * 2, SIDE)
+    assert hints.shape == (3, 2, base.spare, SIDE, SIDE)
+    assert hints[0, :, -1].min() == hints.amax() == 1
+    assert hints[:, :, :6].max() == 0, "the body is not told"
+    told = control_pathology(base, source, lesions, TEXTS[:2], seeds, preset, hints)
+    untold = control_pathology(base, source, lesions, TEXTS[:2], seeds, preset)
+    outside = (touched(lesions, SIDE, preset.soft).amax(1, keepdim=True) == 0).expand_as(source)
+    assert torch.equal(told[outside], source[outside])
+    assert (told - untold)[~outside].abs().mean() > 0.05
+
+
+def test_a_hinted_mass_is_bright(base, rough):
+    """What the base knows as a mass comes to lie in the lung, inside its mask."""
+    lesions = torch.zeros(1, 1, 128, 128)
+    lesions[..., 48:64, 32:48] = 1
+    body = control_anatomy(base, rough, bodies(1), 32, [2], OURS)
+    hints = lesion_hints(lesions, [["mass"]], 32)
+    ill = control_pathology(base, body, lesions, [["Right lung mass."]], [2], HINTED, hints)
+    with torch.inference_mode():
+        change = (base.decode(ill) - base.decode(body))[0, 0]
+    inside = torch.nn.functional.interpolate(lesions, size=change.shape)[0, 0] > 0
+    assert change[inside].mean() > 0.1
+    assert change[inside].abs().mean() > 6 * change[~inside].abs().mean()
+
+
 def test_bad_masks_are_told_in_one_line(base, rough):
     source, one = sources(1), [["Mass."]]
     wrong = (
@@ -187,6 +215,13 @@ def test_bad_masks_are_told_in_one_line(base, rough):
         (lambda: control_pathology(base, source, two_lesions(1), one, [1]), "lesions"),
         (lambda: control_pathology(base, source, two_lesions(1)[:, :1], one * 2, [1]), "prompts"),
         (lambda: control_pathology(base, source[:, :4], two_lesions(1)[:, :1], one, [1]), "source"),
+        (lambda: lesion_hints(two_lesions(1), [["rickets", "mass"]], SIDE), "finding"),
+        (
+            lambda: control_pathology(
+                base, source, two_lesions(1)[:, :1], one, [1], OURS, torch.zeros(1, 1, 24, SIDE, SIDE)
+            ),
+            "hints",
+        ),
         (lambda: control_anatomy(base, RoughLatents(4), bodies(1), SIDE, [1]), "rough latents"),
     )
     for call, field in wrong:
