@@ -64,5 +64,5 @@ OURS = Preset(
     outside=0.5,
 )
 
-#: Ours for a base that is told of lesions by hints too, and needs no exaggeration.
-HINTED = replace(OURS, pathology=replace(OURS.pathology, guidance=1.5))
+#: Ours for a base that is told of lesions by hints too, and needs less exaggeration.
+HINTED = replace(OURS, pathology=replace(OURS.pathology, guidance=2.0))

@@ -104,10 +104,11 @@ def control(
     side: int,
     seeds: Sequence[int],
     preset: Preset = OURS,
+    hints: Tensor | None = None,
 ) -> Tensor:
     """Both controllers, one after the other: latents (N, C, side, side) of new radiographs with lesions."""
     bodies = control_anatomy(base, rough, anatomy, side, seeds, preset)
-    return control_pathology(base, bodies, lesions, prompts, seeds, preset)
+    return control_pathology(base, bodies, lesions, prompts, seeds, preset, hints)
 
 
 def lesion_hints(lesions: Tensor, findings: Sequence[Sequence[str]], side: int) -> Tensor:
@@ -171,7 +172,8 @@ def _infuse(
     states = torch.stack([base.embed(t) for t in texts])
     start = source, streams.normal(source.shape[1:])
     kept = Kept(source, 1 - free, stage.steps)
-    regions = inside.transpose(0, 1)[:, :, None] if preset.together else None
+    shared = inside * (free / inside.sum(1, keepdim=True).clamp(min=1e-6))  # where lesions meet, none adds up
+    regions = shared.transpose(0, 1)[:, :, None] if preset.together else None
     text = Text(states, stage.guidance, regions, hints)
     return denoise(base, _levels(base, stage), start, text, streams, preset.solver, kept)
 

@@ -85,7 +85,7 @@ def measure(
         before.append(pixels(base, body))
         after.append(pixels(base, ill))
     healthy, changed = np.concatenate(before), np.concatenate(after)
-    inside, outside = change(healthy, changed, [r.lesions.any(0) for r in requests])
+    inside, outside = change(healthy, changed, [np.asarray(r.lesions.any(0)) for r in requests])
     peaks = [lesion_peaks(judges[1], images, requests) for images in (changed, healthy)]
     figures = {
         "lung_dice": lung_dice(judges[0], healthy, requests),

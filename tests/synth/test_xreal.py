@@ -120,6 +120,13 @@ def test_an_empty_mask_beside_a_lesion_changes_nothing(base):
     assert (one - two).abs().max() < TOLERANCE
 
 
+def test_where_lesions_meet_guidance_does_not_add_up(base):
+    source, mask = sources(1), two_lesions(1)[:, :1]
+    one = control_pathology(base, source, mask, [["Right effusion."]], [1], QUICK)
+    twice = control_pathology(base, source, mask.repeat(1, 2, 1, 1), [["Right effusion."] * 2], [1], QUICK)
+    assert (one - twice).abs().max() < TOLERANCE
+
+
 def test_masks_may_have_any_resolution(base, rough):
     masks = bodies(1).float()
     large = masks.repeat_interleave(2, 2).repeat_interleave(2, 3)
