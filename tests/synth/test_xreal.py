@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 from bodies import schematic_body
+from diffusers import DDIMScheduler
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_bases import STABLE, small_base
 
 from synth.blending import NoiseStreams, mix_noise, touched
 from synth.control_presets import HINTED, OURS, PAPER, Stage
@@ -132,6 +134,21 @@ def test_masks_may_have_any_resolution(base, rough):
     large = masks.repeat_interleave(2, 2).repeat_interleave(2, 3)
     one, two = (control_anatomy(base, rough, m, SIDE, [3], QUICK) for m in (masks, large))
     assert (one - two).abs().max() < TOLERANCE
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("preset", [QUICK, PAPERS_WAY], ids=["ours", "paper"])
+def test_stable_diffusions_schedules_are_controlled_too(prediction, preset):
+    torch.manual_seed(0)
+    preset = replace(preset, through_pixels=False)
+    base, rough = small_base(DDIMScheduler(**STABLE, prediction_type=prediction)), RoughLatents(4).eval()
+    lesions, seeds = two_lesions(2), [1, 2]
+    body = control_anatomy(base, rough, bodies(2), SIDE, seeds, preset)
+    ill = control_pathology(base, body, lesions, TEXTS[:2], seeds, preset)
+    inside = touched(lesions, SIDE, preset.soft).amax(1, keepdim=True) > 0
+    assert torch.equal(torch.where(inside, body, ill), body)
+    assert ill.isfinite().all()
+    assert base.passes == 2 * preset.passes(2)
 
 
 def test_organs_lie_where_they_were_asked_for(base, rough):
