@@ -30,7 +30,8 @@ def control_anatomy(
 ) -> Tensor:
     """Latents (N, C, side, side) of healthy radiographs with organs where ``anatomy`` (N, 5, H, W) has them.
 
-    Masks are in [0, 1], channels as ANATOMY, at any resolution; no prompt. Raises ValueError.
+    Masks are in [0, 1], channels as ANATOMY, at any resolution; no prompt. ``rough`` is on the base's device.
+    Raises ValueError.
     """
     check_masks(anatomy, len(seeds), len(ANATOMY), "anatomy")
     if rough.channels != base.channels:
