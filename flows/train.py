@@ -13,6 +13,7 @@ NAMES = (
     "masks",
     "findings",
     "images",
+    "rough_latents",
     "anatomy_second",
     "findings_second",
     "evaluator_anatomy",
