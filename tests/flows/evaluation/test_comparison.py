@@ -55,7 +55,7 @@ def fewer_draws(monkeypatch):
     monkeypatch.setattr(fidelity, "DRAWS", 10)
     monkeypatch.setattr(fidelity, "FRECHET_DRAWS", 10)
     monkeypatch.setattr(calibration, "DRAWS", 100)
-    monkeypatch.setattr(comparison, "mask_figures", lambda masker, data: {"prompts": 0})
+    monkeypatch.setattr(comparison, "mask_figures", lambda masker, data, seed=0: {"findings_that_fit": seed})
 
 
 def test_every_figure_and_picture(data, sample, fewer_draws, tmp_path):
@@ -74,7 +74,7 @@ def test_every_figure_and_picture(data, sample, fewer_draws, tmp_path):
         assert by_set["accepted"]["sample"] == min(held, 37)
     assert figures["memorisation"]["training_index"]["generated"] == 74
     assert set(figures["memorisation"]) == {"training_index", "attribute_evaluator", "pixels"}
-    assert figures["masks"] == {"prompts": 0}
+    assert figures["masks"] == {"findings_that_fit": 0, "findings_that_fit_with_other_seeds": [1, 2]}
     for name in ("samples.png", "nearest.png", "reliability.png"):
         assert (tmp_path / name).stat().st_size > 1000
 
