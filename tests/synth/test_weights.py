@@ -60,9 +60,10 @@ def test_shipped_weights_match_their_pins_carry_cards_and_stay_under_40_mb():
     roots = (SHIPPED, SHIPPED.parent.parent / "filters" / "checkpoints")
     assert filters.__file__ is not None
     folders = [f for root in roots for f in root.iterdir() if f.is_dir()]
-    models = {"shape", "masks", "images", "anatomy", "findings"}
+    models = {"shape", "masks", "images", "rough_latents"}
+    experts = {"anatomy", "anatomy_second", "findings", "findings_second"}
     evaluators = {"evaluator_anatomy", "evaluator_attributes", "evaluator_lesions"}
-    assert {f.name for f in folders} == models | evaluators
+    assert {f.name for f in folders} == models | experts | evaluators
     for folder in folders:
         listed = set(verify_folder(folder))
         found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
