@@ -46,8 +46,7 @@ class Ensemble:
 
     def _joint(self, said: Sequence[Opinion]) -> Opinion:
         maps = [
-            np.mean([o.anatomy[o.structures.index(n)] for o in said if n in o.structures], 0)  # type: ignore[index]
-            for n in self.structures
+            np.mean([m for o in said if (m := o.probability_map(n)) is not None], 0) for n in self.structures
         ]
         spoken = dict.fromkeys(n for o in said for n in o.probabilities)
         seen = dict.fromkeys(n for o in said for n in o.lesions)

@@ -22,11 +22,16 @@ class Opinion:
     lesions: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
     embedding: np.ndarray | None = field(default=None, repr=False)
 
-    def mask(self, structure: str) -> np.ndarray | None:
-        """(H, W) bool: where a structure is more likely than not; None when not spoken of."""
+    def probability_map(self, structure: str) -> np.ndarray | None:
+        """(H, W) float32 in [0, 1] of a structure; None when not spoken of."""
         if self.anatomy is None or structure not in self.structures:
             return None
-        return self.anatomy[self.structures.index(structure)] > 0.5
+        return np.asarray(self.anatomy[self.structures.index(structure)])
+
+    def mask(self, structure: str) -> np.ndarray | None:
+        """(H, W) bool: where a structure is more likely than not; None when not spoken of."""
+        seen = self.probability_map(structure)
+        return None if seen is None else seen > 0.5
 
 
 class Expert(Protocol):
