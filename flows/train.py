@@ -16,6 +16,7 @@ NAMES = (
     "rough_latents",
     "anatomy_second",
     "findings_second",
+    "calibration",
     "evaluator_anatomy",
     "evaluator_lesions",
     "evaluator_attributes",

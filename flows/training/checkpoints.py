@@ -22,6 +22,9 @@ DATA = {
     "chestx_det": "ChestX-Det (Lian et al., 2021; Apache-2.0), lesion polygons of 3,025 images",
 }
 
+#: Opens the part of a card that programs read.
+FENCE = "```yaml\n"
+
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], half: bool = False) -> None:
     """Save as safetensors, floating tensors as float16 when ``half``."""
@@ -58,10 +61,23 @@ def seal(
         "training": dict(training),
         "metrics": dict(metrics),
     }
-    body = yaml.safe_dump(about, sort_keys=False, allow_unicode=True, width=96)
-    card = f"---\n{yaml.safe_dump(front)}---\n# {title}\n\n```yaml\n{body}```\n"
+    card = f"---\n{yaml.safe_dump(front)}---\n# {title}\n\n{FENCE}{_yaml(about)}```\n"
     (folder / "README.md").write_text(card + (f"\n{notes.strip()}\n" if notes else ""))
     pin(folder)
+
+
+def amend(folder: Path, metrics: Mapping[str, Any]) -> None:
+    """Add figures to a folder's card."""
+    card = folder / "README.md"
+    before, _, rest = card.read_text().partition(FENCE)
+    body, _, after = rest.partition("```")
+    about = yaml.safe_load(body)
+    about["metrics"] |= metrics
+    card.write_text(f"{before}{FENCE}{_yaml(about)}```{after}")
+
+
+def _yaml(about: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(about, sort_keys=False, allow_unicode=True, width=96)
 
 
 def pin(folder: Path) -> None:

@@ -1,5 +1,7 @@
 """Train the finding expert: simulated lesions teach where, real labels teach whether."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +14,58 @@ from filters.experts import EmbeddedFindings
 from filters.networks import FindingNetwork, finding_network
 from flows.evaluation.calibration import opacity_figures
 from flows.training.checkpoints import locate, pin, seal, write_config, write_tensors
+from flows.training.data import Radiographs
 from flows.training.lesion_learning import Lessons, auroc, platt, predict
 from flows.training.loop import Schedule, fit
-from flows.training.scenes import SIMULATED, load_scenes
+from flows.training.scenes import SIMULATED, Scenes, load_scenes
 from synth.findings import FINDING_NAMES
 from synth.weights import load_safetensors
 
-SIZE, BATCH = 160, 18
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one network learns findings, whatever it is shown.
+
+    It begins with the encoder of the segmentation network ``encoder``, sees ``batch`` images a step,
+    ``size`` pixels a side, and ``own_seed`` is added to the seed.
+    """
+
+    name: str
+    network: Callable[[], FindingNetwork]
+    encoder: str
+    size: int
+    batch: int
+    schedule: Schedule
+    own_seed: int = 0
+
+    def lessons(self, nih: Radiographs, real: Scenes, simulated: Scenes, device: str) -> Lessons:
+        """What it is taught, of what :func:`flows.training.scenes.load_scenes` returns."""
+        return Lessons.of(nih, real, simulated, size=self.size, batch=self.batch, device=device)
+
+    def teach(
+        self, lessons: Lessons, out: Path, run: Path, seed: int, resume: bool, scale: float
+    ) -> FindingNetwork:
+        """The network, taught; on the CPU, ready to be asked. ``out`` is where its beginning may stand."""
+        torch.manual_seed(seed + self.own_seed)
+        network = begun(self.network(), locate(out, self.encoder))
+        network = network.to(memory_format=torch.channels_last)  # a fifth faster on CPUs
+
+        def loss_of(step: int, rng: np.random.Generator) -> Tensor:
+            return lessons.loss(network, rng)
+
+        schedule = replace(self.schedule, steps=int(self.schedule.steps * scale))
+        fit(network, loss_of, schedule, run, seed + self.own_seed, lessons.device, resume)
+        return network.to("cpu").eval()
+
+
+RECIPE = Recipe(
+    "findings",
+    finding_network,
+    "anatomy",
+    size=160,
+    batch=18,
+    schedule=Schedule(steps=2300, lr=1.2e-3, ema=0.997, weight_decay=2e-2),
+)
 
 #: Least AUROC on held-out simulated scenes of a finding that the expert then speaks of.
 SEEN = 0.6
@@ -26,15 +73,11 @@ SEEN = 0.6
 
 def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
     """Train, calibrate and measure on held-out parts and seal ``out/findings``."""
-    lessons = Lessons.of(*load_scenes(data, out, seed), size=SIZE, batch=BATCH, device=device)
-    schedule = Schedule(steps=int(2300 * scale), lr=1.2e-3, ema=0.997, weight_decay=2e-2)
-    torch.manual_seed(seed)
+    lessons = RECIPE.lessons(*load_scenes(data, out, seed), device)
     folder = teach_and_seal(
-        "findings",
-        begun(finding_network(), locate(out, "anatomy")),
+        RECIPE,
         lessons,
-        schedule,
-        (out, seed, resume),
+        (out, seed, resume, scale),
         "Finding expert: lesions and findings on frontal radiographs",
         "Lesion maps and findings were taught by lesions simulated in real normal radiographs, each "
         "beside the same radiograph without them; `opacity` by these and by NIH's labels. Its config "
@@ -58,42 +101,28 @@ def begun(network: FindingNetwork, folder: Path) -> FindingNetwork:
     return network
 
 
-def teach(
-    network: nn.Module, lessons: Lessons, schedule: Schedule, run: Path, seed: int, resume: bool
-) -> nn.Module:
-    """Fit a network that answers with lesion maps and findings; returned on the CPU, ready to be asked."""
-    network = network.to(memory_format=torch.channels_last)  # a fifth faster on CPUs
-
-    def loss_of(step: int, rng: np.random.Generator) -> Tensor:
-        return lessons.loss(network, rng)
-
-    return fit(network, loss_of, schedule, run, seed, lessons.device, resume).to("cpu").eval()
-
-
 def teach_and_seal(
-    name: str,
-    network: FindingNetwork,
+    recipe: Recipe,
     lessons: Lessons,
-    schedule: Schedule,
-    options: tuple[Path, int, bool],
+    options: tuple[Path, int, bool, float],
     title: str,
     notes: str,
     least: float = 0.0,
 ) -> Path:
-    """Teach a network, write it as an expert and seal ``out/name``; ``options`` are out, seed, resume."""
-    out, seed, resume = options
-    folder = out / name
-    taught = teach(network, lessons, schedule, out / "runs" / name, seed, resume)
+    """Teach a network, write it as an expert and seal its folder; options: out, seed, resume, scale."""
+    out, seed, resume, scale = options
+    folder = out / recipe.name
+    taught = recipe.teach(lessons, out, out / "runs" / recipe.name, seed, resume, scale)
     about = {
-        "seed": seed,
-        "steps": schedule.steps,
+        "seed": seed + recipe.own_seed,
+        "steps": int(recipe.schedule.steps * scale),
         "batch": lessons.batch,
         "resolution": lessons.size,
         "simulated scenes": SIMULATED,
         "device": lessons.device,
     }
     figures = write_expert(folder, taught, lessons, least)
-    command = f"synthorax train {name} --data DIR"
+    command = f"synthorax train {recipe.name} --data DIR"
     seal(folder, title, ("nih", "rsna", "chestx_det"), command, about, figures, notes)
     return folder
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from filters.ensemble import SECOND, TOGETHER, pooled_logit
 from filters.experts import OPACITY, EmbeddedFindings, read_config
@@ -12,25 +11,30 @@ from filters.networks import second_finding_network
 from filters.opinions import Opinion
 from flows.training.anatomy_second import OWN_SEED
 from flows.training.checkpoints import locate, pin, write_config
-from flows.training.evaluator_lesions import BATCH, SIZE
-from flows.training.findings import SEEN, begun, teach_and_seal
+from flows.training.findings import SEEN, Recipe, teach_and_seal
 from flows.training.lesion_learning import Lessons, platt
 from flows.training.loop import Schedule
 from flows.training.scenes import load_scenes
 from synth.findings import FINDING_NAMES
 
+RECIPE = Recipe(
+    SECOND["findings"],
+    second_finding_network,
+    SECOND["anatomy"],
+    size=192,
+    batch=18,
+    schedule=Schedule(steps=3800, lr=2e-3, ema=0.997, weight_decay=2e-2, bf16=False),
+    own_seed=OWN_SEED,
+)
+
 
 def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
     """Train on simulated and real scenes, measure on held-out ones and seal ``out/findings_second``."""
-    lessons = Lessons.of(*load_scenes(data, out, seed), size=SIZE, batch=BATCH, device=device)
-    schedule = Schedule(steps=int(2600 * scale), lr=2e-3, ema=0.997, weight_decay=2e-2, bf16=device != "cpu")
-    torch.manual_seed(seed + OWN_SEED)
+    lessons = RECIPE.lessons(*load_scenes(data, out, seed), device)
     folder = teach_and_seal(
-        SECOND["findings"],
-        begun(second_finding_network(), locate(out, SECOND["anatomy"])),
+        RECIPE,
         lessons,
-        schedule,
-        (out, seed + OWN_SEED, resume),
+        (out, seed, resume, scale),
         "Second finding expert: lesions and findings on frontal radiographs",
         "A feature pyramid on a MobileNetV4, taught by lesions simulated in real normal radiographs, "
         "radiologists' boxes and NIH's labels. Filters take the mean of its and the first expert's word. Its "
