@@ -1,5 +1,6 @@
 """Real radiographs made comparable: borders cut, exposure normalised, burned-in markers removed."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -47,23 +48,61 @@ def crop(image: np.ndarray, box: tuple[float, float, float, float], order: int =
     )
 
 
+def uncrop(part: np.ndarray, box: tuple[float, float, float, float], order: int = 1) -> np.ndarray:
+    """What :func:`crop` cut out, (H, W), back in its place; 0 (False) where it had cut off."""
+    if box == (0.0, 0.0, 1.0, 1.0):
+        return part
+    x0, y0, x1, y1 = box
+    h, w = part.shape
+    scale = 1 / (y1 - y0), 1 / (x1 - x0)
+    offset = (-y0 * h * scale[0], -x0 * w * scale[1])
+    return ndimage.affine_transform(part, scale, offset=offset, order=order, mode="constant")
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """The grey scale of one radiograph: a smooth, increasing map to the anchored one, and its inverse.
+
+    A gamma puts the median of the central field on its anchor, a line the 5th and 95th percentile.
+    """
+
+    low: float
+    span: float
+    gamma: float
+
+    @classmethod
+    def of(cls, image: np.ndarray) -> "Exposure":
+        """Of (H, W) in [0, 1]."""
+        h, w = image.shape
+        field = image[int(0.08 * h) : int(0.92 * h), int(0.08 * w) : int(0.92 * w)]
+        low, mid, high = np.percentile(field, (5, 50, 95))
+        span = max(high - low, 1e-3)
+        a, b, c = EXPOSURE_ANCHORS
+        middle = np.clip((mid - low) / span, 0.05, 0.95)
+        return cls(float(low), float(span), float(np.log((b - a) / (c - a)) / np.log(middle)))
+
+    def normalise(self, image: np.ndarray) -> np.ndarray:
+        """(H, W) float32 in [0, 1]; what the anchors' lines carry beyond is cut off."""
+        a, _, c = EXPOSURE_ANCHORS
+        x = (image - self.low) / self.span
+        inside = a + (c - a) * np.clip(x, 0, 1) ** self.gamma
+        out = inside + np.where(x < 0, a * x * 2, 0) + np.where(x > 1, (1 - c) * (x - 1) * 2, 0)
+        return np.clip(out, 0, 1).astype(np.float32)
+
+    def restore(self, image: np.ndarray) -> np.ndarray:
+        """The inverse of :meth:`normalise` for (H, W) in [0, 1]: float32 in the image's own grey scale."""
+        a, _, c = EXPOSURE_ANCHORS
+        inside = np.clip((image - a) / (c - a), 0, 1) ** (1 / self.gamma)
+        below, above = np.minimum(image - a, 0) / (2 * a), np.maximum(image - c, 0) / (2 * (1 - c))
+        return (self.low + self.span * (inside + below + above)).astype(np.float32)
+
+
 def normalise_exposure(image: np.ndarray) -> np.ndarray:
     """Anchor three percentiles of the central field, so that exposure tells nothing of the label.
 
-    A gamma puts the median, a line the 5th and 95th percentile: the map is smooth and monotone.
-    Returns float32 in [0, 1].
+    (H, W) in [0, 1] to the same in float32; :class:`Exposure` has the map.
     """
-    h, w = image.shape
-    field = image[int(0.08 * h) : int(0.92 * h), int(0.08 * w) : int(0.92 * w)]
-    low, mid, high = np.percentile(field, (5, 50, 95))
-    span = max(high - low, 1e-3)
-    a, b, c = EXPOSURE_ANCHORS
-    middle = np.clip((mid - low) / span, 0.05, 0.95)
-    gamma = np.log((b - a) / (c - a)) / np.log(middle)
-    x = (image - low) / span
-    inside = a + (c - a) * np.clip(x, 0, 1) ** gamma
-    out = inside + np.where(x < 0, a * x * 2, 0) + np.where(x > 1, (1 - c) * (x - 1) * 2, 0)
-    return np.clip(out, 0, 1).astype(np.float32)
+    return Exposure.of(image).normalise(image)
 
 
 def remove_markers(image: np.ndarray, lungs: np.ndarray) -> np.ndarray:
