@@ -114,8 +114,9 @@ class PreparedFolder:
         path = _name(sha256, "json")
         if not self.store.exists(path) or (found := _parsed(self.store.read(path))) is None:
             return None
-        stands = all(self.store.exists(found[k]) for k in ("image", "anatomy", "lesions") if found.get(k))
-        return found["row"] if stands and found.get("asked") == asked else None
+        row = found["row"]
+        stands = all(self.store.exists(row[name]) for name in _PICTURES if name in row)
+        return row if stands and found["asked"] == asked else None
 
     def row(self, sha256: str, asked: Any) -> dict[str, Any]:
         """As :meth:`record`, of a film that this run has seen done.

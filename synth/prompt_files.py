@@ -54,7 +54,8 @@ class PromptFile:
 
     ``.csv`` and ``.parquet``: a column ``prompt`` and, optional, ``age`` (years), ``sex`` (F, M),
     ``view`` (PA, AP) and ``findings`` (``effusion right moderate; nodule``, or ``none``), which
-    override what the parser reads; empty cells do not, other columns are ignored. ``.txt``: a
+    override what the parser reads; empty cells do not. ``image`` names a radiograph
+    (:func:`rows_by_image`); other columns are ignored. ``.txt``: a
     prompt per line, blank lines skipped. UTF-8. Anything else raises a one-line ValueError that
     names file, line (row in Parquet), value and what was expected; all rows are checked at once.
     """
@@ -164,14 +165,16 @@ def _read_csv(path: Path) -> Iterator[PromptRow]:
 
 
 def _read_parquet(path: Path) -> Iterator[PromptRow]:
-    from pyarrow import ArrowInvalid, parquet
+    from pyarrow import ArrowInvalid, parquet, types
 
     try:
         table = parquet.read_table(path)
     except ArrowInvalid as error:
         raise ValueError(f"{path}: not a Parquet file, expected one with this suffix") from error
     _check_columns(path, table.column_names)
-    wanted = [c for c in table.column_names if c in ("prompt", "age", "sex", "view", "findings", "image")]
+    wanted = [c for c in table.column_names if c in ("prompt", "age", "sex", "view", "findings")]
+    if "image" in table.column_names and types.is_string(table.schema.field("image").type):
+        wanted.append("image")  # a name; pictures themselves are another column
     for number, cells in enumerate(table.select(wanted).to_pylist(), 1):
         yield _row(f"{path}: row {number}", cells)
 
