@@ -53,7 +53,7 @@ def train(
         "seed": seed,
         "steps": schedule.steps,
         "batch": BATCH,
-        "table": digest(data / TABLE),
+        TABLE: digest(data / TABLE),
         "base": pins,
     }
     run = out / "runs" / "controlnet"
@@ -72,7 +72,8 @@ def train(
 
     fit(network, loss_of, schedule, run, seed, device, resume)
     folder = out / "controlnet"
-    metrics = {f"{len(films.held)} held-out films": evaluate(denoiser, network, films)}
+    measured = min(len(films.held), MEASURED)
+    metrics = {f"{measured} held-out films": evaluate(denoiser, network, films)}
     network.to("cpu").save_pretrained(folder)
     write_config(folder / "synthorax.json", {"channels": list(CHANNELS), "base": pins, "size": films.size})
     seal(
@@ -85,7 +86,9 @@ def train(
         NOTES,
         licence="other",
     )
-    ControlNetModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+    ControlNetModel.from_pretrained(
+        folder, local_files_only=True, use_safetensors=True, low_cpu_mem_usage=False
+    )
     return folder
 
 

@@ -27,13 +27,15 @@ def load_base(folder: Path, device: str = "cpu") -> tuple[FrozenDenoiser, Any]:
     """
     check_layout(folder)
     transformers.utils.logging.disable_progress_bar()
-    options = {"local_files_only": True, "use_safetensors": True}
+    options = {"local_files_only": True, "use_safetensors": True, "low_cpu_mem_usage": False}
     try:
         scheduler = DDIMScheduler.from_pretrained(folder / "scheduler", local_files_only=True)
         parts = SimpleNamespace(
             unet=UNet2DConditionModel.from_pretrained(folder / "unet", **options),
             vae=AutoencoderKL.from_pretrained(folder / "vae", **options),
-            text_encoder=CLIPTextModel.from_pretrained(folder / "text_encoder", **options),
+            text_encoder=CLIPTextModel.from_pretrained(
+                folder / "text_encoder", local_files_only=True, use_safetensors=True
+            ),
             tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True),
             scheduler=scheduler,
         )

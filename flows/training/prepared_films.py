@@ -62,7 +62,8 @@ class Films:
         for i in map(int, which):
             if i not in self._latents:
                 self._latents[i] = self._encoded(i)
-        return torch.stack([self._latents[int(i)] for i in which]).float().to(self.base.device)
+        kept = [self._latents[int(i)].float() for i in which]  # autocast to bf16 refuses to stack halves
+        return torch.stack(kept).to(self.base.device)
 
     @torch.no_grad()
     def _encoded(self, i: int) -> Tensor:
