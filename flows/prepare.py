@@ -1,6 +1,7 @@
 """A folder of real radiographs made ready to train a ControlNet on, film by film."""
 
 import hashlib
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -132,7 +133,7 @@ class _Run:
             row: Mapping[str, Any] = {"sha256": sha256, "error": error}
             if sha256 is not None and not error:
                 row = self.target.row(sha256, self._asked(source))
-            yield {"source": source, **row}
+            yield {"source": _text(source), **row}
 
     def _take(self, source: str) -> None:
         """Read a file into what waits for the experts, unless it was done before or cannot be used."""
@@ -166,7 +167,9 @@ class _Run:
             raise DatasetError(f"the same file as {first}, expected each radiograph once")
 
     def _read(self, source: str, path: Path, label: PromptRow | None) -> _Waiting:
-        original = read_original(path)
+        with warnings.catch_warnings():  # of headers that are not quite DICOM: several lines each
+            warnings.simplefilter("ignore")
+            original = read_original(path)
         check_frontal(original)
         image = to_uint8(normalise_exposure(working_image(original, self.size)))
         return _Waiting(source, original.sha256, original.kind, image, demographics(original), label)
@@ -196,7 +199,7 @@ class _Run:
         self.summary.prepared += 1
 
     def _refuse(self, source: str, sha256: str | None, error: str) -> None:
-        error = " ".join(error.split())
+        error = _text(" ".join(error.split()))
         self._outcomes[source] = _Outcome(sha256, error)
         self.summary.refused += 1
         _tell(self.console, f"{source}: {error}")
@@ -238,5 +241,10 @@ def _film(film: _Waiting, organs: Opinion, findings: Opinion, score: float) -> F
     )
 
 
+def _text(name: str) -> str:
+    """A file's name as text: bytes that are no UTF-8 are written out, for Parquet has none."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def _tell(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(_text(line), markup=False, highlight=False, soft_wrap=True)

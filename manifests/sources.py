@@ -25,12 +25,18 @@ def find_radiographs(folder: Path, leave_out: Path) -> list[str]:
     Those of SUFFIXES, and DICOM files by their content whatever they are called. Hidden files, folders that
     are links, and what lies in ``leave_out`` are not looked at.
 
-    :raises DatasetError: when ``folder`` is no folder or holds none.
+    :raises DatasetError: when ``folder`` is no folder, is ``leave_out``, or holds none.
     """
     if not folder.is_dir():
         raise DatasetError(f"{folder}: not a folder, expected one with radiographs")
-    apart = leave_out.resolve()
-    found = [p.relative_to(folder).as_posix() for p in _files(folder) if apart not in p.resolve().parents]
+    here, apart = folder.resolve(), leave_out.resolve()
+    if here == apart:
+        raise DatasetError(
+            f"{leave_out}: is the folder of the radiographs itself, expected another to write to"
+        )
+    below = [p.relative_to(folder) for p in _files(folder)]
+    inside = here in apart.parents
+    found = [p.as_posix() for p in below if not (inside and apart in (here / p).parents)]
     if not found:
         raise DatasetError(f"{folder}: no PNG, JPEG or DICOM file in it, expected radiographs")
     return sorted(found)

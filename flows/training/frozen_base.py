@@ -66,7 +66,11 @@ def check_layout(folder: Path) -> None:
             raise ValueError(
                 f"base: {folder / part} holds no .safetensors, expected weights that run no code"
             )
-    told = json.loads((folder / "scheduler" / "scheduler_config.json").read_text("utf-8"))
+    path = folder / "scheduler" / "scheduler_config.json"
+    try:
+        told = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"base: {path} cannot be read, expected a scheduler's config") from error
     if "num_train_timesteps" not in told or "beta_schedule" not in told:
         name = told.get("_class_name", "unknown")
         raise ValueError(

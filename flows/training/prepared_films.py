@@ -19,6 +19,8 @@ CHANNELS = (*ANATOMY, *FINDING_NAMES)
 #: Share of films that is held out, by the hash of their source: patients are not known.
 HELD_OUT = 0.1
 
+_COLUMNS = ("sha256", "size", "prompt", "image", "anatomy", "lesions")
+
 
 def is_held_out(sha256: str) -> bool:
     """Whether a source's SHA-256 (hexadecimal) falls in the last tenth of all hashes."""
@@ -34,7 +36,7 @@ class Films:
     """
 
     def __init__(self, folder: Path, base: FrozenDenoiser, colours: int) -> None:
-        rows = sorted(read_prepared(folder), key=lambda row: row["sha256"])
+        rows = sorted(read_prepared(folder, _COLUMNS), key=lambda row: row["sha256"])
         if not rows:
             raise DatasetError(f"{folder}: no prepared film, expected at least one")
         self.store, self.base, self.colours = Store(folder), base, colours

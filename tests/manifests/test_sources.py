@@ -21,7 +21,8 @@ def test_radiographs_are_found_by_suffix_and_dicom_by_content(tmp_path):
     (tmp_path / "labels.csv").write_text("image,prompt\n")
     (tmp_path / "short").write_bytes(b"DICM")
     assert find_radiographs(tmp_path, tmp_path / "out") == ["a/1.2.3", "a/c.jpeg", "b.PNG"]
-    with pytest.raises(DatasetError, match="no PNG, JPEG or DICOM file in it"):
+    assert find_radiographs(tmp_path / "out" / "films", tmp_path / "out") == ["d.png"]
+    with pytest.raises(DatasetError, match="is the folder of the radiographs itself"):
         find_radiographs(tmp_path / "out", tmp_path / "out")
     with pytest.raises(DatasetError, match="not a folder"):
         find_radiographs(tmp_path / "b.PNG", tmp_path / "out")
