@@ -13,15 +13,13 @@ from rich.progress import track
 
 from filters import pseudo_masks
 from filters.ensemble import load_anatomy, load_findings
-from filters.opinions import Expert, Opinion
+from filters.opinions import Expert
 from flows.errors import UserError
+from flows.film import Unseen, described
 from manifests.errors import DatasetError
-from manifests.prepared import Film, PreparedFolder
+from manifests.prepared import PreparedFolder
 from manifests.radiograph_files import read_original, working_image
 from manifests.sources import check_frontal, demographics, find_radiographs
-from synth.cases import FindingRequest
-from synth.demographics import Demographics
-from synth.phrases import write_intro, write_prompt
 from synth.prompt_files import PromptRow, rows_by_image
 from synth.radiographs import normalise_exposure, to_uint8
 
@@ -38,17 +36,6 @@ class Summary:
     prepared: int = 0
     earlier: int = 0
     refused: int = 0
-
-
-class _Waiting(NamedTuple):
-    """A film that the experts have yet to see: ``image`` (S, S) uint8."""
-
-    source: str
-    sha256: str
-    kind: str
-    image: np.ndarray
-    who: Demographics
-    label: PromptRow | None
 
 
 class _Outcome(NamedTuple):
@@ -117,7 +104,7 @@ class _Run:
         self.summary = Summary()
         self._outcomes: dict[str, _Outcome] = {}
         self._first: dict[str, str] = {}  # SHA-256 to the first file with it
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[Unseen] = []
 
     def prepare(self, sources: list[str]) -> None:
         for source in track(sources, "preparing", console=self.console):
@@ -166,13 +153,13 @@ class _Run:
         if (first := self._first.setdefault(sha256, source)) != source:
             raise DatasetError(f"the same file as {first}, expected each radiograph once")
 
-    def _read(self, source: str, path: Path, label: PromptRow | None) -> _Waiting:
+    def _read(self, source: str, path: Path, label: PromptRow | None) -> Unseen:
         with warnings.catch_warnings():  # of headers that are not quite DICOM: several lines each
             warnings.simplefilter("ignore")
             original = read_original(path)
         check_frontal(original)
         image = to_uint8(normalise_exposure(working_image(original, self.size)))
-        return _Waiting(source, original.sha256, original.kind, image, demographics(original), label)
+        return Unseen(source, original.sha256, original.kind, image, demographics(original), label)
 
     def _look(self) -> None:
         """Ask the experts about all that waits, and write what they say."""
@@ -191,7 +178,7 @@ class _Run:
                 self.target.refuse(film.sha256, error, asked)
                 self._refuse(film.source, film.sha256, error)
             else:
-                self.target.write(_film(film, organs, findings, score), asked)
+                self.target.write(described(film, organs, findings, score), asked)
                 self._keep(film.source, film.sha256)
 
     def _keep(self, source: str, sha256: str) -> None:
@@ -210,35 +197,6 @@ class _Run:
             return None
         asked = {k: v for k, v in asdict(row).items() if k not in ("image", "findings")}
         return asked | {"findings": None if row.findings is None else [asdict(f) for f in row.findings]}
-
-
-def _film(film: _Waiting, organs: Opinion, findings: Opinion, score: float) -> Film:
-    """A film with its masks and its prompt: the label's, or one that says what the experts find."""
-    anatomy = pseudo_masks.anatomy_masks(organs)
-    if film.label is not None:
-        case = film.label.case(0, "0")
-        requests = case.findings
-        who = case.who.updated(film.who)
-        prompt, masks = case.prompt, pseudo_masks.outline(findings, requests, True, anatomy)
-    else:
-        rng, who = np.random.default_rng(int(film.sha256[:16], 16)), film.who
-        names = pseudo_masks.findings_seen(findings)
-        masks = pseudo_masks.outline(findings, [FindingRequest(n) for n in names], False, anatomy)
-        requests = pseudo_masks.requests_of(names, masks)
-        silent = not requests and not pseudo_masks.looks_normal(findings)
-        prompt = write_intro(who, rng) if silent else write_prompt(requests, who, rng)
-    return Film(
-        film.sha256,
-        film.kind,
-        film.image,
-        masks,
-        prompt,
-        film.label is not None,
-        requests,
-        who,
-        findings.probabilities,
-        score,
-    )
 
 
 def _text(name: str) -> str:
