@@ -1,47 +1,20 @@
 """`synthorax prepare` with the shipped experts: what is made, what is refused, and how it goes on."""
 
 import os
-from functools import cache
 from hashlib import sha256
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from drawn_films import drawn_film, write_dicom
-from PIL import Image
-from rich.console import Console
-from typer.testing import CliRunner
+from preparing import Watched, anatomy, call, findings, rows_of, run, save, told
 
-from filters.ensemble import load_anatomy, load_findings
 from flows import prepare as module
-from flows.cli import app
-from flows.prepare import prepare
 from manifests.members import decode_anatomy, decode_lesions, decode_png
 from manifests.prepared import PREPARED_SCHEMA, PreparedFolder, read_prepared
 from manifests.store import Store, is_stray
 from synth.findings import FINDING_NAMES
 from synth.reports import parse
-
-
-@cache
-def anatomy():
-    return load_anatomy()
-
-
-@cache
-def findings():
-    return load_findings()
-
-
-class Watched:
-    """An expert that counts what it is shown."""
-
-    def __init__(self, expert):
-        self.expert, self.digest, self.seen = expert, expert.digest, 0
-
-    def look(self, images):
-        self.seen += len(images)
-        return self.expert.look(images)
 
 
 @pytest.fixture(autouse=True)
@@ -50,11 +23,6 @@ def watched(monkeypatch):
     monkeypatch.setattr(module, "load_anatomy", lambda device: expert)
     monkeypatch.setattr(module, "load_findings", lambda device: findings())
     return expert
-
-
-def save(path, pixels):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
 
 
 @pytest.fixture
@@ -66,24 +34,6 @@ def folder(tmp_path):
     tags = {"PatientAge": "063Y", "PatientSex": "F", "ViewPosition": "AP"}
     write_dicom(out / "deeper" / "1.2.840", drawn_film(2, 320)[0], **tags)
     return out
-
-
-def call(*arguments):
-    result = CliRunner().invoke(app, ["prepare", *map(str, arguments)])
-    return result.exit_code, result.stdout, result.stderr
-
-
-def run(folder, out, labels=None, size=256):
-    return prepare(folder, out, labels, size, "cpu", Console(quiet=True))
-
-
-def rows_of(out):
-    return {row["source"]: row for row in pq.read_table(out / "prepared.parquet").to_pylist()}
-
-
-def told(err):
-    """Lines on stderr but the progress bar's."""
-    return [line for line in err.splitlines() if line.strip() and "preparing" not in line]
 
 
 def dice(a, b):
@@ -267,49 +217,3 @@ def test_labels_say_what_is_there_and_where_to_look(folder, tmp_path, watched):
     assert watched.seen == 1, "another label makes that film again, and no other"
     (heart,) = rows_of(out)["a.png"]["findings"]
     assert heart["name"] == "cardiomegaly"
-
-
-def test_no_film_of_two_sizes_in_one_folder(folder, tmp_path):
-    out = tmp_path / "out"
-    run(folder, out)
-    code, _, err = call(folder, "--out", out, "--size", 128)
-    assert code == 2
-    assert "size is 256, now 128: expected the same as before" in err
-    assert len(told(err)) == 1
-    assert (out / "prepared.parquet").exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("prompt\nNormal chest.\n", "no image, expected a column 'image'"),
-        ("image,prompt\na.png,Normal.\n./a.png,Effusion.\n", "image 'a.png' again, expected one row"),
-        ("image,prompt\nb/c.png,Normal.\n", "image 'b/c.png' is not in the folder, nor is any other"),
-    ],
-)
-def test_bad_labels_are_told_in_one_line(folder, tmp_path, text, message):
-    labels = tmp_path / "labels.csv"
-    labels.write_text(text)
-    code, _, err = call(folder, "--out", tmp_path / "out", "--labels", labels)
-    assert code == 2
-    assert len(told(err)) == 1
-    assert message in err
-    assert not (tmp_path / "out").exists()
-
-
-def test_nothing_to_prepare_is_the_users_mistake(tmp_path):
-    empty, out = tmp_path / "empty", tmp_path / "out"
-    empty.mkdir()
-    for arguments, message in (
-        ((empty,), "no PNG, JPEG or DICOM file in it, expected radiographs"),
-        ((tmp_path / "nowhere",), "not a folder, expected one with radiographs"),
-        ((empty, "--size", 250), "size: 250, expected a multiple of 64 from 64 to 1024"),
-    ):
-        code, _, err = call(*arguments, "--out", out)
-        assert (code, len(told(err))) == (2, 1)
-        assert message in err
-        assert not out.exists()
-    save(empty / "noise.png", np.random.default_rng(0).integers(0, 256, (128, 128), np.uint8))
-    code, _, err = call(empty, "--out", out)
-    assert code == 2
-    assert "0 films prepared, 1 files refused" in err

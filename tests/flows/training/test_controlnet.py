@@ -1,8 +1,6 @@
 """A ControlNet for a tiny Stable Diffusion base: what it learns, what it leaves alone, what it is used by."""
 
 import json
-import shutil
-from hashlib import sha256
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,68 +9,21 @@ import torch
 import yaml
 from diffusers import (
     ControlNetModel,
-    EulerDiscreteScheduler,
-    PNDMScheduler,
     StableDiffusionControlNetPipeline,
 )
+from small_prepared import COUNT, SIZE, drawn
 from small_stable import write_base
 from typer.testing import CliRunner
 
 from flows.cli import app
 from flows.train import NAMES, train
 from flows.training import controlnet
-from flows.training.frozen_base import digests, load_base
-from flows.training.prepared_films import CHANNELS, Films, is_held_out
+from flows.training.frozen_base import digests
+from flows.training.prepared_films import CHANNELS, is_held_out
 from manifests.prepared import Film, PreparedFolder
-from synth.cases import Lesion, MaskSet
-from synth.demographics import UNKNOWN
+from synth.cases import MaskSet
 from synth.findings import ANATOMY, FINDING_NAMES
 from synth.weights import verify_folder
-
-SIZE, COUNT = 64, 40
-
-
-def drawn(number):
-    """A film that its masks tell all of: dark lungs of any height, one bright mass in the left."""
-    rng = np.random.default_rng(number)
-    anatomy = np.zeros((len(ANATOMY), SIZE, SIZE), bool)
-    top = int(rng.integers(4, 30))
-    anatomy[0, top:56, 6:28] = anatomy[1, top:56, 36:58] = True
-    mass = np.zeros((SIZE, SIZE), bool)
-    y = int(rng.integers(top, 46))
-    mass[y : y + 8, 40:52] = True
-    image = np.full((SIZE, SIZE), 180, np.uint8)
-    image[anatomy.any(0)], image[mass] = 40, 250
-    return Film(
-        sha256=sha256(str(number).encode()).hexdigest(),
-        kind="png",
-        image=image,
-        masks=MaskSet(anatomy, (Lesion("mass", mass),)),
-        prompt=f"Mass {number}.",
-        labelled=True,
-        findings=(),
-        who=UNKNOWN,
-        probabilities={},
-        lung_score=0.9,
-    )
-
-
-def prepared(folder, count=COUNT):
-    target, films = PreparedFolder(folder), [drawn(i) for i in range(count)]
-    for film in films:
-        target.write(film, None)
-    target.finish({"source": f"{i}.png", **target.row(f.sha256, None)} for i, f in enumerate(films))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return prepared(tmp_path_factory.mktemp("prepared") / "films")
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return write_base(tmp_path_factory.mktemp("base") / "stable")
 
 
 @pytest.fixture
@@ -228,32 +179,6 @@ def test_prompts_are_left_out_in_a_tenth_of_the_training(data, base, tmp_path, q
     assert not held & set(said), "it learns from no held-out film"
 
 
-def test_films_are_read_as_they_were_written(data, base):
-    denoiser, colours = load_base(base)
-    films = Films(data, denoiser, colours)
-    assert colours == 3
-    assert films.size == SIZE
-    assert films.hashes == sorted(films.hashes)
-    by_hash = {drawn(i).sha256: drawn(i) for i in range(COUNT)}
-    for i in (0, 7):
-        film = by_hash[films.hashes[i]]
-        wanted = np.concatenate([film.masks.anatomy, film.masks.lesion_channels()])
-        assert np.array_equal(films.masks([i])[0].numpy(), wanted)
-        grey = torch.from_numpy(film.image).float() / 127.5 - 1
-        with torch.no_grad():
-            latent = denoiser.encode(grey.expand(1, 3, -1, -1))[0]
-        assert torch.allclose(films.latents([i])[0], latent, atol=2e-3)
-    assert torch.equal(films.latents([7, 0])[1], films.latents([0])[0])
-
-
-def test_the_last_tenth_of_hashes_is_held_out():
-    hashes = [sha256(str(i).encode()).hexdigest() for i in range(5000)]
-    assert np.mean([is_held_out(h) for h in hashes]) == pytest.approx(0.1, abs=0.015)
-    assert not is_held_out("e6" + "0" * 62)
-    assert is_held_out("e7" + "0" * 62)
-    assert is_held_out("f" * 64)
-
-
 def test_a_base_is_asked_for_where_it_belongs(data, base, tmp_path):
     assert "controlnet" not in NAMES
     with pytest.raises(ValueError, match="base: none for controlnet, expected the folder of"):
@@ -277,40 +202,6 @@ def test_a_users_mistake_is_one_line(data, arguments, message):
     assert result.exit_code == 2
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
-
-
-@pytest.mark.parametrize("kind", [PNDMScheduler, EulerDiscreteScheduler])
-def test_the_schedulers_of_published_bases_are_read(base, tmp_path, kind):
-    folder = shutil.copytree(base, tmp_path / "stable")
-    config = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
-    shutil.rmtree(folder / "scheduler")
-    kind.from_config(config).save_pretrained(folder / "scheduler")
-    schedule, before = (load_base(f)[0].schedule for f in (folder, base))
-    assert schedule.prediction == "v_prediction"
-    assert torch.equal(schedule.scheduler.alphas_cumprod, before.scheduler.alphas_cumprod)
-
-
-def test_what_is_no_base_is_told(base, tmp_path):
-    from synth.weights import SHIPPED
-
-    def refused(folder):
-        with pytest.raises(ValueError, match="base: ") as told:
-            load_base(folder)
-        assert "\n" not in str(told.value)
-        return str(told.value)
-
-    assert "scheduler is not there, expected a folder with" in refused(tmp_path)
-    assert "FlowMatchEulerDiscreteScheduler" in refused(SHIPPED / "images")
-    wide = write_base(tmp_path / "wide", in_channels=9)
-    assert "unet: in_channels is 9, expected 4" in refused(wide)
-    weights = wide / "unet" / "diffusion_pytorch_model.safetensors"
-    weights.rename(weights.with_suffix(".bin"))
-    assert "holds no .safetensors, expected weights that run no code" in refused(wide)
-    (wide / "scheduler" / "scheduler_config.json").write_text("{")
-    weights.write_bytes(b"broken")
-    assert "scheduler_config.json cannot be read" in refused(wide)
-    shutil.copytree(base / "scheduler", wide / "scheduler", dirs_exist_ok=True)
-    assert "cannot be read" in refused(wide)
 
 
 def test_films_of_a_size_that_the_unet_cannot_halve_are_told(base, tmp_path):
