@@ -109,19 +109,38 @@ def show(
 @app.command()
 @guarded
 def train(
-    name: Annotated[str, typer.Argument(help="shape, codec, anatomy, masks, findings, images, … or all")],
-    data: Annotated[Path, typer.Option(help="Folder with the real data.")],
+    name: Annotated[str, typer.Argument(help="shape, codec, anatomy, masks, findings, images, …, all")],
+    data: Annotated[Path, typer.Option(help="Folder with the real data; controlnet: a prepared one.")],
     out: Annotated[Path, typer.Option(help="Folder to write to: OUT/NAME.")] = Path("runs"),
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps")] = "cpu",
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
     scale: Annotated[float, typer.Option(min=0, help="Times the documented number of steps.")] = 1.0,
     init: Annotated[Path | None, typer.Option(help="Images: a checkpoint to begin with.")] = None,
+    base: Annotated[Path | None, typer.Option(help="Controlnet: folder of the frozen model.")] = None,
 ) -> None:
-    """Train one of the shipped weights again."""
+    """Train one of the shipped weights again, or a ControlNet for a base of your own."""
     from flows.train import train as run
 
-    print(run(name, data, out, seed, device, resume, scale, init))
+    print(run(name, data, out, seed, device, resume, scale, init, base))
+
+
+@app.command()
+@guarded
+def prepare(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with real frontal radiographs.")],
+    out: Annotated[Path, typer.Option(help="Folder to write films, pseudo-masks and prompts to.")],
+    labels: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Prompt file (CSV or Parquet) with a further column image; see docs/prompts.md."),
+    ] = None,
+    size: Annotated[int, typer.Option(help="Pixels a side.")] = 256,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps")] = "cpu",
+) -> None:
+    """Make radiographs of your own ready for `train controlnet`, or go on where it was interrupted."""
+    from flows.commands.prepare import run
+
+    run(folder, out, labels, size, device)
 
 
 @app.command()

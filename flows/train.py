@@ -22,6 +22,9 @@ NAMES = (
     "evaluator_attributes",
 )
 
+#: Trained on a prepared folder for a frozen base of the user's own; no part of "all".
+CONTROLNET = "controlnet"
+
 
 def train(
     name: str,
@@ -32,6 +35,7 @@ def train(
     resume: bool = False,
     scale: float = 1.0,
     init: Path | None = None,
+    base: Path | None = None,
 ) -> Path:
     """Train one checkpoint into ``out/NAME`` and return its folder.
 
@@ -42,15 +46,26 @@ def train(
     for an unknown name and FileNotFoundError for missing data or a missing earlier checkpoint.
     """
     if name == "all":
+        _check_base(name, base)
         for each in NAMES:
             if not (resume and (out / each / SUMS).exists()):
                 train(each, data, out, seed, device, resume, scale, init if each == "images" else None)
         return out
-    if name not in NAMES:
-        raise ValueError(f"name: {name!r}, expected all or one of {', '.join(NAMES)}")
+    if name not in (*NAMES, CONTROLNET):
+        raise ValueError(f"name: {name!r}, expected all or one of {', '.join((*NAMES, CONTROLNET))}")
+    _check_base(name, base)
     if init is not None and name != "images":
         raise ValueError(f"init: {init} for {name}, expected none: only images can go on from a checkpoint")
-    options = {} if init is None else {"init": init}
+    options = {k: v for k, v in (("init", init), ("base", base)) if v is not None}
     training = import_module(f"flows.training.{name}").train
     folder: Path = training(data, out, seed, device, resume, scale, **options)
     return folder
+
+
+def _check_base(name: str, base: Path | None) -> None:
+    if name != CONTROLNET and base is not None:
+        raise ValueError(f"base: {base} for {name}, expected none: only controlnet is trained for a base")
+    if name == CONTROLNET and base is None:
+        raise ValueError(
+            "base: none for controlnet, expected the folder of a Stable Diffusion 1.x or 2.x model"
+        )

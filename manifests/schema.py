@@ -12,7 +12,8 @@ from synth.findings import FINDING_NAMES
 #: Raised whenever a column is added, removed or changes its meaning.
 SCHEMA_VERSION = 1
 
-_FINDING = pa.struct(
+#: A finding that is asked for or found; null where it is left open.
+FINDING = pa.struct(
     [
         pa.field("name", pa.string(), nullable=False),
         pa.field("side", pa.string()),
@@ -56,7 +57,7 @@ _CASE = [
     _field("error", pa.string(), "what broke, empty unless failed", nullable=False),
     _field("prompt", pa.string(), "the clinical text", nullable=False),
     _field("unparsed", pa.list_(pa.string()), "parts not understood, used as text", nullable=False),
-    _field("findings", pa.list_(_FINDING), "findings asked for; null: left open", nullable=False),
+    _field("findings", pa.list_(FINDING), "findings asked for; null: left open", nullable=False),
     _field("age", pa.int16(), "years, null when not asked for"),
     _field("sex", pa.string(), "F or M, null when not asked for"),
     _field("view", pa.string(), "PA or AP, null when not asked for"),

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
 from synth.cases import Case, FindingRequest
@@ -32,6 +32,21 @@ class PromptRow:
     sex: Sex | None = None
     view: View | None = None
     findings: tuple[FindingRequest, ...] | None = None
+    image: str | None = None  # the radiograph that it describes, where a file names one
+
+    def case(self, seed: int, key: str) -> Case:
+        """The row as a case: what it leaves to the parser is read off its prompt."""
+        said = parse(self.prompt)
+        return Case(
+            key,
+            seed,
+            self.prompt,
+            said.findings if self.findings is None else self.findings,
+            said.age if self.age is None else self.age,
+            self.sex or said.sex,
+            self.view or said.view,
+            said.unparsed,
+        )
 
 
 class PromptFile:
@@ -39,7 +54,8 @@ class PromptFile:
 
     ``.csv`` and ``.parquet``: a column ``prompt`` and, optional, ``age`` (years), ``sex`` (F, M),
     ``view`` (PA, AP) and ``findings`` (``effusion right moderate; nodule``, or ``none``), which
-    override what the parser reads; empty cells do not, other columns are ignored. ``.txt``: a
+    override what the parser reads; empty cells do not. ``image`` names a radiograph
+    (:func:`rows_by_image`); other columns are ignored. ``.txt``: a
     prompt per line, blank lines skipped. UTF-8. Anything else raises a one-line ValueError that
     names file, line (row in Parquet), value and what was expected; all rows are checked at once.
     """
@@ -59,18 +75,24 @@ class PromptFile:
 
     def case(self, seed: int, key: str) -> Case:
         """The case of row ``int(key) % length``, the same for every seed but for its seed."""
-        row = self.rows[int(key) % len(self.rows)]
-        said = parse(row.prompt)
-        return Case(
-            key,
-            seed,
-            row.prompt,
-            said.findings if row.findings is None else row.findings,
-            said.age if row.age is None else row.age,
-            row.sex or said.sex,
-            row.view or said.view,
-            said.unparsed,
-        )
+        return self.rows[int(key) % len(self.rows)].case(seed, key)
+
+
+def rows_by_image(path: Path | str) -> dict[str, PromptRow]:
+    """The rows of a prompt file with a column ``image``, by what stands there (``./`` taken off).
+
+    Raises ValueError in one line, as :class:`PromptFile` does, also for a file without that column, an
+    empty cell and an image that two rows name.
+    """
+    found: dict[str, PromptRow] = {}
+    for number, row in enumerate(PromptFile(path).rows, 1):
+        if row.image is None:
+            raise ValueError(f"{path}: prompt {number}: no image, expected a column 'image' with a path")
+        name = PurePosixPath(row.image).as_posix()
+        if name in found:
+            raise ValueError(f"{path}: prompt {number}: image {name!r} again, expected one row an image")
+        found[name] = row
+    return found
 
 
 def read_findings(text: str) -> tuple[FindingRequest, ...]:
@@ -143,7 +165,7 @@ def _read_csv(path: Path) -> Iterator[PromptRow]:
 
 
 def _read_parquet(path: Path) -> Iterator[PromptRow]:
-    from pyarrow import ArrowInvalid, parquet
+    from pyarrow import ArrowInvalid, parquet, types
 
     try:
         table = parquet.read_table(path)
@@ -151,6 +173,8 @@ def _read_parquet(path: Path) -> Iterator[PromptRow]:
         raise ValueError(f"{path}: not a Parquet file, expected one with this suffix") from error
     _check_columns(path, table.column_names)
     wanted = [c for c in table.column_names if c in ("prompt", "age", "sex", "view", "findings")]
+    if "image" in table.column_names and types.is_string(table.schema.field("image").type):
+        wanted.append("image")  # a name; pictures themselves are another column
     for number, cells in enumerate(table.select(wanted).to_pylist(), 1):
         yield _row(f"{path}: row {number}", cells)
 
@@ -175,7 +199,8 @@ def _row(where: str, cells: Mapping[str, Any]) -> PromptRow:
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
     age = _read_age(where, values.get("age", ""))
-    return PromptRow(prompt, age, _SEXES.get(sex.lower()), _VIEWS.get(view.lower()), requested)
+    image = values.get("image") or None
+    return PromptRow(prompt, age, _SEXES.get(sex.lower()), _VIEWS.get(view.lower()), requested, image)
 
 
 def _read_age(where: str, text: str) -> int | None:

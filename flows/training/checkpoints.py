@@ -20,6 +20,7 @@ DATA = {
     "lungs": "51 radiographs of ieee8023/covid-chestxray-dataset with V7 Labs lung masks",
     "landmarks": "Chest-xray-landmark-dataset (Gaggion et al., TMI 2022), 728 contours",
     "chestx_det": "ChestX-Det (Lian et al., 2021; Apache-2.0), lesion polygons of 3,025 images",
+    "prepared": "the user's own radiographs, as `synthorax prepare` made them; masks by the experts",
 }
 
 #: Opens the part of a card that programs read.
@@ -50,9 +51,13 @@ def seal(
     training: Mapping[str, Any],
     metrics: Mapping[str, Any],
     notes: str = "",
+    licence: str = "apache-2.0",
 ) -> None:
-    """Write the card and pin every file but itself and the card."""
-    front = {"license": "apache-2.0", "library_name": "synthorax", "tags": ["chest-x-ray"]}
+    """Write the card and pin every file but itself and the card.
+
+    ``licence`` is Hugging Face's identifier, e.g. ``other`` for weights that began as somebody else's.
+    """
+    front = {"license": licence, "library_name": "synthorax", "tags": ["chest-x-ray"]}
     about = {
         "data": [DATA[d] for d in data],
         "command": command,

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from synth.cases import FindingRequest
+from synth.prompt_files import rows_by_image
 from synth.prompts import PromptFile
 
 R = FindingRequest
@@ -102,3 +103,37 @@ def test_a_parquet_row_is_named(tmp_path: Path) -> None:
     pq.write_table(pa.table({"prompt": ["a", ""]}), tmp_path / "p.parquet")
     with pytest.raises(ValueError, match=r"p\.parquet: row 2: prompt is empty, expected text"):
         PromptFile(tmp_path / "p.parquet")
+
+
+def test_rows_are_found_by_the_image_that_they_name(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("image,prompt,findings\n./a/b.png,Effusion.,nodule left\nc.dcm,Normal chest.,\n")
+    rows = rows_by_image(path)
+    assert list(rows) == ["a/b.png", "c.dcm"]
+    case = rows["a/b.png"].case(3, "7")
+    assert (case.seed, case.key, [f.name for f in case.findings]) == (3, "7", ["nodule"])
+    assert PromptFile(path).rows[0].image == "./a/b.png"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "prompt\nNormal.\n", "a.csv: prompt 1: no image, expected a column 'image'"),
+        ("a.csv", "image,prompt\na,Normal.\n,Normal.\n", "a.csv: prompt 2: no image"),
+        ("a.txt", "Normal.\n", "a.txt: prompt 1: no image"),
+        ("a.csv", "image,prompt\na,Normal.\n./a,Mass.\n", "prompt 2: image 'a' again, expected one row"),
+    ],
+)
+def test_rows_without_an_image_of_their_own_are_told(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=message):
+        rows_by_image(tmp_path / name)
+
+
+def test_a_parquet_column_of_pictures_is_ignored_as_other_columns_are(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"prompt": ["a"], "image": ["b.png"]}), tmp_path / "names.parquet")
+    assert PromptFile(tmp_path / "names.parquet").rows[0].image == "b.png"
+    pq.write_table(pa.table({"prompt": ["a"], "image": [b"PNG"]}), tmp_path / "bytes.parquet")
+    assert PromptFile(tmp_path / "bytes.parquet").rows[0].image is None
