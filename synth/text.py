@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch import Tensor
-from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
+from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 
@@ -66,3 +66,8 @@ def tokenise(tokenizer: PreTrainedTokenizerFast, prompts: Sequence[str]) -> Tens
         return_tensors="pt",
     )
     return torch.as_tensor(encoded["input_ids"])
+
+
+def is_cut(tokenizer: PreTrainedTokenizerBase, prompt: str, length: int) -> bool:
+    """Whether a prompt has more than ``length`` tokens, those at its start and end among them."""
+    return len(tokenizer(prompt, truncation=False, verbose=False)["input_ids"]) > length

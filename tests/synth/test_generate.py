@@ -7,7 +7,8 @@ import pytest
 
 from synth.anatomy import without_lesions
 from synth.cases import Case, FindingRequest
-from synth.generate import Stopped, Synthesizer, _noise
+from synth.generate import Stopped, Synthesizer
+from synth.imagers import case_noise
 from synth.settings import SynthesisSettings
 
 #: Grey levels of 255 by which batch sizes may differ, and the share of pixels that may.
@@ -54,9 +55,9 @@ def test_another_batch_size_stays_within_the_tolerance(maker, cases, images):
 
 
 def test_noise_and_grain_are_drawn_apart(cases):
-    noise, grain = (_noise(cases[0], stage, (64,)) for stage in ("noise", "grain"))
+    noise, grain = (case_noise(cases[0], stage, (64,)) for stage in ("noise", "grain"))
     assert not np.array_equal(noise, grain)
-    assert np.array_equal(grain, _noise(cases[0], "grain", (64,)))
+    assert np.array_equal(grain, case_noise(cases[0], "grain", (64,)))
 
 
 def test_masks_repeat_and_follow_the_key(maker, cases):
