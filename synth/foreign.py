@@ -252,9 +252,9 @@ def _rough(base: FrozenDenoiser, colours: int, factor: int) -> tuple[ReencodedRo
     pinned = {f"rough_latents/{k}": v for k, v in verify_folder(SHIPPED / "rough_latents").items()}
     shipped = verify_folder(SHIPPED / "images")
     pinned |= {f"codec/{k.removeprefix('vae/')}": v for k, v in shipped.items() if k.startswith("vae/")}
-    codec = PatchCodec.from_pretrained(
-        SHIPPED / "images" / "vae", use_safetensors=True, local_files_only=True
-    )
+    options = {"use_safetensors": True, "local_files_only": True, "low_cpu_mem_usage": False}
+    options = {"use_safetensors": True, "local_files_only": True, "low_cpu_mem_usage": False}
+    codec = PatchCodec.from_pretrained(SHIPPED / "images" / "vae", **options)
     rough = RoughLatents.load().to(base.device)
     codec = codec.float().to(base.device).requires_grad_(False).eval()
     return ReencodedRough(rough, codec, base, colours, factor), pinned

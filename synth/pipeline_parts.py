@@ -40,7 +40,7 @@ class PipelineParts:
         folder, weights = pipeline.folder, pipeline.weights()
         kinds = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel}
         networks = {p: _network(k, folder / p, weights[p], device) for p, k in kinds.items()}
-        tokenizer = _told(folder / "tokenizer", lambda: CLIPTokenizer.from_pretrained(folder / "tokenizer"))
+        tokenizer = _told(folder / "tokenizer", lambda: _tokenizer(folder / "tokenizer"))
         read = networks["text_encoder"].config.max_position_embeddings
         tokenizer.model_max_length = min(tokenizer.model_max_length, read)
         scheduler = _told(folder / "scheduler", lambda: _scheduler(folder / "scheduler"))
@@ -72,6 +72,10 @@ def _network(
     if missing := sorted(info["missing_keys"]):  # they would be random numbers
         raise WeightsError(f"{field}: {folder} lacks {len(missing)} tensors, {missing[0]} among them")
     return network.to(device).requires_grad_(False).eval()
+
+
+def _tokenizer(folder: Path) -> CLIPTokenizer:
+    return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
 
 
 def _scheduler(folder: Path) -> Any:

@@ -161,9 +161,9 @@ def weight_files(folder: Path, stem: str, field: str) -> WeightFiles:
         files = [folder / f"{stem}{dotted}.safetensors"]
         index = folder / f"{stem}.safetensors.index{dotted}.json"
         if index.is_file():
-            shards = {Path(name).name for name in _json(index, field).get("weight_map", {}).values()}
-            files += [index, *(folder / name for name in sorted(shards))]
-            if missing := [path for path in files[2:] if not path.is_file()]:
+            shards = sorted(set(_json(index, field).get("weight_map", {}).values()))
+            files += [index, *(folder / name for name in shards)]
+            if missing := [p for p in files[2:] if not p.is_file() or p.parent != folder]:
                 raise WeightsError(f"{field}: {missing[0]} not found, expected as {index.name} names it")
         if there := tuple(path for path in files if path.is_file()):
             return WeightFiles(there, variant)
