@@ -7,11 +7,11 @@ import numpy as np
 
 from synth.anatomy import ShapeModel
 from synth.cases import Case, MaskSet
-from synth.foreign import load_foreign
+from synth.foreign_checkpoints import load_foreign
 from synth.imagers import CutPrompts, Imager, ShouldStop
 from synth.images import ImageModel, Stopped
 from synth.masks import MaskGenerator, draw_body
-from synth.pipelines import is_pipeline
+from synth.pipelines import INDEX, is_pipeline
 from synth.seeding import numpy_generator
 from synth.settings import SynthesisSettings
 from synth.weights import SHIPPED, WeightsError, pins
@@ -98,6 +98,11 @@ def _load_imager(settings: SynthesisSettings) -> tuple[Imager, dict[str, str]]:
         raise WeightsError(
             f"images.controlnet: {settings.controlnet}, expected none with {folder}, which is no checkpoint "
             "in diffusers' layout but one of ours, told of masks without"
+        )
+    if not (folder / "synthorax.json").is_file():
+        raise WeightsError(
+            f"images.checkpoint: {folder} has no {INDEX}, expected a folder in diffusers' layout, or one of "
+            "ours with synthorax.json"
         )
     if settings.size % 32:
         raise WeightsError(f"images.size: {settings.size}, expected a multiple of 32")

@@ -2,7 +2,9 @@
 
 import json
 import string
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import (
@@ -17,6 +19,7 @@ from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from synth.pipelines import CONTROLS
+from synth.settings import SynthesisSettings
 
 WIDTH = 16  # of text states
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -115,3 +118,9 @@ def change_json(path: Path, **changes: object) -> None:
     """Other values for some keys of a JSON file; None removes one."""
     content = json.loads(path.read_text()) | changes
     path.write_text(json.dumps({k: v for k, v in content.items() if v is not None}))
+
+
+def small_settings(folder: Path, **changes: Any) -> SynthesisSettings:
+    """Quick sampling from a checkpoint that :func:`save_pipeline` made."""
+    quick = SynthesisSettings(images=folder, size=64, steps=3, guidance=4.0, batch_size=4)
+    return replace(quick, **changes)
