@@ -38,6 +38,7 @@ def load_foreign(settings: SynthesisSettings) -> tuple[ForeignImager, dict[str, 
     else:
         rough, pinned = _rough(base, parts.vae.config["in_channels"], pipeline.factor)
         imager, digests = ControllerImager(base, parts.tokenizer, pipeline.factor, rough), digests | pinned
+    base.embed([""])  # the tokenizer's padding and cutting are set here, before threads share it
     try:
         imager.check(settings)
     except (ValueError, IndexError) as error:
@@ -49,7 +50,6 @@ def _rough(base: FrozenDenoiser, colours: int, factor: int) -> tuple[ReencodedRo
     pinned = {f"rough_latents/{k}": v for k, v in verify_folder(SHIPPED / "rough_latents").items()}
     shipped = verify_folder(SHIPPED / "images")
     pinned |= {f"codec/{k.removeprefix('vae/')}": v for k, v in shipped.items() if k.startswith("vae/")}
-    options = {"use_safetensors": True, "local_files_only": True, "low_cpu_mem_usage": False}
     options = {"use_safetensors": True, "local_files_only": True, "low_cpu_mem_usage": False}
     codec = PatchCodec.from_pretrained(SHIPPED / "images" / "vae", **options)
     rough = RoughLatents.load().to(base.device)

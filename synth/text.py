@@ -69,5 +69,12 @@ def tokenise(tokenizer: PreTrainedTokenizerFast, prompts: Sequence[str]) -> Tens
 
 
 def is_cut(tokenizer: PreTrainedTokenizerBase, prompt: str, length: int) -> bool:
-    """Whether a prompt has more than ``length`` tokens, those at its start and end among them."""
-    return len(tokenizer(prompt, truncation=False, verbose=False)["input_ids"]) > length
+    """Whether a prompt has more than ``length`` tokens, those at its start and end among them.
+
+    Asked with the padding and cutting that embedding it asks with: other ones would change the tokenizer
+    under the threads that share it.
+    """
+    said = tokenizer(
+        [prompt], padding="max_length", truncation=True, max_length=length, return_overflowing_tokens=True
+    )
+    return len(said["input_ids"]) > 1

@@ -41,14 +41,14 @@ def save_tokenizer(folder: Path) -> CLIPTokenizer:
 
 
 def small_controlnet(unet: UNet2DConditionModel, channels: int = CONTROLS) -> ControlNetModel:
-    """A ControlNet whose output is not zero, as it would be before any training."""
+    """A ControlNet with a say: before any training its output is zero, and masks hardly count."""
     controlnet = ControlNetModel.from_unet(
         unet, conditioning_channels=channels, conditioning_embedding_out_channels=(4, 4, 8, 8)
     )
     torch.manual_seed(5)
-    for parameter in controlnet.parameters():
-        if not parameter.any():
-            torch.nn.init.normal_(parameter, std=1.0)
+    for name, parameter in controlnet.named_parameters():
+        if not parameter.any() or "cond_embedding" in name:
+            torch.nn.init.normal_(parameter, std=0.4)
     return controlnet
 
 

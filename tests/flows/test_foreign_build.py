@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import huggingface_hub
 import pytest
 from small_pipelines import change_json, pickle_weights, save_pipeline
 from standins import digests
@@ -152,4 +153,16 @@ def test_a_controlnet_for_our_own_weights_is_refused(invoke, config, checkpoints
     code, _, err = invoke("build", path, real=True)
     assert code == 2
     assert is_one_line(err, "images.controlnet: ", "expected none")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_hub_that_cannot_be_reached_is_one_line(invoke, config, tmp_path, monkeypatch):
+    def nowhere(name, **options):
+        return real(name, endpoint="http://127.0.0.1:9", cache_dir=tmp_path / "cache", **options)
+
+    real = huggingface_hub.snapshot_download
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", nowhere)
+    code, _, err = invoke("build", config(images={"checkpoint": "user/model"}), real=True)
+    assert code == 2
+    assert is_one_line(err, "images.checkpoint: user/model is no folder here and cannot be had from the hub")
     assert not (tmp_path / "out").exists()

@@ -1,10 +1,12 @@
 """Other people's checkpoints: every way of drawing is seeded by the sample, obeys its masks, and stops."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
 
 import numpy as np
 import pytest
+import torch
 from small_pipelines import small_settings
 
 from synth.cases import Case, FindingRequest
@@ -119,3 +121,20 @@ def test_bf16_stays_near_fp32(checkpoints, cases):
     masks = pair[0].masks(cases[0])
     one, two = (m.radiographs(cases[:1], [masks])[0].astype(int) for m in pair)
     assert 0 < np.abs(one - two).mean() < 8
+
+
+def test_threads_share_a_tokenizer_that_cuts(maker, cases):
+    """Counting what is cut must not change how the prompts of another thread are."""
+    long = [replace(cases[2], key=f"{i:09d}", prompt="effusion " * (i + 1)) for i in range(40)]
+    alone = [(maker.imager.cuts(c), maker.imager.base.embed([c.prompt])) for c in long]
+
+    def ask(case):
+        with torch.inference_mode():
+            return maker.imager.cuts(case), maker.imager.base.embed([case.prompt])
+
+    with ThreadPoolExecutor(8) as threads:
+        together = list(threads.map(ask, long * 5))
+    assert [cut for cut, _ in together] == [cut for cut, _ in alone] * 5
+    assert {states.shape[1] for _, states in together} == {77}
+    assert any(cut for cut, _ in alone)
+    assert not all(cut for cut, _ in alone)

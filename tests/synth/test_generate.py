@@ -8,7 +8,7 @@ import pytest
 from synth.anatomy import without_lesions
 from synth.cases import Case, FindingRequest
 from synth.generate import Stopped, Synthesizer
-from synth.imagers import case_noise
+from synth.imagers import CutPrompts, case_noise
 from synth.settings import SynthesisSettings
 
 #: Grey levels of 255 by which batch sizes may differ, and the share of pixels that may.
@@ -71,6 +71,14 @@ def test_it_stops_between_steps(maker, cases):
     asked = iter([False, True])
     with pytest.raises(Stopped):
         maker.radiographs(cases[:1], [maker.masks(cases[0])], should_stop=lambda: next(asked))
+
+
+def test_prompts_that_are_cut_are_counted(maker, cases):
+    long = replace(cases[1], prompt="No acute abnormality of heart or lungs. " * 9)
+    once = replace(maker, settings=replace(SETTINGS, steps=1), cut=CutPrompts())
+    for _ in range(2):
+        once.radiographs([cases[0], long], [maker.masks(cases[0]), maker.masks(long)])
+    assert (len(once.cut), once.length) == (1, 64)
 
 
 def test_a_wrong_number_of_masks_is_told(maker, cases):
