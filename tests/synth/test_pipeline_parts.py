@@ -78,22 +78,51 @@ def test_shards_and_half_precision_load_as_the_whole_does(folder):
     assert all(torch.allclose(v, expected[k], atol=1e-3) for k, v in found.items())
 
 
-def test_a_missing_tensor_is_told_not_made_up(folder):
-    tensors = load_file(folder / UNET)
-    del tensors["conv_in.weight"]
-    save_file(tensors, folder / UNET, {"format": "pt"})
-    refused(folder, "images.checkpoint: .*unet lacks 1 tensors, conv_in.weight among them")
+PARTS = [
+    ("unet", UNET, "conv_in.weight"),
+    ("vae", "vae/diffusion_pytorch_model.safetensors", "decoder.conv_in.weight"),
+    ("text_encoder", "text_encoder/model.safetensors", "embeddings.token_embedding.weight"),
+]
+
+
+@pytest.mark.parametrize(("part", "path", "name"), PARTS)
+def test_a_missing_tensor_is_told_not_made_up(folder, part, path, name):
+    tensors = load_file(folder / path)
+    del tensors[name]
+    save_file(tensors, folder / path, {"format": "pt"})
+    refused(folder, f"images.checkpoint: .*{part} lacks 1 tensors, {name} among them")
+
+
+@pytest.mark.parametrize(("part", "path", "name"), PARTS)
+def test_a_tensor_of_another_shape_is_told(folder, part, path, name):
+    tensors = load_file(folder / path)
+    tensors[name] = torch.zeros(3, 3)
+    save_file(tensors, folder / path, {"format": "pt"})
+    refused(folder, f"images.checkpoint: .*{part} cannot be loaded: ")
+
+
+def test_names_of_older_files_are_known(folder):
+    """As Stable Diffusion 2.1 is published: a prefix and a buffer of the text encoder, attention of the VAE."""
+    expected = load(folder)
+    text, vae = (folder / path for _, path, _ in PARTS[:0:-1])
+    tensors = {f"text_model.{name}": value for name, value in load_file(text).items()}
+    tensors["text_model.embeddings.position_ids"] = torch.arange(77)[None]
+    save_file(tensors, text, {"format": "pt"})
+    tensors = load_file(vae)
+    for new, old in (("to_q", "query"), ("to_k", "key"), ("to_v", "value"), ("to_out.0", "proj_attn")):
+        tensors = {
+            name.replace(f"attentions.0.{new}", f"attentions.0.{old}"): v for name, v in tensors.items()
+        }
+    assert "encoder.mid_block.attentions.0.query.weight" in tensors
+    save_file(tensors, vae, {"format": "pt"})
+    found = load(folder)
+    for name in ("vae", "text_encoder"):
+        theirs = getattr(expected, name).state_dict()
+        assert all(torch.equal(v, theirs[k]) for k, v in getattr(found, name).state_dict().items())
 
 
 def test_broken_weights_are_told(folder):
     (folder / UNET).write_bytes(b"no safetensors")
-    refused(folder, "images.checkpoint: .*unet cannot be loaded: ")
-
-
-def test_a_tensor_of_another_shape_is_told(folder):
-    tensors = load_file(folder / UNET)
-    tensors["conv_in.weight"] = torch.zeros(8, 9, 3, 3)
-    save_file(tensors, folder / UNET, {"format": "pt"})
     refused(folder, "images.checkpoint: .*unet cannot be loaded: ")
 
 
