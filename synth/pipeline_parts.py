@@ -1,7 +1,8 @@
 """The networks, tokenizer and scheduler of a folder in diffusers' layout, ready to sample."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,20 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from synth.pipelines import PipelineFolder, WeightFiles
 from synth.weights import WeightsError
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the libraries' reports on what they load: what matters of them is told by us, in one line."""
+    logs = transformers.utils.logging, diffusers.utils.logging
+    before = [log.get_verbosity() for log in logs]
+    try:
+        for log in logs:
+            log.set_verbosity_error()
+        yield
+    finally:
+        for log, verbosity in zip(logs, before, strict=True):
+            log.set_verbosity(verbosity)
 
 
 @dataclass(frozen=True)
@@ -33,6 +48,7 @@ class PipelineParts:
     controlnet: ControlNetModel | None = None
 
     @classmethod
+    @_quiet()
     def load(cls, pipeline: PipelineFolder, device: str = "cpu") -> "PipelineParts":
         """Load all parts; raises WeightsError, one line, for one that is broken or fits no other."""
         transformers.utils.logging.disable_progress_bar()

@@ -23,6 +23,12 @@ CLASSES = {
     "text_encoder": ("CLIPTextModel",),
     "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
 }
+CONFIGS = (
+    "unet/config.json",
+    "vae/config.json",
+    "text_encoder/config.json",
+    "scheduler/scheduler_config.json",
+)
 #: Part with weights to the name of its weight file, without ending.
 STEMS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
 CONTROLNET_STEM = "diffusion_pytorch_model"
@@ -66,19 +72,12 @@ class PipelineFolder:
         if (kind := index.get("_class_name")) not in PIPELINES:
             raise WeightsError(f"images.checkpoint: {folder} is a {kind}, expected {' or '.join(PIPELINES)}")
         for part, classes in CLASSES.items():
-            if (said := (index.get(part) or [None])[-1]) not in classes:
-                raise WeightsError(f"images.checkpoint: {folder}, {part} is {said}, expected {classes[0]}")
+            if (of := (index.get(part) or [None])[-1]) not in classes:
+                raise WeightsError(f"images.checkpoint: {folder}, {part} is {of}, expected {classes[0]}")
         if controlnet is None and kind == PIPELINES[1]:
             controlnet = folder / "controlnet"
-        unet, vae, _, _ = (
-            _json(folder / part / name, "images.checkpoint")
-            for part, name in (
-                ("unet", "config.json"),
-                ("vae", "config.json"),
-                ("text_encoder", "config.json"),
-                ("scheduler", "scheduler_config.json"),
-            )
-        )
+        said = {name: _json(folder / name, "images.checkpoint") for name in CONFIGS}
+        unet, vae = said["unet/config.json"], said["vae/config.json"]
         factor = 2 ** (len(vae.get("block_out_channels", (64,))) - 1)
         halvings = len(unet.get("down_block_types", range(4))) - 1
         cells = unet.get("sample_size")

@@ -86,11 +86,12 @@ PARTS = [
 
 
 @pytest.mark.parametrize(("part", "path", "name"), PARTS)
-def test_a_missing_tensor_is_told_not_made_up(folder, part, path, name):
+def test_a_missing_tensor_is_told_not_made_up(folder, capfd, part, path, name):
     tensors = load_file(folder / path)
     del tensors[name]
     save_file(tensors, folder / path, {"format": "pt"})
     refused(folder, f"images.checkpoint: .*{part} lacks 1 tensors, {name} among them")
+    assert "MISSING" not in "".join(capfd.readouterr()), "told once"
 
 
 @pytest.mark.parametrize(("part", "path", "name"), PARTS)
@@ -102,7 +103,7 @@ def test_a_tensor_of_another_shape_is_told(folder, part, path, name):
 
 
 def test_names_of_older_files_are_known(folder):
-    """As Stable Diffusion 2.1 is published: a prefix and a buffer of the text encoder, attention of the VAE."""
+    """As Stable Diffusion 2.1 is published: a prefix and a buffer, and the VAE's attention."""
     expected = load(folder)
     text, vae = (folder / path for _, path, _ in PARTS[:0:-1])
     tensors = {f"text_model.{name}": value for name, value in load_file(text).items()}
