@@ -19,6 +19,7 @@ from prefect.tasks import Task
 from flows.config import BuildConfig
 from flows.errors import Interrupted, is_lasting
 from flows.hooks import Hooks, current_hooks
+from flows.image_models import settled
 from flows.plan import Tally, missing_shards, shard
 from flows.reading import parse_config, read_config
 from flows.session import Session, open_session, tally
@@ -36,12 +37,15 @@ TABLE_ROWS = 200  # of the artifact: more than anyone reads
 def build_dataset(config: dict[str, Any] | str) -> dict[str, Any]:
     """Builds or resumes the dataset that ``config`` (plain data, or a YAML file's path) describes.
 
-    Returns the totals, and in ``shortfall`` why fewer were accepted than asked for (or None).
+    Returns the totals, in ``cut`` how many prompts of this run lost their end to the image model's length
+    (and in ``length`` how many tokens that is), and in ``shortfall`` why fewer were accepted than asked for
+    (or None).
     """
-    build = read_config(Path(config)) if isinstance(config, str) else parse_config(config)
+    build = settled(read_config(Path(config)) if isinstance(config, str) else parse_config(config))
     hooks = current_hooks()
     try:
-        with open_session(build, workshop(build)) as session:
+        shop = workshop(build)
+        with open_session(build, shop) as session:
             hooks.start(session.done)
             while numbers := missing_shards(build, session.done):
                 for number, counts in _build_shards(build, numbers, hooks):
@@ -52,7 +56,8 @@ def build_dataset(config: dict[str, Any] | str) -> dict[str, Any]:
         hooks.stop.set()
         raise
     _publish_table(session)
-    return summary
+    maker = shop.tools.synthesizer
+    return {**summary, "cut": len(maker.cut), "length": maker.length}
 
 
 def _worth_retrying(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:

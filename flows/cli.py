@@ -160,8 +160,10 @@ def calibrate(
 @app.command()
 @guarded
 def convert(
-    source: Annotated[str, typer.Argument(help="A published model's name, or its local file")],
-    out: Annotated[Path, typer.Argument(help="The .safetensors file to write")],
+    source: Annotated[
+        str, typer.Argument(help="torchxrayvision model's name, its local file, or a folder of diffusers")
+    ],
+    out: Annotated[Path, typer.Argument(help="The .safetensors file, or the new folder, to write")],
     sha256: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="Digest that the source must have; files that run code demand it."),
@@ -171,7 +173,13 @@ def convert(
         typer.Option(help="The model's name, for a file that is not named as published."),
     ] = None,
 ) -> None:
-    """Convert torchxrayvision's pickled weights to safetensors, once."""
+    """Convert pickled weights, torchxrayvision's or a diffusers folder's, to safetensors, once."""
+    if Path(source).is_dir():
+        from flows.convert import convert_folder
+
+        for name, value in convert_folder(Path(source), out).items():
+            print(f"{value}  {out / name}")
+        return
     from filters import xrv_convert
 
     if source in xrv_convert.urls():

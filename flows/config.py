@@ -69,12 +69,15 @@ class Masks(Group):
 
 
 class Images(Group):
-    """The image model and how it samples."""
+    """The image model and how it samples; size, steps and guidance: None takes what suits the checkpoint."""
 
-    weights: Path | None = None  # None takes the shipped checkpoint
-    size: Annotated[int, Field(ge=64, le=2048, multiple_of=32)] = DEFAULTS.size  # pixels
-    steps: Annotated[int, Field(ge=1, le=1000)] = DEFAULTS.steps
-    guidance: Annotated[float, Field(ge=1, le=30)] = DEFAULTS.guidance  # of prompt and anatomy
+    checkpoint: Annotated[str, Field(min_length=1)] | None = None  # folder or hub id; None: the shipped one
+    controlnet: Annotated[str, Field(min_length=1)] | None = (
+        None  # folder or hub id, for another's checkpoint
+    )
+    size: Annotated[int, Field(ge=64, le=2048, multiple_of=32)] | None = None  # pixels
+    steps: Annotated[int, Field(ge=1, le=1000)] | None = None
+    guidance: Annotated[float, Field(ge=1, le=30)] | None = None  # of prompt and, with our weights, anatomy
     lesion_guidance: Annotated[float, Field(ge=0, le=30)] = DEFAULTS.lesion_guidance  # times the model's own
     batch_size: Annotated[int, Field(ge=1, le=1024)] = DEFAULTS.batch_size
     precision: Literal["fp32", "bf16"] = "fp32"  # bf16: for GPUs, and CPUs with AVX512-BF16 or AMX
@@ -161,7 +164,8 @@ NEUTRAL = (
     "prompts.file",
     "anatomy.weights",
     "masks.weights",
-    "images.weights",
+    "images.checkpoint",
+    "images.controlnet",
     "filters.checkpoints",
     *(f"filters.{name}.weights" for name in FILTER_NAMES),
 )

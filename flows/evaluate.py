@@ -26,6 +26,7 @@ from flows.evaluation.requested import draw_normals, found, summed_up
 from flows.evaluation.tables import tables
 from flows.training.loop import console
 from synth.generate import Synthesizer
+from synth.images import ImageModel
 from synth.settings import SynthesisSettings
 
 
@@ -85,6 +86,7 @@ def main(
         real = load_real(data, out / "real.npz" if out else None)
         alike = judged(draw_alike(store, real.nih, real.held))
         figures["alike"] = sample_figures(alike)
+        assert isinstance(maker.imager, ImageModel)  # no checkpoint was named above
         figures["codec"] = codec_figures(maker.imager.codec, data, real.nih)
         figures["anatomy_expert"] = anatomy_figures(data)
         figures |= against_real(data, real, sample, alike, maker.masker, out)

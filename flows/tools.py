@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from flows.config import BuildConfig, Prompts, config_hash, judge_settings, result_fields
 from flows.errors import UserError
+from flows.image_models import SAMPLING, controlnet_folder, image_folder, settled
 from flows.plan import KEY_DIGITS
 from flows.shard import Order, Tools
 from synth.settings import SynthesisSettings
@@ -54,6 +55,7 @@ def load_workshop(config: BuildConfig) -> Workshop:
     from filters.judge import Judge
     from synth.generate import Synthesizer
 
+    config = settled(config)
     synthesizer = Synthesizer.load(synthesis_settings(config))
     prompts = _prompt_source(config.prompts, synthesizer.findings)
     _check_drawable(config, prompts, synthesizer.findings)
@@ -68,12 +70,11 @@ def synthesis_settings(config: BuildConfig) -> SynthesisSettings:
     """What the room ``synth`` needs to know."""
     images = config.images
     return SynthesisSettings(
-        images=images.weights,
+        images=image_folder(images),
+        controlnet=controlnet_folder(images),
         masks=config.masks.weights,
         anatomy=config.anatomy.weights,
-        size=images.size,
-        steps=images.steps,
-        guidance=images.guidance,
+        **{name: getattr(images, name) for name in SAMPLING},
         lesion_guidance=images.lesion_guidance,
         batch_size=images.batch_size,
         precision=images.precision,

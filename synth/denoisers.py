@@ -13,7 +13,8 @@ import torch
 from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
 from torch import Tensor
 
-from synth.images import ImageModel
+from synth.imagers import ShouldStop
+from synth.images import ImageModel, Stopped
 from synth.text import tokenise
 
 Prediction = Literal["flow", "epsilon", "v_prediction"]
@@ -113,7 +114,7 @@ class FrozenDenoiser:
     ``embed`` gives prompts' states (N, L, D); ``encode`` and ``decode`` go between images (N, C', H, W) in
     [-1, 1] and latents (N, ``channels``, h, w). The ``spare`` further input channels of the UNet, a spatial
     condition, are zero unless hints are given. ``passes`` counts UNet passes, one for each image and branch
-    of guidance.
+    of guidance. ``should_stop`` is asked before each.
     """
 
     unet: Any
@@ -126,6 +127,7 @@ class FrozenDenoiser:
     device: str = "cpu"
     precision: str = "fp32"
     passes: int = 0
+    should_stop: ShouldStop = None
 
     @classmethod
     def of_model(cls, model: ImageModel) -> "FrozenDenoiser":
@@ -171,7 +173,12 @@ class FrozenDenoiser:
 
     @torch.inference_mode()
     def predict(self, z: Tensor, level: Level, text: Text) -> tuple[Tensor, Tensor]:
-        """What of ``z`` (N, C, h, w) is clean and what is noise; a pass an image and branch of ``text``."""
+        """What of ``z`` (N, C, h, w) is clean and what is noise; a pass an image and branch of ``text``.
+
+        Raises :class:`synth.images.Stopped`.
+        """
+        if self.should_stop is not None and self.should_stop():
+            raise Stopped(f"stopped before the denoising step at time {level.time:g}")
         branches, count = len(text.states), len(z)
         hints = z.new_zeros(branches, count, self.spare, *z.shape[2:]) if text.hints is None else text.hints
         at = torch.cat([z.expand(branches, *z.shape), hints], 2).flatten(0, 1)

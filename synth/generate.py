@@ -1,31 +1,37 @@
 """From a case to a radiograph: the one door through which builds use the models of this room."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
-from synth.anatomy import ShapeModel, without_lesions
+from synth.anatomy import ShapeModel
 from synth.cases import Case, MaskSet
+from synth.foreign_checkpoints import load_foreign
+from synth.imagers import CutPrompts, Imager, ShouldStop
 from synth.images import ImageModel, Stopped
 from synth.masks import MaskGenerator, draw_body
-from synth.seeding import derive_seed, numpy_generator
+from synth.pipelines import INDEX, is_pipeline
+from synth.seeding import numpy_generator
 from synth.settings import SynthesisSettings
-from synth.weights import SHIPPED, pins
+from synth.weights import SHIPPED, WeightsError, pins
 
 __all__ = ["Stopped", "Synthesizer"]
 
 
 @dataclass
 class Synthesizer:
-    """Masks and radiographs of cases; a sample depends on its case's seed and key alone."""
+    """Masks and radiographs of cases; a sample depends on its case's seed and key alone.
+
+    ``cut``: the cases whose prompts were longer than the image model reads.
+    """
 
     settings: SynthesisSettings
     shape: ShapeModel
     masker: MaskGenerator
-    imager: ImageModel
+    imager: Imager
     digests: dict[str, str]
+    cut: CutPrompts = field(default_factory=CutPrompts)
 
     @classmethod
     def load(cls, settings: SynthesisSettings) -> "Synthesizer":
@@ -33,21 +39,26 @@ class Synthesizer:
         folders = {
             "anatomy": settings.anatomy or SHIPPED / "shape",
             "masks": settings.masks or SHIPPED / "masks",
-            "images": settings.images or SHIPPED / "images",
         }
         digests = {f"{k}/{name}": v for k, f in folders.items() for name, v in pins(f).items()}
+        imager, pinned = _load_imager(settings)
         return cls(
             settings,
             ShapeModel.load(folders["anatomy"]),
             MaskGenerator.load(folders["masks"]),
-            ImageModel.load(folders["images"], settings.device, settings.precision),
-            digests,
+            imager,
+            digests | pinned,
         )
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """Findings that the image model was trained to draw."""
+        """Findings that may be asked of the image model."""
         return self.imager.findings
+
+    @property
+    def length(self) -> int:
+        """Tokens of a prompt that the image model reads."""
+        return self.imager.length
 
     def masks(self, case: Case) -> MaskSet:
         """Anatomy and lesions of a case at the settings' size."""
@@ -59,7 +70,7 @@ class Synthesizer:
         self,
         cases: Sequence[Case],
         masks: Sequence[MaskSet],
-        should_stop: Callable[[], bool] | None = None,
+        should_stop: ShouldStop = None,
     ) -> np.ndarray:
         """(n, size, size) uint8, n at most the batch size; short batches are padded with the last case.
 
@@ -68,20 +79,32 @@ class Synthesizer:
         count, batch = len(cases), self.settings.batch_size
         if not 0 < count <= batch or len(masks) != count:
             raise ValueError(f"cases: {count} with {len(masks)} mask sets, expected 1 to {batch} of each")
+        for case in cases:
+            if self.imager.cuts(case):
+                self.cut.add(case)
         filled = [min(i, count - 1) for i in range(batch)]
-        side = self.settings.size // 8
-        prompts, bodies = [cases[i].prompt for i in filled], [masks[i] for i in filled]
-        condition = self.imager.condition(prompts, bodies, side)
-        healthy = self.imager.condition(prompts, [without_lesions(b) for b in bodies], side)
-        channels = self.imager.unet.config["out_channels"]
-        settings = self.settings
-        noise = torch.stack([_noise(cases[i], "noise", (channels, side, side)) for i in filled])
-        grain = torch.stack([_noise(cases[i], "grain", (1, settings.size, settings.size)) for i in filled])
-        strengths = settings.guidance, settings.lesion_guidance
-        images = self.imager.sample(condition, healthy, noise, settings.steps, *strengths, should_stop, grain)
+        images = self.imager.draw(
+            [cases[i] for i in filled], [masks[i] for i in filled], self.settings, should_stop
+        )
         return images[:count]
 
 
-def _noise(case: Case, stage: str, shape: tuple[int, ...]) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(derive_seed(case.seed, case.key, stage))
-    return torch.randn(shape, generator=generator)
+def _load_imager(settings: SynthesisSettings) -> tuple[Imager, dict[str, str]]:
+    """The image model of the settings, ours or another's, and the SHA-256 of each of its files."""
+    folder = settings.images or SHIPPED / "images"
+    if is_pipeline(folder):
+        return load_foreign(settings)
+    if settings.controlnet is not None:
+        raise WeightsError(
+            f"images.controlnet: {settings.controlnet}, expected none with {folder}, which is no checkpoint "
+            "in diffusers' layout but one of ours, told of masks without"
+        )
+    if not (folder / "synthorax.json").is_file():
+        raise WeightsError(
+            f"images.checkpoint: {folder} has no {INDEX}, expected a folder in diffusers' layout, or one of "
+            "ours with synthorax.json"
+        )
+    if settings.size % 32:
+        raise WeightsError(f"images.size: {settings.size}, expected a multiple of 32")
+    pinned = {f"images/{name}": v for name, v in pins(folder).items()}
+    return ImageModel.load(folder, settings.device, settings.precision), pinned

@@ -8,7 +8,7 @@ base.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +20,13 @@ from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, PreTrainedTokenizerFast
 
-from synth.cases import MaskSet
-from synth.codec import PatchCodec
+from synth.anatomy import without_lesions
+from synth.cases import Case, MaskSet
+from synth.codec import FACTOR, PatchCodec
 from synth.findings import ANATOMY, FINDING_NAMES
-from synth.text import tokenise
+from synth.imagers import ShouldStop, case_noise
+from synth.settings import SynthesisSettings
+from synth.text import LENGTH, is_cut, tokenise
 from synth.weights import verify_folder
 
 #: Channels of the spatial condition: anatomy, is it given, lesions, any lesion in each quarter of a
@@ -122,6 +125,32 @@ class ImageModel:
         """(L,) tokens of no prompt."""
         return tokenise(self.tokenizer, [""])[0]
 
+    @property
+    def length(self) -> int:
+        """Tokens of a prompt that are read."""
+        return LENGTH
+
+    def cuts(self, case: Case) -> bool:
+        """Whether the case's prompt is longer than what is read of it."""
+        return is_cut(self.tokenizer, case.prompt.lower(), LENGTH)
+
+    def draw(
+        self,
+        cases: Sequence[Case],
+        masks: Sequence[MaskSet],
+        settings: SynthesisSettings,
+        should_stop: ShouldStop = None,
+    ) -> np.ndarray:
+        """Images (N, size, size) uint8 of N cases with their masks. Raises Stopped."""
+        side, channels = settings.size // FACTOR, self.unet.config["out_channels"]
+        prompts = [case.prompt for case in cases]
+        condition = self.condition(prompts, masks, side)
+        healthy = self.condition(prompts, [without_lesions(m) for m in masks], side)
+        noise = torch.stack([case_noise(case, "noise", (channels, side, side)) for case in cases])
+        grain = torch.stack([case_noise(case, "grain", (1, settings.size, settings.size)) for case in cases])
+        strengths = settings.guidance, settings.lesion_guidance
+        return self.sample(condition, healthy, noise, settings.steps, *strengths, should_stop, grain)
+
     def condition(self, prompts: Sequence[str], masks: Sequence[MaskSet], side: int) -> Condition:
         """The condition of a batch at a latent grid of ``side`` cells."""
         anatomy = torch.from_numpy(np.stack([m.anatomy for m in masks]))
@@ -138,7 +167,7 @@ class ImageModel:
         steps: int,
         guidance: float,
         lesion_guidance: float,
-        should_stop: Callable[[], bool] | None = None,
+        should_stop: ShouldStop = None,
         grain: Tensor | None = None,
     ) -> np.ndarray:
         """Images (N, H, W) uint8 from standard normal ``noise`` (N, C, h, w) and ``grain`` (N, 1, H, W).

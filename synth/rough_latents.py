@@ -6,17 +6,32 @@ a frozen diffusion model is started from.
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from synth.codec import PatchCodec
+from synth.denoisers import FrozenDenoiser
 from synth.findings import ANATOMY
 from synth.weights import SHIPPED, load_safetensors, verify_folder
 
 #: Latent cells of the side that the network is trained at.
 SIDE = 32
+
+
+class RoughSource(Protocol):
+    """Gives rough latents of ``channels`` channels."""
+
+    @property
+    def channels(self) -> int: ...
+
+    def draw(self, anatomy: Tensor, side: int) -> Tensor:
+        """Latents (N, channels, side, side) of masks (N, 5, H, W) in [0, 1] at any resolution."""
+        ...
 
 
 class RoughLatents(nn.Module):
@@ -61,6 +76,36 @@ class RoughLatents(nn.Module):
         if side == SIDE:
             return latents
         return F.interpolate(latents, size=(side, side), mode="bilinear", align_corners=False)
+
+
+@dataclass
+class ReencodedRough:
+    """Rough latents of any base without training: ours, made an image by our codec and encoded by its VAE.
+
+    ``colours``: channels of the base's images; ``factor``: pixels of its latent cells' side.
+    """
+
+    rough: RoughLatents
+    codec: PatchCodec
+    base: FrozenDenoiser
+    colours: int
+    factor: int
+
+    @property
+    def channels(self) -> int:
+        """Those of the base's latents."""
+        return self.base.channels
+
+    @torch.inference_mode()
+    def draw(self, anatomy: Tensor, side: int) -> Tensor:
+        """Latents (N, channels, side, side) of masks (N, 5, H, W) in [0, 1] at any resolution.
+
+        The image is resized, not our latents: they tell of patches of a fixed size.
+        """
+        images = self.codec.decode(self.rough.draw(anatomy, SIDE)).clamp(-1, 1)
+        size = (side * self.factor, side * self.factor)
+        images = F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
+        return self.base.encode(images.repeat(1, self.colours, 1, 1))
 
 
 def _stage(inputs: int, width: int, depth: int = 2) -> nn.Sequential:

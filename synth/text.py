@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch import Tensor
-from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
+from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 
@@ -66,3 +66,15 @@ def tokenise(tokenizer: PreTrainedTokenizerFast, prompts: Sequence[str]) -> Tens
         return_tensors="pt",
     )
     return torch.as_tensor(encoded["input_ids"])
+
+
+def is_cut(tokenizer: PreTrainedTokenizerBase, prompt: str, length: int) -> bool:
+    """Whether a prompt has more than ``length`` tokens, those at its start and end among them.
+
+    Asked with the padding and cutting that embedding it asks with: other ones would change the tokenizer
+    under the threads that share it.
+    """
+    said = tokenizer(
+        [prompt], padding="max_length", truncation=True, max_length=length, return_overflowing_tokens=True
+    )
+    return len(said["input_ids"]) > 1

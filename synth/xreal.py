@@ -16,13 +16,13 @@ from synth.control_presets import OURS, Preset, Stage
 from synth.denoisers import FrozenDenoiser, Level, Text
 from synth.findings import ANATOMY, FINDING_NAMES
 from synth.images import spatial_condition
-from synth.rough_latents import RoughLatents
+from synth.rough_latents import RoughSource
 
 
 @torch.inference_mode()
 def control_anatomy(
     base: FrozenDenoiser,
-    rough: RoughLatents,
+    rough: RoughSource,
     anatomy: Tensor,
     side: int,
     seeds: Sequence[int],
@@ -98,7 +98,7 @@ def control_pathology(
 
 def control(
     base: FrozenDenoiser,
-    rough: RoughLatents,
+    rough: RoughSource,
     anatomy: Tensor,
     lesions: Tensor,
     prompts: Sequence[Sequence[str]],

@@ -14,3 +14,14 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data: {folder.name} is not beside the repository")
     return folder
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory) -> dict[str, Path]:
+    """Tiny checkpoints in diffusers' layout, never changed: ``controlnet`` holds one, ``plain`` none."""
+    from small_pipelines import save_pipeline
+
+    root = tmp_path_factory.mktemp("checkpoints")
+    return {
+        name: save_pipeline(root / name, controlnet=name == "controlnet") for name in ("controlnet", "plain")
+    }

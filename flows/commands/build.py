@@ -1,6 +1,7 @@
 """`synthorax build`: signals, the progress bar and a Prefect server around the flow."""
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from rich.console import Console
 from flows.config import BuildConfig
 from flows.guard import OURS, USERS_MISTAKE, Ending
 from flows.hooks import Hooks, hooked
+from flows.image_models import settled
 from flows.plan import Tally
 from flows.progress import BuildProgress
 from flows.reading import read_config
@@ -20,7 +22,7 @@ from flows.workers import bf16_pays
 
 def run(path: Path, overrides: Sequence[str]) -> None:
     """Builds what the config says; ends with exit code 0 only when it is all there."""
-    config = read_config(path, overrides)
+    config = settled(read_config(path, overrides))
     hooks = Hooks()
     brake = Brake(hooks.stop)
     with brake.installed():
@@ -70,6 +72,12 @@ def _tell(summary: Mapping[str, Any]) -> None:
         f"{summary['accepted']} accepted + {summary['rejected']} rejected + "
         f"{summary['failed']} failed, in {summary['shards']} shards"
     )
+    if summary["cut"]:
+        print(
+            f"{summary['cut']} prompts of this run are longer than the {summary['length']} tokens that the "
+            "image model reads, and were cut",
+            file=sys.stderr,
+        )
     if summary["failed"]:
         raise Ending(
             OURS,

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from flows.config import BuildConfig
 from flows.estimate import Estimate, estimate
+from flows.image_models import settled
 from flows.reading import read_config
 from flows.tools import Workshop, workshop
 from flows.workers import core_count, worker_count
@@ -15,7 +16,7 @@ from flows.workers import core_count, worker_count
 
 def run(path: Path, overrides: Sequence[str]) -> None:
     """Prints the plan; writes nothing to the output."""
-    config = read_config(path, overrides)
+    config = settled(read_config(path, overrides))
     shop = workshop(config)
     Console().print(_table(config, shop, estimate(config, shop)))
 
@@ -30,6 +31,7 @@ def _table(config: BuildConfig, shop: Workshop, found: Estimate) -> Table:
         ("wanted", f"{wanted}{ceiling}"),
         ("prompts", str(config.prompts.file or f"sampled like {config.prompts.table}")),
         ("findings", ", ".join(shop.tools.synthesizer.findings)),
+        ("checkpoint", _checkpoint(config)),
         (
             "images",
             f"{images.size}², {images.steps} steps, guidance {images.guidance} and "
@@ -46,6 +48,12 @@ def _table(config: BuildConfig, shop: Workshop, found: Estimate) -> Table:
     ):
         table.add_row(f"[bold]{name}", value)
     return table
+
+
+def _checkpoint(config: BuildConfig) -> str:
+    images = config.images
+    controlled = f" with ControlNet {images.controlnet}" if images.controlnet else ""
+    return f"{images.checkpoint or 'the shipped one'}{controlled}"
 
 
 def duration(seconds: float) -> str:

@@ -27,12 +27,12 @@ class Prompts:
 class Synthesizer:
     """``broken``: key -> how many more times it raises; ``delay``: seconds a step takes."""
 
-    findings = ("effusion", "nodule")
+    findings, length = ("effusion", "nodule"), 77
     digests = {"standin": hashlib.sha256(b"standin").hexdigest()}  # noqa: RUF012
 
     def __init__(self, steps=2, delay=0.0, broken=None):
         self.steps, self.delay, self.broken = steps, delay, broken or {}
-        self.drawn = []
+        self.drawn, self.cut = [], []
 
     def masks(self, case):
         rng = numpy_generator(case.seed, case.key, "masks")

@@ -34,7 +34,8 @@ CHANGES = {
     "prompts.view": {"PA": 1.0},
     "anatomy.weights": "a",
     "masks.weights": "m",
-    "images.weights": "i",
+    "images.checkpoint": "i",
+    "images.controlnet": "c",
     "images.size": 512,
     "images.steps": 20,
     "images.guidance": 2.5,
@@ -159,7 +160,7 @@ def test_a_mistake_is_one_line_that_names_field_value_and_cure(override, message
 def test_a_mistake_in_the_file_names_the_file():
     with pytest.raises(UserError) as caught:
         parse_config({**BASE, "images": {"steps": -3}}, "file demo.yaml")
-    expected = "images.steps: -3, expected an integer >= 1 (file demo.yaml)"
+    expected = "images.steps: -3, expected an integer >= 1 or null (file demo.yaml)"
     assert str(caught.value).replace(" and <= 1000", "") == expected
 
 

@@ -44,7 +44,7 @@ def test_tampered_weights(invoke, write_config, tmp_path):
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    code, _, err = invoke("build", write_config(images={"weights": str(folder)}), real=True)
+    code, _, err = invoke("build", write_config(images={"checkpoint": str(folder)}), real=True)
     assert code == 2
     assert is_one_line(err, weights.name, "SHA-256")
     assert not (tmp_path / "out").exists()
@@ -81,7 +81,7 @@ def test_a_finding_that_the_model_cannot_draw(invoke, write_config, tmp_path):
     (weights / "synthorax.json").write_text(json.dumps({"findings": ["effusion"]}))
     pinned = {**pins(weights), "synthorax.json": digest(weights / "synthorax.json")}
     (weights / SUMS).write_text("".join(f"{d}  {name}\n" for name, d in pinned.items()))
-    path = write_config(images={"weights": str(weights)}, prompts={"findings": ["emphysema"]})
+    path = write_config(images={"checkpoint": str(weights)}, prompts={"findings": ["emphysema"]})
     code, _, err = invoke("build", path, real=True)
     assert code == 2
     assert is_one_line(err, "emphysema", "can draw (effusion)")

@@ -7,7 +7,8 @@ import pytest
 
 from synth.anatomy import without_lesions
 from synth.cases import Case, FindingRequest
-from synth.generate import Stopped, Synthesizer, _noise
+from synth.generate import Stopped, Synthesizer
+from synth.imagers import CutPrompts, case_noise
 from synth.settings import SynthesisSettings
 
 #: Grey levels of 255 by which batch sizes may differ, and the share of pixels that may.
@@ -54,9 +55,9 @@ def test_another_batch_size_stays_within_the_tolerance(maker, cases, images):
 
 
 def test_noise_and_grain_are_drawn_apart(cases):
-    noise, grain = (_noise(cases[0], stage, (64,)) for stage in ("noise", "grain"))
+    noise, grain = (case_noise(cases[0], stage, (64,)) for stage in ("noise", "grain"))
     assert not np.array_equal(noise, grain)
-    assert np.array_equal(grain, _noise(cases[0], "grain", (64,)))
+    assert np.array_equal(grain, case_noise(cases[0], "grain", (64,)))
 
 
 def test_masks_repeat_and_follow_the_key(maker, cases):
@@ -70,6 +71,14 @@ def test_it_stops_between_steps(maker, cases):
     asked = iter([False, True])
     with pytest.raises(Stopped):
         maker.radiographs(cases[:1], [maker.masks(cases[0])], should_stop=lambda: next(asked))
+
+
+def test_prompts_that_are_cut_are_counted(maker, cases):
+    long = replace(cases[1], prompt="No acute abnormality of heart or lungs. " * 9)
+    once = replace(maker, settings=replace(SETTINGS, steps=1), cut=CutPrompts())
+    for _ in range(2):
+        once.radiographs([cases[0], long], [maker.masks(cases[0]), maker.masks(long)])
+    assert (len(once.cut), once.length) == (1, 64)
 
 
 def test_a_wrong_number_of_masks_is_told(maker, cases):

@@ -1,8 +1,13 @@
 """Rough latents follow the masks that they are drawn from."""
 
+from dataclasses import replace
+
 import torch
 from bodies import schematic_body
+from small_pipelines import small_settings
 
+from synth.cases import Case
+from synth.generate import Synthesizer
 from synth.rough_latents import RoughLatents
 from synth.weights import SHIPPED
 
@@ -21,3 +26,17 @@ def test_the_shipped_ones_are_small_and_move_with_the_body():
 def test_another_grid_is_reached_by_interpolation():
     rough, body = RoughLatents(4).eval(), torch.from_numpy(schematic_body())[None]
     assert rough.draw(body, 64).shape == (1, 4, 64, 64)
+
+
+def test_the_rough_latent_is_our_average_body_through_the_bases_vae(checkpoints):
+    maker = Synthesizer.load(small_settings(checkpoints["plain"]))
+    rough, masks = maker.imager.rough, maker.masks(Case("000000000", 7, "Normal chest."))
+    asked = []
+    rough = replace(rough, base=replace(rough.base, encode=lambda x: asked.append(x) or x[:, :1, ::8, ::8]))
+    latents = rough.draw(torch.from_numpy(masks.anatomy)[None].float(), 8)
+    (image,) = asked
+    assert image.shape == (1, 3, 64, 64)
+    assert latents.shape == (1, 1, 8, 8)
+    assert torch.equal(image[:, 0], image[:, 2]), "grey"
+    lungs, heart = (torch.from_numpy(m) for m in (masks.lungs & ~masks.anatomy[2], masks.anatomy[2]))
+    assert image[0, 0][lungs].mean() < image[0, 0][heart].mean() - 0.2, "lungs are dark, the heart is not"

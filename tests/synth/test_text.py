@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synth.text import LENGTH, learn_tokenizer, new_text_encoder, tokenise
+from synth.text import LENGTH, is_cut, learn_tokenizer, new_text_encoder, tokenise
 
 TOKENIZER = learn_tokenizer(["small left pleural effusion", "frontal pa chest radiograph"] * 20, 300)
 
@@ -42,3 +42,12 @@ def test_each_digit_has_a_token_that_other_numbers_share():
 def test_the_encoder_gives_one_state_per_token(width):
     states = new_text_encoder(TOKENIZER, width, 1)(tokenise(TOKENIZER, ["a", ""])).last_hidden_state
     assert states.shape == (2, LENGTH, width)
+
+
+def test_a_prompt_is_cut_once_it_has_more_tokens_than_are_read():
+    fits = "7" * (LENGTH - 2)  # between the first token and the last
+    assert not is_cut(TOKENIZER, fits, LENGTH)
+    assert is_cut(TOKENIZER, fits + "7", LENGTH)
+    assert not is_cut(TOKENIZER, "", LENGTH)
+    one, two = tokenise(TOKENIZER, [fits, fits + "7"])
+    assert (one == two).all()

@@ -1,0 +1,57 @@
+"""From a folder in diffusers' layout to the imager that it allows."""
+
+from dataclasses import replace
+
+from synth.codec import PatchCodec
+from synth.controllers import ControllerImager
+from synth.controlnet import ControlNetImager
+from synth.denoisers import FrozenDenoiser
+from synth.foreign import ForeignImager
+from synth.pipeline_parts import PipelineParts
+from synth.pipelines import PipelineFolder
+from synth.rough_latents import ReencodedRough, RoughLatents
+from synth.settings import SynthesisSettings
+from synth.weights import SHIPPED, WeightsError, verify_folder
+
+
+def load_foreign(settings: SynthesisSettings) -> tuple[ForeignImager, dict[str, str]]:
+    """The imager of the settings' checkpoint, and the SHA-256 of each file that went in.
+
+    Raises WeightsError, one line, for a checkpoint or ControlNet that cannot be used, and for a size or
+    number of steps that it cannot be sampled with.
+    """
+    if settings.images is None:
+        raise ValueError("images.checkpoint: None, expected a folder in diffusers' layout")
+    pipeline = PipelineFolder.read(settings.images, settings.controlnet)
+    pipeline.check_size(settings.size)
+    digests = pipeline.digests()
+    parts = PipelineParts.load(pipeline, settings.device)
+    try:
+        base = replace(
+            FrozenDenoiser.of_pipeline(parts), device=settings.device, precision=settings.precision
+        )
+    except ValueError as error:  # the scheduler is none that can be sampled by
+        raise WeightsError(f"images.checkpoint: {settings.images}, {error}") from error
+    imager: ForeignImager
+    if parts.controlnet is not None:
+        imager = ControlNetImager(base, parts.tokenizer, pipeline.factor, parts.controlnet)
+    else:
+        rough, pinned = _rough(base, parts.vae.config["in_channels"], pipeline.factor)
+        imager, digests = ControllerImager(base, parts.tokenizer, pipeline.factor, rough), digests | pinned
+    base.embed([""])  # the tokenizer's padding and cutting are set here, before threads share it
+    try:
+        imager.check(settings)
+    except (ValueError, IndexError) as error:
+        raise WeightsError(f"images.steps: {settings.steps}, too many for the scheduler: {error}") from error
+    return imager, digests
+
+
+def _rough(base: FrozenDenoiser, colours: int, factor: int) -> tuple[ReencodedRough, dict[str, str]]:
+    pinned = {f"rough_latents/{k}": v for k, v in verify_folder(SHIPPED / "rough_latents").items()}
+    shipped = verify_folder(SHIPPED / "images")
+    pinned |= {f"codec/{k.removeprefix('vae/')}": v for k, v in shipped.items() if k.startswith("vae/")}
+    options = {"use_safetensors": True, "local_files_only": True, "low_cpu_mem_usage": False}
+    codec = PatchCodec.from_pretrained(SHIPPED / "images" / "vae", **options)
+    rough = RoughLatents.load().to(base.device)
+    codec = codec.float().to(base.device).requires_grad_(False).eval()
+    return ReencodedRough(rough, codec, base, colours, factor), pinned
