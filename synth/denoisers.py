@@ -97,14 +97,17 @@ class Text:
 
     Their ``states`` are (B, N, L, D). The first is followed as it is. Each further one is followed
     ``guidance`` times as far as it departs from the first (Ho & Salimans, 2022), weighted by its region
-    (B − 1, N, 1, h, w) in [0, 1] or, without ``regions``, everywhere. ``hints`` (B, N, S, h, w) are for the
-    S spare input channels of a base, None for zeros.
+    (B − 1, N, 1, h, w), 0 or more, or, without ``regions``, everywhere. ``hints`` (B, N, S, h, w) are for the
+    S spare input channels of a base, None for zeros. In cells marked ``steady`` (N, 1, h, w), with two
+    branches only, guidance changes no channel's mean and deviation against the second branch alone: much of
+    it would make a lung black (Lin et al., 2024, section 3.4, rescale the deviation of the whole image).
     """
 
     states: Tensor
     guidance: float = 1.0
     regions: Tensor | None = None
     hints: Tensor | None = None
+    steady: Tensor | None = None
 
 
 @dataclass
@@ -188,4 +191,22 @@ class FrozenDenoiser:
         self.passes += branches * count
         free, asked = said[:count], said[count:].unflatten(0, (branches - 1, count))
         departure = asked - free if text.regions is None else text.regions * (asked - free)
-        return self.schedule.parts(z, free + text.guidance * departure.sum(0), level)
+        clean, noise = self.schedule.parts(z, free + text.guidance * departure.sum(0), level)
+        if text.steady is None:
+            return clean, noise
+        (second,) = asked
+        clean = as_bright(clean, self.schedule.parts(z, second, level)[0], text.steady)
+        return clean, (z - level.alpha * clean) / level.sigma
+
+
+def as_bright(latent: Tensor, model: Tensor, cells: Tensor) -> Tensor:
+    """``latent`` (N, C, h, w), each channel's mean and deviation in ``cells`` (N, 1, h, w), 0 or 1, made those
+    of ``model``; as it was elsewhere."""
+    count = cells.sum((2, 3), keepdim=True).clamp(min=1)
+
+    def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+        mean = (x * cells).sum((2, 3), keepdim=True) / count
+        return mean, ((x - mean).square() * cells).sum((2, 3), keepdim=True).div(count).sqrt()
+
+    (mean, deviation), (wanted, wide) = moments(latent), moments(model)
+    return torch.where(cells > 0, (latent - mean) * (wide / deviation.clamp(min=1e-6)) + wanted, latent)
