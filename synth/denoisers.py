@@ -200,8 +200,8 @@ class FrozenDenoiser:
 
 
 def as_bright(latent: Tensor, model: Tensor, cells: Tensor) -> Tensor:
-    """``latent`` (N, C, h, w), each channel's mean and deviation in ``cells`` (N, 1, h, w), 0 or 1, made those
-    of ``model``; as it was elsewhere."""
+    """``latent`` (N, C, h, w), each channel's mean and deviation in ``cells`` (N, 1, h, w), 0 or 1, made
+    those of ``model``; as it was elsewhere."""
     count = cells.sum((2, 3), keepdim=True).clamp(min=1)
 
     def moments(x: Tensor) -> tuple[Tensor, Tensor]:
