@@ -26,6 +26,9 @@ from synth.seeding import derive_seed, numpy_generator
 #: labels taught, and not of the finding's own probability, which simulated lesions did.
 OPAQUE = ("atelectasis", "consolidation", "diffuse_nodule", "effusion", "fibrosis", "mass")
 
+#: Edits tried of a radiograph, and by how much (of a probability) a later one has to be better.
+TRIES, MARGIN = 6, 0.02
+
 
 @dataclass(frozen=True)
 class Film:
@@ -84,10 +87,12 @@ class Retoucher:
         requests: Sequence[EditRequest],
         seeds: Sequence[int],
         masks: Sequence[np.ndarray | None],
-        tries: int = 4,
+        tries: int = TRIES,
         should_stop: ShouldStop = None,
     ) -> list[Retouched]:
         """The best of ``tries`` edits of each film, by the experts; ``masks`` as :func:`plan` takes them.
+
+        A later attempt, which may change more, has to be better by MARGIN.
 
         Raises DatasetError for an edit that cannot be planned, and Stopped.
         """
@@ -105,7 +110,7 @@ class Retoucher:
             opinions = self.findings.look(np.stack(seen))
             for i, film in enumerate(films):
                 now = Retouched(film, planned[i], pixels[i], seen[i], opinions[i], attempt)
-                if i not in best or shortfall(now, requests[i]) < shortfall(best[i], requests[i]):
+                if i not in best or shortfall(now, requests[i]) < shortfall(best[i], requests[i]) - MARGIN:
                     best[i] = now
         return [best[i] for i in range(len(films))]
 
@@ -121,7 +126,8 @@ def plan(
     """Where a request is to be carried out on a film.
 
     What is removed lies where ``mask`` (H, W) bool, at the original's size, or else the experts' maps have
-    it; from the second ``attempt`` on it may reach over the lungs that it lies in, as a finding's signs do.
+    it; in the second ``attempt`` it may reach over each lung that it touches, from the third on over both,
+    for the signs of a finding lie around it, and elsewhere too.
     What is added lies where the mask generator puts it on this body, or, alone with a mask, there.
 
     Raises DatasetError for a mask of the wrong shape or outside the body, and for a finding that no expert
@@ -135,7 +141,7 @@ def plan(
         if not lesions:
             raise DatasetError(f"{film.original.path}: {name} is seen by no expert, expected a mask of it")
         if attempt and FINDINGS[name].region in ("lungs", "pleura"):
-            lesions = (Lesion(name, _lungs_of([m.mask for m in lesions], film.anatomy)),)
+            lesions = (Lesion(name, _wider([m.mask for m in lesions], film.anatomy, both=attempt > 1)),)
         removed += lesions
     asked = _placed(request, film, removed)
     rng = numpy_generator(seed, f"attempt {attempt}", "masks")
@@ -194,11 +200,10 @@ def _given(film: Film, mask: np.ndarray) -> np.ndarray:
     return seen
 
 
-def _lungs_of(masks: Sequence[np.ndarray], anatomy: np.ndarray) -> np.ndarray:
-    """Masks and all of each lung that they touch."""
+def _wider(masks: Sequence[np.ndarray], anatomy: np.ndarray, both: bool) -> np.ndarray:
+    """Masks and all of each lung that they touch, or of ``both``."""
     out = np.any(masks, axis=0)
-    touched = [lung for lung in anatomy[:2] if (lung & out).any()]
-    return np.any([out, *touched], axis=0)
+    return np.any([out, *(lung for lung in anatomy[:2] if both or (lung & out).any())], axis=0)
 
 
 def _placed(request: EditRequest, film: Film, removed: Sequence[Lesion]) -> tuple[FindingRequest, ...]:

@@ -61,6 +61,12 @@ def nearest_pairs(generated: np.ndarray, training: np.ndarray, distances: np.nda
     _write(side_by_side(blocks), path)
 
 
+def before_and_after(before: np.ndarray, after: np.ndarray, path: Path) -> None:
+    """Real radiographs beside their edits; both (N, S, S) uint8, in rows of four."""
+    blocks = {"radiographs": thumbnails(before, 4, 220), "edited": thumbnails(after, 4, 220)}
+    _write(side_by_side(blocks), path)
+
+
 def reliability_curve(curve: Reliability, title: str, path: Path) -> None:
     """Rates seen against probabilities said, with 95 % intervals (normal approximation)."""
     figure, axes = plt.subplots(figsize=(4.2, 4.2), dpi=110)

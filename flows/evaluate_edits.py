@@ -1,0 +1,55 @@
+"""Judges edits of real radiographs: ``python -m flows.evaluate_edits --data DIR --out OUT``.
+
+Thirty films with a radiologist's box lose their opacity, thirty normal ones get a consolidation.
+docs/benchmarks.md has the measured figures.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.guard import guarded
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+@guarded
+def run(
+    data: Annotated[Path, typer.Option(help="Folder with the real data.")],
+    out: Annotated[Path, typer.Option(help="Folder for edits.json and edits.png.")],
+    count: Annotated[int, typer.Option(min=1, help="Films of each kind.")] = 30,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps")] = "cpu",
+) -> None:
+    """Edit, measure, and draw what was done."""
+    import numpy as np
+
+    from filters.ensemble import load_anatomy, load_findings
+    from flows.evaluation import edits, pictures
+    from flows.retouching import Retoucher
+    from synth.editing import Editor
+    from synth.images import ImageModel
+    from synth.masks import MaskGenerator
+    from synth.weights import SHIPPED
+
+    retoucher = Retoucher(
+        Editor.of_model(ImageModel.load(SHIPPED / "images", device)),
+        MaskGenerator.load(SHIPPED / "masks"),
+        load_anatomy(device=device),
+        load_findings(device=device),
+    )
+    found, removed, added = edits.measure(retoucher, data, count)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "edits.json").write_text(json.dumps(found, indent=1) + "\n")
+    before, after = (
+        np.concatenate([x[:8] for x in two])
+        for two in ((removed.before, added.before), (removed.seen, added.seen))
+    )
+    pictures.before_and_after(before, after, out / "edits.png")
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    app()
