@@ -14,6 +14,7 @@ from filters.calibration import Threshold, calibrate, dump_thresholds
 from filters.embedding import TrainingIndex
 from filters.ensemble import load_anatomy, load_findings
 from filters.experts import CHECKPOINTS
+from filters.opinions import Expert
 from filters.panel import INDEX
 from filters.registry import FILTERS, THRESHOLDS_FILE
 from flows.training.data import Radiographs, load_lungs, part_of
@@ -49,7 +50,6 @@ def calibrate_filters(data: Path, work: Path, target: Path = THRESHOLDS_FILE) ->
     apart = 1 - embeddings @ embeddings.T
     apart[nih.patients[held][:, None] == nih.patients[held]] = np.inf
     lesions = list(_held_out_lesions(nih, scenes))
-    lesion_opinions = findings.look(np.stack([c.image for c in lesions]))
     scores: dict[str, tuple[str, list[float]]] = {
         "integrity": (
             "held-out NIH radiographs, exposure normalised",
@@ -65,7 +65,7 @@ def calibrate_filters(data: Path, work: Path, target: Path = THRESHOLDS_FILE) ->
         ),
         "lesion_agreement": (
             "lesions simulated in held-out normal NIH radiographs",
-            [lesion_agreement.score(c, o).value for c, o in zip(lesions, lesion_opinions, strict=True)],
+            list(_lesion_scores(findings, lesions)),
         ),
         "near_duplicate": (
             "held-out NIH radiographs against the nearest other patient's",
@@ -108,6 +108,14 @@ def lung_scores(data: Path) -> list[float]:
         anatomy[:2] = lungs[i]
         out.append(anatomy_agreement.score(_candidate(images[i], (), MaskSet(anatomy)), opinion).value)
     return out
+
+
+def _lesion_scores(expert: Expert, lesions: list[Candidate]) -> Iterator[float]:
+    """Few at a time: an opinion's maps take some megabytes."""
+    for start in range(0, len(lesions), 64):
+        some = lesions[start : start + 64]
+        opinions = expert.look(np.stack([c.image for c in some]))
+        yield from (lesion_agreement.score(c, o).value for c, o in zip(some, opinions, strict=True))
 
 
 def _held_out_lesions(nih: Radiographs, scenes: Scenes) -> Iterator[Candidate]:

@@ -1,6 +1,6 @@
 """Train the second finding expert: another architecture, seed and resolution than the first one's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,6 @@ import numpy as np
 from filters.ensemble import SECOND, TOGETHER, pooled_logit
 from filters.experts import OPACITY, EmbeddedFindings, read_config
 from filters.networks import second_finding_network
-from filters.opinions import Opinion
 from flows.training.anatomy_second import OWN_SEED
 from flows.training.checkpoints import locate, pin, write_config
 from flows.training.findings import SEEN, Recipe, teach_and_seal
@@ -61,14 +60,21 @@ def calibrate_together(experts: Sequence[EmbeddedFindings], lessons: Lessons) ->
     nih, simulated = lessons.nih, lessons.simulated
     real, scenes = (np.flatnonzero(p != "train") for p in (nih.parts, nih.parts[simulated.base]))
 
-    def pooled(name: str, looks: Sequence[Sequence[Opinion]]) -> np.ndarray:
-        said = zip(*looks, strict=True)
-        return np.array([pooled_logit([o.probabilities[name] for o in each]) for each in said])
-
-    seen = [e.look(lessons.real.images[real]) for e in experts]
-    fitted = {OPACITY: platt(pooled(OPACITY, seen), ~nih.normal[real])}
-    drawn, shown = simulated.lesions[scenes], [e.look(simulated.images[scenes]) for e in experts]
+    seen = [_probabilities(e, lessons.real.images[real]) for e in experts]
+    fitted = {OPACITY: platt(_pooled(OPACITY, seen), ~nih.normal[real])}
+    drawn, shown = simulated.lesions[scenes], [_probabilities(e, simulated.images[scenes]) for e in experts]
     for i, name in enumerate(FINDING_NAMES):
         if all(name in e.findings for e in experts):
-            fitted[name] = platt(pooled(name, shown), np.asarray((drawn >> i & 1).any((1, 2))))
+            fitted[name] = platt(_pooled(name, shown), np.asarray((drawn >> i & 1).any((1, 2))))
     return fitted
+
+
+def _probabilities(expert: EmbeddedFindings, images: np.ndarray) -> list[Mapping[str, float]]:
+    """Of each image; the maps, three megabytes an image, are let go."""
+    parts = (images[i : i + 64] for i in range(0, len(images), 64))
+    return [opinion.probabilities for part in parts for opinion in expert.look(part)]
+
+
+def _pooled(name: str, said: Sequence[Sequence[Mapping[str, float]]]) -> np.ndarray:
+    """(N,) mean logits of a finding, over experts that each spoke of N images."""
+    return np.array([pooled_logit([p[name] for p in each]) for each in zip(*said, strict=True)])
