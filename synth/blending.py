@@ -103,6 +103,40 @@ def denoise(
     return clean
 
 
+def invert(
+    base: FrozenDenoiser, levels: Sequence[Level], latent: Tensor, text: Text, rounds: int = 2
+) -> list[Tensor]:
+    """The latents at each of ``levels``, noisiest first, from which steps without noise lead back to the
+    clean ``latent`` (N, C, h, w), under a ``text`` of one branch (DDIM; Song et al., 2021, section 4.3).
+
+    Each step is solved for the noisier latent in ``rounds`` fixed-point iterations (Pan et al., 2023).
+    """
+    path = [latent]
+    for now, then in pairwise(reversed(levels)):
+        x = z = path[-1]
+        at = Level(now.alpha, now.sigma, then.time)
+        for _ in range(rounds):
+            clean, noise = base.predict(z, at, text)
+            z, at = x + (then.alpha - now.alpha) * clean + (then.sigma - now.sigma) * noise, then
+        path.append(z)
+    return path[::-1]
+
+
+def retrace(
+    base: FrozenDenoiser, levels: Sequence[Level], path: Sequence[Tensor], free: Tensor, text: Text
+) -> Tensor:
+    """A clean latent (N, C, h, w) denoised anew from where an inverted ``path`` begins, by another ``text``.
+
+    What the path holds is kept but for ``free`` (N, 1, h, w) in [0, 1] of each cell: where that is 0, the
+    result is the path's own end, bit for bit.
+    """
+    z = path[0]
+    for i, (now, then) in enumerate(pairwise(levels)):
+        clean, noise = base.predict(z, now, text)
+        z = torch.lerp(path[i + 1], then.alpha * clean + then.sigma * noise, free)
+    return z
+
+
 def _reach(last: Level, now: Level, then: Level) -> float:
     """How far to go on from two estimates: half the ratio of their steps in log(alpha / sigma), or 0."""
     if last.alpha == 0 or then.sigma == 0:

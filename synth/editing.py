@@ -2,7 +2,9 @@
 
 XReal's Pathology Controller (Hashmi et al., 2024, arXiv 2403.09240) on a real radiograph. The first branch
 of guidance tells what is there, the second what shall be there, so that guidance leads from the one to the
-other. Our own image model is told of body and lesions by its masks too, other bases by their texts alone.
+other. Denoising begins with the radiograph's own noise, found by inversion, so that ribs and vessels stay
+where they are (Hertz et al., 2023; Couairon et al., 2023), or, as in the paper, afresh. Our own image model
+is told of body and lesions by its masks too, other bases by their texts alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synth.blending import Kept, NoiseStreams, Solver, denoise, touched
+from synth.blending import Kept, NoiseStreams, Solver, denoise, invert, retrace, touched
 from synth.cases import FindingRequest, Lesion, MaskSet
 from synth.demographics import UNKNOWN, Demographics
 from synth.denoisers import FrozenDenoiser, Text
@@ -22,10 +24,12 @@ from synth.images import CONDITION, ImageModel, spatial_condition
 from synth.phrases import write_prompt
 from synth.seeding import numpy_generator
 
-#: Denoising steps, and the guidance in what is removed and in what is added. Removed lesions want more, for
-#: what surrounds them speaks for them. A base that knows them by text alone is guided as OURS has it.
-STEPS, REMOVED, ADDED, BY_TEXT = 16, 4.0, 1.5, 5.0
+#: Denoising steps, and the share of noise levels, from the noisiest, that inversion does not go up to.
+STEPS, SKIPPED = 16, 0.3
 
+#: Guidance in what is removed and in what is added. Removed lesions want more, for what surrounds them speaks
+#: for them. A base that knows them by text alone is guided as OURS has it.
+REMOVED, ADDED, BY_TEXT = 4.0, 2.0, 5.0
 
 #: First order: extrapolating two strongly guided estimates overshoots (measured: fewer lesions vanish).
 SOLVER = Solver(second_order=False)
@@ -125,9 +129,11 @@ class Editor:
         edits: Sequence[Edit],
         seeds: Sequence[int],
         should_stop: ShouldStop = None,
+        afresh: bool = False,
     ) -> np.ndarray:
         """The radiographs ``images`` (N, S, S) uint8, edited: (N, S, S) uint8.
 
+        ``afresh``: what may change is made of new noise, and not of the radiograph's own.
         Cells that no mask touches (and that touch no such cell) are those of the image encoded and decoded:
         composite the result to keep its pixels. An edit depends on its own image and seed alone: batches
         have one size, the last is filled up. Raises ValueError and Stopped.
@@ -143,15 +149,22 @@ class Editor:
         made = []
         for start in range(0, count, self.batch_size):
             some = [min(start + i, count - 1) for i in range(self.batch_size)]
-            batch = self._batch(images[some], [edits[i] for i in some], [seeds[i] for i in some], should_stop)
+            base = replace(self.base, passes=0, should_stop=should_stop)
+            batch = self._batch(
+                base, images[some], [edits[i] for i in some], [seeds[i] for i in some], afresh
+            )
             made.append(batch[: count - start])
         return np.concatenate(made) if made else images.copy()
 
     @torch.inference_mode()
     def _batch(
-        self, images: np.ndarray, edits: Sequence[Edit], seeds: Sequence[int], should_stop: ShouldStop
+        self,
+        base: FrozenDenoiser,
+        images: np.ndarray,
+        edits: Sequence[Edit],
+        seeds: Sequence[int],
+        afresh: bool,
     ) -> np.ndarray:
-        base = replace(self.base, passes=0, should_stop=should_stop)
         source = self.encode(images)
         side = source.shape[-1]
         told = base.spare == CONDITION
@@ -171,9 +184,13 @@ class Editor:
             steady=((free > 0) & (added == 0)).float(),
         )
         streams = NoiseStreams(seeds, "edit", base.device)
-        start = source, streams.normal(source.shape[1:])
-        levels = base.schedule.levels(STEPS)
-        made = denoise(base, levels, start, text, streams, SOLVER, Kept(source, 1 - free, STEPS))
+        if afresh:
+            start, kept = (source, streams.normal(source.shape[1:])), Kept(source, 1 - free, STEPS)
+            made = denoise(base, base.schedule.levels(STEPS), start, text, streams, SOLVER, kept)
+        else:
+            levels = base.schedule.levels(round(STEPS / (1 - SKIPPED)))[-STEPS - 1 :]
+            shown = Text(text.states[:1], hints=None if text.hints is None else text.hints[:1])
+            made = retrace(base, levels, invert(base, levels, source, shown), free, text)
         return self.decode(made, streams.normal((1, *images.shape[1:])))
 
 
