@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import ndimage
+from skimage.morphology import convex_hull_image
 
 from filters import pseudo_masks
 from filters.opinions import Expert, Opinion
@@ -18,7 +20,7 @@ from synth.editing import Edit, Editor
 from synth.findings import FINDINGS
 from synth.framing import Framed
 from synth.imagers import ShouldStop
-from synth.masks import MaskGenerator
+from synth.masks import MARGIN, MaskGenerator
 from synth.radiographs import crop, to_uint8
 from synth.seeding import derive_seed, numpy_generator
 
@@ -121,23 +123,25 @@ def plan(
     """Where a request is to be carried out on a film.
 
     What is removed lies where ``mask`` (H, W) bool, at the original's size, or else the experts' maps have
-    it; from the second ``attempt`` on it may reach over the lungs that it lies in, as a finding's signs do.
-    What is added lies where the mask generator puts it on this body, or, alone with a mask, there.
+    it; these may reach, from the second ``attempt`` on, over the lungs that they lie in, as a finding's signs
+    do. What is added lies where the mask generator puts it on this body, or, alone with a mask, there.
 
     Raises DatasetError for a mask of the wrong shape or outside the body, and for a finding that no expert
     sees.
     """
     given = None if mask is None else _given(film, mask)
+    outlined: list[Lesion] = []
     removed: list[Lesion] = []
     for name in request.remove:
         seen = pseudo_masks.outline(film.opinion, [FindingRequest(name)], True, film.anatomy).lesions
         lesions = seen if given is None else (Lesion(name, given),)
         if not lesions:
             raise DatasetError(f"{film.original.path}: {name} is seen by no expert, expected a mask of it")
-        if attempt and FINDINGS[name].region in ("lungs", "pleura"):
+        outlined += lesions
+        if attempt and given is None and FINDINGS[name].region in ("lungs", "pleura"):
             lesions = (Lesion(name, _lungs_of([m.mask for m in lesions], film.anatomy)),)
         removed += lesions
-    asked = _placed(request, film, removed)
+    asked = _placed(request, film, outlined)
     rng = numpy_generator(seed, f"attempt {attempt}", "masks")
     if asked and given is not None and not removed:
         added: tuple[Lesion, ...] = tuple(Lesion(r.name, given) for r in asked)
@@ -187,11 +191,22 @@ def _given(film: Film, mask: np.ndarray) -> np.ndarray:
             f"{path}: mask of {mask.shape[1]} x {mask.shape[0]}, expected {shape[1]} x {shape[0]}"
         )
     view = Original(path, "png", "", mask.astype(np.uint8) * 255, 8, (0.0, 255.0))
-    seen = film.framed.mask_of(working_image(view, film.framed.source.shape[0]) >= 0.5)
-    body = film.framed.seen > 0
-    if not (seen & body).any():
+    size = film.framed.source.shape[0]
+    seen = film.framed.mask_of(working_image(view, size) >= 0.5)
+    if mask.any() and not seen.any():
+        raise DatasetError(
+            f"{path}: mask of {int(mask.sum())} pixels, expected at least one of the {size} x {size} that "
+            "models see"
+        )
+    if not (seen & _chest(film.anatomy)).any():
         raise DatasetError(f"{path}: mask outside the body, expected pixels of the chest")
     return seen
+
+
+def _chest(anatomy: np.ndarray) -> np.ndarray:
+    """(S, S) bool: what lies between lungs, heart and clavicles, and the ribs around them."""
+    margin = round(MARGIN["bones"] * anatomy.shape[-1])
+    return ndimage.binary_dilation(convex_hull_image(anatomy.any(0)), iterations=margin)
 
 
 def _lungs_of(masks: Sequence[np.ndarray], anatomy: np.ndarray) -> np.ndarray:
