@@ -96,7 +96,8 @@ class EditedFolder:
             if found.get(key) != value:
                 differing = _differing(key, found.get(key), value)
                 raise DatasetError(
-                    f"{self.folder / name}: is of another edit, {differing}: expected the same or another --out"
+                    f"{self.folder / name}: is of another edit, {differing}; expected the same, or another "
+                    "--out"
                 )
         return all(
             self.store.exists(path) and self.store.info(path).sha256 == sha256
