@@ -120,7 +120,11 @@ class _Run:
         for some in (images[i : i + BATCH] for i in range(0, len(images), BATCH)):
             read = [original for path in some if (original := self._read(path)) is not None]
             films = self._each(read, self._look)
-            self._each([f for f in films if self._each([f], self._plan)], self._retouch)
+            films = [film for film in films if self._each([film], self._plan)]
+            for made in self._each(films, self._retouch):
+                self._write(made)
+                self.summary.edited += 1
+                self.watch.step(self.summary.behind)
         return self.summary
 
     def _read(self, path: Path) -> Original | None:
@@ -157,7 +161,7 @@ class _Run:
             plan(film, self.asked.request, self.retoucher.masker, self._seed(film), 0, self._mask())
         return list(films)
 
-    def _retouch(self, films: Sequence[Film]) -> list[Film]:
+    def _retouch(self, films: Sequence[Film]) -> list[Retouched]:
         count, tick = len(films), itertools.count()
         steps = STEPS * self.asked.tries * -(-count // self.retoucher.editor.batch_size)
 
@@ -165,19 +169,9 @@ class _Run:
             self.watch.step(self.summary.behind + count * next(tick) / steps)
             return False
 
-        made = self.retoucher.retouch(
-            films,
-            [self.asked.request] * count,
-            [self._seed(film) for film in films],
-            [self._mask()] * count,
-            self.asked.tries,
-            watched,
-        )
-        for retouched in made:
-            self._write(retouched)
-            self.summary.edited += 1
-            self.watch.step(self.summary.behind)
-        return list(films)
+        requests, masks = [self.asked.request] * count, [self._mask()] * count
+        seeds = [self._seed(film) for film in films]
+        return self.retoucher.retouch(films, requests, seeds, masks, self.asked.tries, watched)
 
     def _mask(self) -> np.ndarray | None:
         return None if self.asked.mask is None else self.asked.mask.pixels
@@ -187,6 +181,7 @@ class _Run:
         return derive_seed(self.asked.seed, film.original.sha256, "edit")
 
     def _record(self, original: Original) -> dict[str, Any]:
+        """What an edit's record must say to be of this call."""
         return self.asked.of(original, self.retoucher.size, self.digests)
 
     def _write(self, made: Retouched) -> None:

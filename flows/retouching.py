@@ -29,6 +29,10 @@ from synth.seeding import derive_seed, numpy_generator
 OPAQUE = ("atelectasis", "consolidation", "diffuse_nodule", "effusion", "fibrosis", "mass")
 
 
+#: Draws of masks until all that is to be added has found its place.
+DRAWS = 8
+
+
 @dataclass(frozen=True)
 class Film:
     """A radiograph as read, as models see it, and as the experts do; ``anatomy`` (5, S, S) bool."""
@@ -146,11 +150,7 @@ def plan(
     if asked and given is not None and not removed:
         added: tuple[Lesion, ...] = tuple(Lesion(r.name, given) for r in asked)
     else:
-        added = masker.sample(asked, film.anatomy, rng).lesions if asked else ()
-    if {m.finding for m in added} != {r.name for r in asked}:
-        raise DatasetError(
-            f"{film.original.path}: no place for what is to be added, expected lungs to be seen"
-        )
+        added = _drawn(asked, film, masker, rng)
     return Edit(film.anatomy, tuple(removed), added, None, asked, film.who)
 
 
@@ -181,6 +181,21 @@ def shortfall(outcome: Retouched, request: EditRequest) -> float:
         missed.append(1 - said["opacity"])
     known = [m for m in missed if m is not None]
     return float(np.mean(known)) if known else 0.0
+
+
+def _drawn(
+    asked: Sequence[FindingRequest], film: Film, masker: MaskGenerator, rng: np.random.Generator
+) -> tuple[Lesion, ...]:
+    """Lesions of all that is asked for, of the first of DRAWS that have them: odd lungs have little room."""
+    for _ in range(DRAWS if asked else 0):
+        lesions = masker.sample(asked, film.anatomy, rng).lesions
+        if {m.finding for m in lesions} == {r.name for r in asked}:
+            return lesions
+    if asked:
+        raise DatasetError(
+            f"{film.original.path}: no place for what is to be added, expected lungs with room for it"
+        )
+    return ()
 
 
 def _given(film: Film, mask: np.ndarray) -> np.ndarray:

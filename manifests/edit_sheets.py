@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from manifests.members import PNG_LEVEL
 from manifests.overlays import Outline, overlaid, plain
 from manifests.palette import BAD, FAINT, FINDING_COLOURS, GOOD, INK, PAPER, Colour, font, wrapped
 from synth.cases import Lesion
@@ -78,7 +79,7 @@ def edit_sheet(shown: EditShown, tile: int = 480) -> bytes:
     note = wrapped(draw, shown.note, table.width, small, 1)[0]
     draw.text((x + _GAP, top + tile + 4), note, font=small, fill=FAINT)
     out = io.BytesIO()
-    sheet.save(out, "PNG", optimize=True)
+    sheet.save(out, "PNG", compress_level=PNG_LEVEL)
     return out.getvalue()
 
 

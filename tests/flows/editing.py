@@ -9,6 +9,9 @@ from typer.testing import CliRunner
 
 from flows.cli import app
 from flows.edit import load_retoucher
+from manifests.store import Store
+
+ADD = ("--add", "consolidation, right, lower, severe", "--tries", 1)
 
 
 @cache
@@ -50,3 +53,7 @@ def lower_lung(seed, size=256, side=0):
     lower = rows[-len(rows) // 3 :]
     out[lower] = lung[lower]
     return out
+
+
+def files_of(out):
+    return {name: (out / name).read_bytes() for name in Store(out).list() if name != ".lock"}

@@ -1,73 +1,30 @@
-"""A radiograph is looked at, its edit planned on its own body, and the best of several tries put back."""
+"""A radiograph is looked at, edited several times, and the best edit put back."""
 
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_films import drawn_film
+from retouching_films import (
+    ADDED,
+    REMOVED,
+    REPLACED,
+    SIZE,
+    blob,
+    film,
+    original,
+    retoucher,
+    whole,
+)
 
 from filters.opinions import Opinion
-from flows.edit import load_retoucher
-from flows.retouching import Film, Retouched, plan, put_back, seen_again, shortfall
+from flows.retouching import Film, Retouched, put_back, seen_again, shortfall
 from manifests.compositing import blend_weight, working_image
 from manifests.errors import DatasetError
-from manifests.originals import Original, default_window
 from manifests.radiograph_files import read_original
 from synth.cases import FindingRequest, Lesion
 from synth.demographics import Demographics
 from synth.edit_requests import EditRequest
 from synth.editing import Edit
-
-SIZE = 256
-ADDED = EditRequest(add=(FindingRequest("consolidation", "right", "lower", "severe"),))
-REMOVED = EditRequest(remove=("effusion",))
-REPLACED = EditRequest(remove=("effusion",), add=(FindingRequest("mass"),), replace=True)
-
-
-@cache
-def retoucher():
-    return load_retoucher()[0]
-
-
-def original(seed: int = 0, bits: int = 8, height: int = 320, width: int = 300) -> Original:
-    """A drawn film of an odd size whose grey levels use most of its bits."""
-    grey = drawn_film(seed, 320)[0][:height, 10 : 10 + width]
-    pixels = np.rint(grey / 255.0 * ((1 << bits) - 1)).astype(np.uint8 if bits == 8 else np.uint16)
-    return Original(Path("a.png"), "png", "", pixels, bits, default_window(pixels, bits))
-
-
-@cache
-def film(seed: int = 0, bits: int = 8) -> Film:
-    (seen,) = retoucher().look([original(seed, bits)])
-    return seen
-
-
-def blob(lung: np.ndarray, lower: bool = True) -> np.ndarray:
-    """(S, S) bool: a third of a lung, at its base or its apex."""
-    ys = np.flatnonzero(lung.any(1))
-    rows = ys[-len(ys) // 3 :] if lower else ys[: len(ys) // 3]
-    out = np.zeros_like(lung)
-    out[rows] = lung[rows]
-    return out
-
-
-def seeing(seen: Film, name: str, *masks: np.ndarray) -> Film:
-    """The film as if experts saw a finding there."""
-    maps = {**seen.opinion.lesions, name: np.any(masks, axis=0).astype(np.float32) * 0.9}
-    return replace(seen, opinion=replace(seen.opinion, lesions=maps))
-
-
-def whole(seen: Film, mask: np.ndarray) -> np.ndarray:
-    """A mask on what models see as one at the original's size."""
-    height, width = seen.original.pixels.shape
-    rows, columns = np.arange(height) * SIZE // height, np.arange(width) * SIZE // width
-    return seen.framed.restore_mask(mask)[rows][:, columns]
-
-
-def overlap(a: np.ndarray, b: np.ndarray) -> float:
-    return float((a & b).sum() / (a | b).sum())
 
 
 def test_a_film_is_seen_as_models_see_it():
@@ -92,101 +49,6 @@ def test_what_is_no_frontal_radiograph_is_told_with_its_score():
     on_its_side = replace(original(), pixels=np.rot90(original().pixels).copy())
     with pytest.raises(DatasetError, match=r"^a.png: no frontal .* lung score \(0\.\d\d\), expected 0.75"):
         retoucher().look([original(), on_its_side])
-
-
-# Where an edit lies.
-
-
-def test_what_is_added_lies_where_it_was_asked():
-    edit = plan(film(), ADDED, retoucher().masker, 1)
-    assert edit.removed == ()
-    assert {m.finding for m in edit.added} == {"consolidation"}
-    assert edit.asked == ADDED.add
-    anatomy = film().anatomy
-    assert (edit.mask & anatomy[0]).sum() > 0.8 * edit.mask.sum(), "the right lung"
-    assert np.array_equal(edit.mask, plan(film(), ADDED, retoucher().masker, 1).mask)
-    for seed, attempt in ((2, 0), (1, 1)):
-        assert not np.array_equal(edit.mask, plan(film(), ADDED, retoucher().masker, seed, attempt).mask)
-
-
-def test_what_is_removed_lies_where_experts_see_it_and_may_grow_over_its_lung():
-    left = film().anatomy[1]
-    seen = seeing(film(), "effusion", blob(left))
-    first, second = (plan(seen, REMOVED, retoucher().masker, 1, attempt) for attempt in (0, 1))
-    assert np.array_equal(first.mask, blob(left))
-    assert (first.added, first.asked) == ((), ())
-    assert np.array_equal(second.mask, left | blob(left))
-    rib = EditRequest(remove=("fracture",))
-    broken = seeing(film(), "fracture", blob(left))
-    assert np.array_equal(plan(broken, rib, retoucher().masker, 1, 1).mask, blob(left)), "bones are no lungs"
-
-
-def test_a_given_mask_bounds_what_is_removed_on_every_attempt():
-    left = blob(film().anatomy[1])
-    for attempt in range(3):
-        edit = plan(film(), REMOVED, retoucher().masker, 1, attempt, whole(film(), left))
-        assert overlap(edit.mask, left) > 0.9
-        assert [m.finding for m in edit.removed] == ["effusion"]
-
-
-def test_a_given_mask_is_where_a_finding_is_added():
-    left = blob(film().anatomy[1])
-    edit = plan(film(), ADDED, retoucher().masker, 1, 0, whole(film(), left))
-    (lesion,) = edit.added
-    assert lesion.finding == "consolidation"
-    assert overlap(lesion.mask, left) > 0.9
-
-
-@pytest.mark.parametrize("attempt", [0, 1, 2])
-@pytest.mark.parametrize("side", [0, 1])
-def test_a_replaced_finding_gives_its_side_and_zone_to_the_new_one(side, attempt):
-    lung = film().anatomy[side]
-    seen = seeing(film(), "effusion", blob(lung))
-    edit = plan(seen, REPLACED, retoucher().masker, 4, attempt)
-    (asked,) = edit.asked
-    assert (asked.name, asked.side, asked.zone) == ("mass", ("right", "left")[side], "lower")
-    for lesion in edit.added:
-        assert (lesion.mask & lung).sum() > 0.5 * lesion.mask.sum()
-    masked = plan(film(), REPLACED, retoucher().masker, 4, attempt, whole(film(), blob(lung)))
-    assert masked.asked == edit.asked
-
-
-def test_a_place_that_was_said_is_not_replaced():
-    seen = seeing(film(), "effusion", blob(film().anatomy[1]))
-    said = replace(REPLACED, add=(FindingRequest("mass", "right", "upper"),))
-    assert plan(seen, said, retoucher().masker, 1).asked == said.add
-    apart = replace(REPLACED, replace=False)
-    assert plan(seen, apart, retoucher().masker, 1).asked == apart.add, "where nothing is replaced"
-
-
-def test_a_mask_of_another_size_or_outside_the_chest_is_told():
-    shape = film().original.pixels.shape
-    with pytest.raises(DatasetError, match=r"^a.png: mask of 256 x 256, expected 300 x 320"):
-        plan(film(), REMOVED, retoucher().masker, 1, 0, np.ones((SIZE, SIZE), bool))
-    corner = np.zeros(shape, bool)
-    corner[:8, :8] = True
-    with pytest.raises(DatasetError, match=r"^a.png: mask outside the body, expected pixels of the chest"):
-        plan(film(), REMOVED, retoucher().masker, 1, 0, corner)
-    with pytest.raises(DatasetError, match="mask outside the body"):
-        plan(film(), REMOVED, retoucher().masker, 1, 0, np.zeros(shape, bool))
-
-
-def test_a_mask_too_small_to_be_seen_is_told():
-    large = replace(original(), pixels=np.kron(original().pixels, np.ones((6, 6), np.uint8)))
-    (seen,) = retoucher().look([large])
-    mask = np.zeros(large.pixels.shape, bool)
-    mask[1000:1002, 600:602] = True
-    with pytest.raises(DatasetError, match="mask of 4 pixels, expected at least one of the 256 x 256"):
-        plan(seen, REMOVED, retoucher().masker, 1, 0, mask)
-
-
-def test_a_finding_that_nobody_sees_is_told():
-    unseen = seeing(film(), "effusion", np.zeros((SIZE, SIZE), bool))
-    with pytest.raises(DatasetError, match=r"^a.png: effusion is seen by no expert, expected a mask of it"):
-        plan(unseen, REMOVED, retoucher().masker, 1)
-
-
-# What comes of it.
 
 
 @pytest.mark.parametrize("bits", [8, 12, 16])

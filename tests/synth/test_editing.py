@@ -102,8 +102,7 @@ def test_a_base_without_hints_is_led_by_the_texts_of_before_and_after():
         said.extend(prompts)
         return embed(prompts)
 
-    editor = replace(editor, base=replace(editor.base, embed=listening))
-    images = films(1)
+    images, editor = films(1), replace(editor, base=replace(editor.base, embed=listening))
     editor.edit(images, [REMOVAL], [1])
     before, after = said[0], said[2]
     assert [f.name for f in parse(before).findings] == ["effusion"]
@@ -154,11 +153,6 @@ def test_an_edit_that_is_asked_to_stop_stops():
     assert editor.base.should_stop is None
 
 
-def test_nothing_to_edit_is_nothing():
-    editor, _ = small_editor()
-    assert editor.edit(films(1)[:0], [], []).shape == (0, SIZE, SIZE)
-
-
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -178,8 +172,8 @@ def test_an_edit_that_cannot_be_is_told(changes, told):
 
 
 def test_images_that_fit_no_edit_are_told():
-    editor, _ = small_editor()
-    images = films(2)
+    (editor, _), images = small_editor(), films(2)
+    assert editor.edit(images[:0], [], []).shape == (0, SIZE, SIZE)
     for wrong, seeds in ((images[:1], [1, 2]), (images, [1]), (images / 255.0, [1, 2]), (images[0], [1, 2])):
         with pytest.raises(ValueError, match=r"with 2 edits and . seeds, expected uint8 \(N, S, S\)"):
             editor.edit(wrong, [REMOVAL, ADDITION], seeds)
@@ -244,8 +238,7 @@ def consolidated():
 
 def test_ours_makes_lungs_opaque_where_it_is_asked_to(consolidated):
     film, edited, mask = consolidated
-    change = edited.astype(int) - film
-    body = schematic_body(256)
+    change, body = edited.astype(int) - film, schematic_body(256)
     assert change[mask].mean() > 25
     assert abs(change[body[1]].mean()) < 8, "the other lung stays dark"
 
