@@ -146,14 +146,14 @@ def models_read(monkeypatch):
 
 @pytest.fixture
 def three_films(tmp_path):
-    """Drawn films in three formats, sizes and depths: an 8-bit PNG, a JPEG, and DICOM of 12 bits."""
+    """Drawn films in three formats, sizes and depths: PNG of 16 bits, JPEG of 8, and DICOM of 12."""
     from drawn_films import write_dicom
     from editing import film, save
 
     folder = tmp_path / "films"
     tags = {"PatientAge": "063Y", "PatientSex": "F", "ViewPosition": "AP", "StudyInstanceUID": "1.2.3"}
     return [
-        save(folder / "a.png", film(0)[0]),
+        save(folder / "a.png", film(0)[0].astype("uint16") * 257),
         save(folder / "b.jpg", film(1, 320)[0][:300]),
         write_dicom(folder / "1.2.840", film(2, 280)[0], **tags),
     ]
