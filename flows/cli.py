@@ -145,6 +145,48 @@ def prepare(
 
 @app.command()
 @guarded
+def edit(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG or DICOM files.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    remove: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="FINDING", help="Take a finding away; may be repeated."),
+    ] = None,
+    add: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="FINDING", help="Add one, as 'effusion, left, lower, severe'; may be repeated."),
+    ] = None,
+    replace: Annotated[
+        Optional[tuple[str, str]],  # noqa: UP045
+        typer.Option(metavar="OLD NEW", help="Put another finding where one is."),
+    ] = None,
+    mask: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            help="PNG of the one image's size: where what is removed lies, or else what is added shall."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    tries: Annotated[int, typer.Option(min=1, max=99, help="Edits to choose from by the experts.")] = 4,
+    checkpoint: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Folder in diffusers' layout or hub id; by default the shipped image model."),
+    ] = None,
+    size: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Pixels a side that models see; by default 256, or the checkpoint's own."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps")] = "cpu",
+) -> None:
+    """Remove, add or replace findings in real radiographs, or go on where it was interrupted."""
+    from flows.commands.edit import requested, run
+
+    request = requested(remove or (), add or (), replace)
+    run(images, out, request, mask, seed, tries, checkpoint, size, device)
+
+
+@app.command()
+@guarded
 def calibrate(
     data: Annotated[Path, typer.Option(help="Folder with the real data.")],
     out: Annotated[Path, typer.Option(help="Folder of the trainings, for their simulated scenes.")] = Path(

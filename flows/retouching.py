@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import ndimage
+from skimage.morphology import convex_hull_image
 
 from filters import pseudo_masks
 from filters.opinions import Expert, Opinion
@@ -18,7 +20,7 @@ from synth.editing import Edit, Editor
 from synth.findings import FINDINGS
 from synth.framing import Framed
 from synth.imagers import ShouldStop
-from synth.masks import MaskGenerator
+from synth.masks import MARGIN, MaskGenerator
 from synth.radiographs import crop, to_uint8
 from synth.seeding import derive_seed, numpy_generator
 
@@ -27,7 +29,10 @@ from synth.seeding import derive_seed, numpy_generator
 OPAQUE = ("atelectasis", "consolidation", "diffuse_nodule", "effusion", "fibrosis", "mass")
 
 #: Edits tried of a radiograph, and by how much (of a probability) a later one has to be better.
-TRIES, MARGIN = 6, 0.02
+TRIES, BETTER_BY = 4, 0.02
+
+#: Draws of masks until all that is to be added has found its place.
+DRAWS = 8
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,8 @@ class Retoucher:
     ) -> list[Retouched]:
         """The best of ``tries`` edits of each film, by the experts; ``masks`` as :func:`plan` takes them.
 
-        A later attempt, which may change more, has to be better by MARGIN.
+        Every second one is made afresh, which changes more and keeps fewer ribs and vessels; a later attempt
+        has to be better by BETTER_BY.
 
         Raises DatasetError for an edit that cannot be planned, and Stopped.
         """
@@ -104,15 +110,20 @@ class Retoucher:
             ]
             images = np.stack([film.framed.seen for film in films])
             noise = [derive_seed(seed, "attempt", str(attempt)) for seed in seeds]
-            edited = self.editor.edit(images, planned, noise, should_stop)
+            edited = self.editor.edit(images, planned, noise, should_stop, is_afresh(attempt))
             pixels = [put_back(f, e, i) for f, e, i in zip(films, planned, edited, strict=True)]
             seen = [seen_again(f, p) for f, p in zip(films, pixels, strict=True)]
             opinions = self.findings.look(np.stack(seen))
             for i, film in enumerate(films):
                 now = Retouched(film, planned[i], pixels[i], seen[i], opinions[i], attempt)
-                if i not in best or shortfall(now, requests[i]) < shortfall(best[i], requests[i]) - MARGIN:
+                if i not in best or _is_better(now, best[i], requests[i]):
                     best[i] = now
         return [best[i] for i in range(len(films))]
+
+
+def is_afresh(attempt: int) -> bool:
+    """Whether an attempt, counted from 0, is made of new noise: every second one."""
+    return attempt % 2 == 1
 
 
 def plan(
@@ -126,33 +137,30 @@ def plan(
     """Where a request is to be carried out on a film.
 
     What is removed lies where ``mask`` (H, W) bool, at the original's size, or else the experts' maps have
-    it; in the second ``attempt`` it may reach over each lung that it touches, from the third on over both,
-    for the signs of a finding lie around it, and elsewhere too.
-    What is added lies where the mask generator puts it on this body, or, alone with a mask, there.
+    it; these may reach, from the third ``attempt`` on, over the lungs that they lie in, as a finding's signs
+    do. What is added lies where the mask generator puts it on this body, or, alone with a mask, there.
 
     Raises DatasetError for a mask of the wrong shape or outside the body, and for a finding that no expert
     sees.
     """
     given = None if mask is None else _given(film, mask)
+    outlined: list[Lesion] = []
     removed: list[Lesion] = []
     for name in request.remove:
         seen = pseudo_masks.outline(film.opinion, [FindingRequest(name)], True, film.anatomy).lesions
         lesions = seen if given is None else (Lesion(name, given),)
         if not lesions:
             raise DatasetError(f"{film.original.path}: {name} is seen by no expert, expected a mask of it")
-        if attempt and FINDINGS[name].region in ("lungs", "pleura"):
-            lesions = (Lesion(name, _wider([m.mask for m in lesions], film.anatomy, both=attempt > 1)),)
+        outlined += lesions
+        if attempt > 1 and given is None and FINDINGS[name].region in ("lungs", "pleura"):
+            lesions = (Lesion(name, _lungs_of([m.mask for m in lesions], film.anatomy)),)
         removed += lesions
-    asked = _placed(request, film, removed)
+    asked = _placed(request, film, outlined)
     rng = numpy_generator(seed, f"attempt {attempt}", "masks")
     if asked and given is not None and not removed:
         added: tuple[Lesion, ...] = tuple(Lesion(r.name, given) for r in asked)
     else:
-        added = masker.sample(asked, film.anatomy, rng).lesions if asked else ()
-    if {m.finding for m in added} != {r.name for r in asked}:
-        raise DatasetError(
-            f"{film.original.path}: no place for what is to be added, expected lungs to be seen"
-        )
+        added = _drawn(asked, film, masker, rng)
     return Edit(film.anatomy, tuple(removed), added, None, asked, film.who)
 
 
@@ -185,6 +193,25 @@ def shortfall(outcome: Retouched, request: EditRequest) -> float:
     return float(np.mean(known)) if known else 0.0
 
 
+def _drawn(
+    asked: Sequence[FindingRequest], film: Film, masker: MaskGenerator, rng: np.random.Generator
+) -> tuple[Lesion, ...]:
+    """Lesions of all that is asked for, of the first of DRAWS that have them: odd lungs have little room."""
+    for _ in range(DRAWS if asked else 0):
+        lesions = masker.sample(asked, film.anatomy, rng).lesions
+        if {m.finding for m in lesions} == {r.name for r in asked}:
+            return lesions
+    if asked:
+        raise DatasetError(
+            f"{film.original.path}: no place for what is to be added, expected lungs with room for it"
+        )
+    return ()
+
+
+def _is_better(now: Retouched, best: Retouched, request: EditRequest) -> bool:
+    return shortfall(now, request) < shortfall(best, request) - BETTER_BY
+
+
 def _given(film: Film, mask: np.ndarray) -> np.ndarray:
     """A user's mask as it lies on what the models see."""
     path, shape = film.original.path, film.original.pixels.shape
@@ -193,17 +220,28 @@ def _given(film: Film, mask: np.ndarray) -> np.ndarray:
             f"{path}: mask of {mask.shape[1]} x {mask.shape[0]}, expected {shape[1]} x {shape[0]}"
         )
     view = Original(path, "png", "", mask.astype(np.uint8) * 255, 8, (0.0, 255.0))
-    seen = film.framed.mask_of(working_image(view, film.framed.source.shape[0]) >= 0.5)
-    body = film.framed.seen > 0
-    if not (seen & body).any():
+    size = film.framed.source.shape[0]
+    seen = film.framed.mask_of(working_image(view, size) >= 0.5)
+    if mask.any() and not seen.any():
+        raise DatasetError(
+            f"{path}: mask of {int(mask.sum())} pixels, expected at least one of the {size} x {size} that "
+            "models see"
+        )
+    if not (seen & _chest(film.anatomy)).any():
         raise DatasetError(f"{path}: mask outside the body, expected pixels of the chest")
     return seen
 
 
-def _wider(masks: Sequence[np.ndarray], anatomy: np.ndarray, both: bool) -> np.ndarray:
-    """Masks and all of each lung that they touch, or of ``both``."""
+def _chest(anatomy: np.ndarray) -> np.ndarray:
+    """(S, S) bool: what lies between lungs, heart and clavicles, and the ribs around them."""
+    margin = round(MARGIN["bones"] * anatomy.shape[-1])
+    return ndimage.binary_dilation(convex_hull_image(anatomy.any(0)), iterations=margin)
+
+
+def _lungs_of(masks: Sequence[np.ndarray], anatomy: np.ndarray) -> np.ndarray:
+    """Masks and all of each lung that they touch."""
     out = np.any(masks, axis=0)
-    return np.any([out, *(lung for lung in anatomy[:2] if both or (lung & out).any())], axis=0)
+    return np.any([out, *(lung for lung in anatomy[:2] if (lung & out).any())], axis=0)
 
 
 def _placed(request: EditRequest, film: Film, removed: Sequence[Lesion]) -> tuple[FindingRequest, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from filters.verdicts import Status
 from manifests import layout
@@ -25,6 +25,7 @@ from manifests.palette import (
     PAPER,
     Colour,
     font,
+    wrapped,
 )
 from manifests.store import Store
 from manifests.tars import read_samples
@@ -117,7 +118,7 @@ def _shown(key: str, status: Status, members: dict[str, bytes]) -> Shown:
 def _caption(sample: Shown, tile: int) -> list[str]:
     """The prompt in lines as wide as a cell."""
     draw = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    return _wrap(draw, sample.prompt, 2 * tile, font(_type_size(tile)), _CAPTION_LINES)
+    return wrapped(draw, sample.prompt, 2 * tile, font(_type_size(tile)), _CAPTION_LINES)
 
 
 def _type_size(tile: int) -> int:
@@ -136,30 +137,11 @@ def _cell(sample: Shown, tile: int, lines: int) -> Image.Image:
     said = f"rejected by {sample.rejected_by.replace('_', ' ')}" if rejected else "accepted"
     draw.text((0, tile + 4), sample.key, font=bold, fill=INK)
     start = draw.textlength(sample.key + "  ", font=bold)
-    said = _wrap(draw, said, cell.width - start, small, 1)[0]
+    said = wrapped(draw, said, cell.width - start, small, 1)[0]
     draw.text((start, tile + 4), said, font=small, fill=BAD if rejected else GOOD)
     for i, text in enumerate(_caption(sample, tile), 1):
         draw.text((0, tile + 4 + i * line), text, font=small, fill=FAINT)
     return cell
-
-
-def _wrap(
-    draw: ImageDraw.ImageDraw, text: str, width: float, type_: ImageFont.FreeTypeFont, lines: int
-) -> list[str]:
-    """Text in so many lines of so many pixels; what does not fit is cut with an ellipsis."""
-    out = [""]
-    for word in text.split():
-        longer = f"{out[-1]} {word}".strip()
-        if draw.textlength(longer, font=type_) <= width:
-            out[-1] = longer
-        elif len(out) < lines:
-            out.append(word)
-        else:
-            out[-1] += " …"
-            break
-    while draw.textlength(out[-1], font=type_) > width:
-        out[-1] = out[-1][:-2] + "…"
-    return out
 
 
 def _legend(chosen: Sequence[Shown]) -> list[tuple[str, Colour]]:

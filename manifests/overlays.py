@@ -23,11 +23,15 @@ _NAMES = {c["id"]: c["name"] for c in CATEGORIES}
 
 @dataclass(frozen=True)
 class Outline:
-    """A structure to draw: category, COCO box (x, y, w, h), (H, W) bool mask, anatomy or lesion."""
+    """A structure to draw: category, COCO box (x, y, w, h), (H, W) bool mask, anatomy or lesion.
+
+    ``said``: what its label says, by default the finding's title.
+    """
 
     name: str
     box: tuple[int, int, int, int]
     mask: np.ndarray
+    said: str = ""
 
     @property
     def is_lesion(self) -> bool:
@@ -38,6 +42,11 @@ class Outline:
     def colour(self) -> Colour:
         """Its colour in the legend."""
         return FINDING_COLOURS[self.name] if self.is_lesion else ANATOMY_COLOURS[self.name]
+
+    @property
+    def label(self) -> str:
+        """What is written at a lesion."""
+        return self.said or FINDINGS[self.name].title
 
 
 def outlines(annotations: list[dict]) -> list[Outline]:
@@ -58,25 +67,26 @@ def plain(image: np.ndarray, size: int) -> Image.Image:
     return Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS).convert("RGB")
 
 
-def overlaid(image: np.ndarray, shapes: list[Outline], size: int) -> Image.Image:
-    """The radiograph with its structures drawn in."""
+def overlaid(image: np.ndarray, shapes: list[Outline], size: int, filled: bool = True) -> Image.Image:
+    """The radiograph with its structures drawn in; lesions are tinted and boxed if ``filled``.
+
+    Masks are of the whole image, at its resolution or another.
+    """
     large = size * _SMOOTH
-    scale = large / image.shape[1]
     picture = plain(image, large)
-    for shape in shapes:
-        if shape.is_lesion:
-            _tint(picture, shape)
+    lesions = [shape for shape in shapes if shape.is_lesion]
+    for shape in lesions if filled else ():
+        _tint(picture, shape)
     draw = ImageDraw.Draw(picture)
     for shape in shapes:
         width = _SMOOTH * 2 if shape.is_lesion else _SMOOTH
-        for line in _contours(shape.mask, scale):
+        for line in _contours(shape.mask, large / shape.mask.shape[1]):
             draw.line(line, fill=shape.colour, width=width, joint="curve")
-    for shape in shapes:
-        if shape.is_lesion:
-            x, y, w, h = (v * scale for v in shape.box)
-            draw.rectangle((x, y, x + w, y + h), outline=shape.colour, width=_SMOOTH)
+    for shape in lesions if filled else ():
+        x, y, w, h = (v * large / shape.mask.shape[1] for v in shape.box)
+        draw.rectangle((x, y, x + w, y + h), outline=shape.colour, width=_SMOOTH)
     picture = picture.resize((size, size), Image.Resampling.LANCZOS)
-    _label(picture, [s for s in shapes if s.is_lesion], size / image.shape[1])
+    _label(picture, lesions)
     return picture
 
 
@@ -92,14 +102,15 @@ def _contours(mask: np.ndarray, scale: float) -> list[list[tuple[float, float]]]
     return [[((x - 0.5) * scale, (y - 0.5) * scale) for y, x in line] for line in lines]
 
 
-def _label(picture: Image.Image, lesions: list[Outline], scale: float) -> None:
+def _label(picture: Image.Image, lesions: list[Outline]) -> None:
     """The finding's name at its box, moved down where another name stands already."""
     draw = ImageDraw.Draw(picture)
     type_ = font(max(9, picture.width // 24))
     taken: list[tuple[float, float, float, float]] = []
     for lesion in _named_once_if_many(lesions):
+        scale = picture.width / lesion.mask.shape[1]
         x, y = lesion.box[0] * scale, lesion.box[1] * scale
-        _, _, width, height = draw.textbbox((0, 0), FINDINGS[lesion.name].title, font=type_)
+        _, _, width, height = draw.textbbox((0, 0), lesion.label, font=type_)
         x = min(max(x, 0), picture.width - width - 4)
         y = max(y - height - 4, 0)
         while any(_overlap((x, y, x + width + 4, y + height + 3), other) for other in taken):
@@ -107,14 +118,14 @@ def _label(picture: Image.Image, lesions: list[Outline], scale: float) -> None:
         spot = (x, y, x + width + 4, y + height + 3)
         taken.append(spot)
         draw.rectangle(spot, fill=lesion.colour)
-        draw.text((x + 2, y + 1), FINDINGS[lesion.name].title, font=type_, fill=PAPER)
+        draw.text((x + 2, y + 1), lesion.label, font=type_, fill=PAPER)
 
 
 def _named_once_if_many(lesions: list[Outline]) -> list[Outline]:
     """Scattered findings have dozens of instances: one name says it."""
-    count = Counter(lesion.name for lesion in lesions)
-    first = {lesion.name: lesion for lesion in reversed(lesions)}
-    return [x for x in lesions if count[x.name] <= _NAMED_EACH or x is first[x.name]]
+    count = Counter(lesion.label for lesion in lesions)
+    first = {lesion.label: lesion for lesion in reversed(lesions)}
+    return [x for x in lesions if count[x.label] <= _NAMED_EACH or x is first[x.label]]
 
 
 def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:

@@ -1,11 +1,11 @@
-"""Colours and type of the contact sheet."""
+"""Colours and type of the sheets."""
 
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
 import matplotlib
-from PIL import ImageFont
+from PIL import ImageDraw, ImageFont
 
 from synth.findings import ANATOMY, FINDING_NAMES
 
@@ -54,3 +54,22 @@ def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
     return ImageFont.truetype(str(path), size)
+
+
+def wrapped(
+    draw: ImageDraw.ImageDraw, text: str, width: float, type_: ImageFont.FreeTypeFont, lines: int
+) -> list[str]:
+    """Text in so many lines of so many pixels; what does not fit is cut with an ellipsis."""
+    out = [""]
+    for word in text.split():
+        longer = f"{out[-1]} {word}".strip()
+        if draw.textlength(longer, font=type_) <= width:
+            out[-1] = longer
+        elif len(out) < lines:
+            out.append(word)
+        else:
+            out[-1] += " …"
+            break
+    while draw.textlength(out[-1], font=type_) > width:
+        out[-1] = out[-1][:-2] + "…"
+    return out

@@ -104,7 +104,7 @@ def denoise(
 
 
 def invert(
-    base: FrozenDenoiser, levels: Sequence[Level], latent: Tensor, text: Text, rounds: int = 2
+    base: FrozenDenoiser, levels: Sequence[Level], latent: Tensor, text: Text, rounds: int
 ) -> list[Tensor]:
     """The latents at each of ``levels``, noisiest first, from which steps without noise lead back to the
     clean ``latent`` (N, C, h, w), under a ``text`` of one branch (DDIM; Song et al., 2021, section 4.3).

@@ -27,6 +27,9 @@ from synth.seeding import numpy_generator
 #: Denoising steps, and the share of noise levels, from the noisiest, that inversion does not go up to.
 STEPS, SKIPPED = 16, 0.3
 
+#: Iterations that each step of an inversion is solved in.
+ROUNDS = 2
+
 #: Guidance in what is removed and in what is added. Removed lesions want more, for what surrounds them speaks
 #: for them. A base that knows them by text alone is guided as OURS has it.
 REMOVED, ADDED, BY_TEXT = 4.0, 2.0, 5.0
@@ -190,8 +193,13 @@ class Editor:
         else:
             levels = base.schedule.levels(round(STEPS / (1 - SKIPPED)))[-STEPS - 1 :]
             shown = Text(text.states[:1], hints=None if text.hints is None else text.hints[:1])
-            made = retrace(base, levels, invert(base, levels, source, shown), free, text)
+            made = retrace(base, levels, invert(base, levels, source, shown, ROUNDS), free, text)
         return self.decode(made, streams.normal((1, *images.shape[1:])))
+
+
+def step_count(afresh: bool) -> int:
+    """Times that a batch's ``should_stop`` is asked."""
+    return STEPS if afresh else STEPS * (1 + ROUNDS)
 
 
 def _hints(edits: Sequence[Edit], side: int) -> Tensor:

@@ -1,6 +1,6 @@
 """From a folder in diffusers' layout to the imager that it allows."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from synth.codec import PatchCodec
 from synth.controllers import ControllerImager
@@ -14,6 +14,38 @@ from synth.settings import SynthesisSettings
 from synth.weights import SHIPPED, WeightsError, verify_folder
 
 
+@dataclass(frozen=True)
+class ForeignBase:
+    """A text-to-image base: its images have ``colours`` channels, its latent cells ``factor`` pixels a side.
+
+    ``digests``: relative name to SHA-256 of each file that went in.
+    """
+
+    base: FrozenDenoiser
+    colours: int
+    factor: int
+    parts: PipelineParts
+    digests: dict[str, str]
+
+    @classmethod
+    def load(
+        cls, pipeline: PipelineFolder, size: int, device: str = "cpu", precision: str = "fp32"
+    ) -> "ForeignBase":
+        """Load a checkpoint, and its ControlNet if ``pipeline`` has one.
+
+        Raises WeightsError, one line, for what cannot be used, and for a ``size`` that cannot be made.
+        """
+        pipeline.check_size(size)
+        digests = pipeline.digests()
+        parts = PipelineParts.load(pipeline, device)
+        try:
+            base = replace(FrozenDenoiser.of_pipeline(parts), device=device, precision=precision)
+        except ValueError as error:  # the scheduler is none that can be sampled by
+            raise WeightsError(f"images.checkpoint: {pipeline.folder}, {error}") from error
+        base.embed([""])  # the tokenizer's padding and cutting are set here, before threads share it
+        return cls(base, parts.vae.config["in_channels"], pipeline.factor, parts, digests)
+
+
 def load_foreign(settings: SynthesisSettings) -> tuple[ForeignImager, dict[str, str]]:
     """The imager of the settings' checkpoint, and the SHA-256 of each file that went in.
 
@@ -23,22 +55,14 @@ def load_foreign(settings: SynthesisSettings) -> tuple[ForeignImager, dict[str, 
     if settings.images is None:
         raise ValueError("images.checkpoint: None, expected a folder in diffusers' layout")
     pipeline = PipelineFolder.read(settings.images, settings.controlnet)
-    pipeline.check_size(settings.size)
-    digests = pipeline.digests()
-    parts = PipelineParts.load(pipeline, settings.device)
-    try:
-        base = replace(
-            FrozenDenoiser.of_pipeline(parts), device=settings.device, precision=settings.precision
-        )
-    except ValueError as error:  # the scheduler is none that can be sampled by
-        raise WeightsError(f"images.checkpoint: {settings.images}, {error}") from error
+    found = ForeignBase.load(pipeline, settings.size, settings.device, settings.precision)
+    base, parts, digests = found.base, found.parts, found.digests
     imager: ForeignImager
     if parts.controlnet is not None:
         imager = ControlNetImager(base, parts.tokenizer, pipeline.factor, parts.controlnet)
     else:
-        rough, pinned = _rough(base, parts.vae.config["in_channels"], pipeline.factor)
+        rough, pinned = _rough(base, found.colours, pipeline.factor)
         imager, digests = ControllerImager(base, parts.tokenizer, pipeline.factor, rough), digests | pinned
-    base.embed([""])  # the tokenizer's padding and cutting are set here, before threads share it
     try:
         imager.check(settings)
     except (ValueError, IndexError) as error:

@@ -124,3 +124,36 @@ def start(environment, server):
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def models_read(monkeypatch):
+    """`synthorax edit` gets the shipped models as they were read once; how they were asked for is listed."""
+    from editing import shipped
+
+    from flows import edit
+
+    asked, load = [], edit.load_retoucher
+
+    def cached(checkpoint, size, device):
+        asked.append((checkpoint, size, device))
+        return shipped() if (checkpoint, size) == (None, None) else load(checkpoint, size, device)
+
+    shipped()
+    monkeypatch.setattr(edit, "load_retoucher", cached)
+    return asked
+
+
+@pytest.fixture
+def three_films(tmp_path):
+    """Drawn films in three formats, sizes and depths: PNG of 16 bits, JPEG of 8, and DICOM of 12."""
+    from drawn_films import write_dicom
+    from editing import film, save
+
+    folder = tmp_path / "films"
+    tags = {"PatientAge": "063Y", "PatientSex": "F", "ViewPosition": "AP", "StudyInstanceUID": "1.2.3"}
+    return [
+        save(folder / "a.png", film(0)[0].astype("uint16") * 257),
+        save(folder / "b.jpg", film(1, 320)[0][:300]),
+        write_dicom(folder / "1.2.840", film(2, 280)[0], **tags),
+    ]

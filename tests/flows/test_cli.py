@@ -50,7 +50,7 @@ def test_help_is_there_in_under_a_second(environment):
         )
         times.append(time.monotonic() - begun)
     assert done.returncode == 0
-    for name in ("plan", "build", "status", "verify", "audit", "show", "train", "prepare", "convert"):
+    for name in ("plan", "build", "status", "verify", "audit", "show", "train", "prepare", "edit", "convert"):
         assert name.encode() in done.stdout
     assert min(times) < 1
 

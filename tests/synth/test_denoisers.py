@@ -15,7 +15,7 @@ from diffusers import (
 from small_bases import STABLE, latents, small_base, small_unet
 
 from synth.blending import NoiseStreams, Solver, denoise
-from synth.denoisers import CLEAN, FrozenDenoiser, NoiseSchedule, Text, add_noise
+from synth.denoisers import CLEAN, FrozenDenoiser, NoiseSchedule, Text, add_noise, as_bright
 from synth.text import learn_tokenizer, new_text_encoder
 
 
@@ -155,3 +155,48 @@ def test_what_cannot_be_sampled_is_told():
         NoiseSchedule.of(DDIMScheduler(rescale_betas_zero_snr=True))
     with pytest.raises(ValueError, match="steps: 0, expected 1 to 1000"):
         NoiseSchedule.of(FlowMatchEulerDiscreteScheduler()).levels(0)
+
+
+def moments(x: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:
+    """(2, N, C): each channel's mean and deviation in ``cells`` (N, 1, h, w)."""
+    there = [[channel[c[0] > 0] for channel in image] for image, c in zip(x, cells, strict=True)]
+    rows = [torch.stack([torch.stack([v.mean(), v.std(correction=0)]) for v in row]) for row in there]
+    return torch.stack(rows).movedim(-1, 0)
+
+
+def some_cells() -> torch.Tensor:
+    cells = torch.zeros(2, 1, 8, 8)
+    cells[0, :, 2:6, 1:7], cells[1, :, :3] = 1, 1
+    return cells
+
+
+def test_brightness_and_contrast_become_those_of_the_model_and_the_rest_stays():
+    latent, model, cells = 3 * latents() - 2, latents(seed=1), some_cells()
+    made = as_bright(latent, model, cells)
+    assert torch.allclose(moments(made, cells), moments(model, cells), atol=1e-5)
+    outside = (cells == 0).expand_as(made)
+    assert torch.equal(made[outside], latent[outside])
+    inside = latent[0, 0][cells[0, 0] > 0]
+    ranks = made[0, 0][cells[0, 0] > 0].argsort()
+    assert torch.equal(ranks, inside.argsort()), "what was brighter stays brighter"
+    assert torch.equal(as_bright(latent, model, 0 * cells), latent)
+    flat = torch.ones_like(latent)
+    assert as_bright(flat, model, cells).isfinite().all()
+
+
+@pytest.mark.parametrize("kind", ["flow", "epsilon"])
+def test_guidance_of_steady_cells_changes_no_brightness(kind):
+    scheduler = FlowMatchEulerDiscreteScheduler() if kind == "flow" else DDIMScheduler(**STABLE)
+    base, z, cells = small_base(scheduler), latents(), some_cells()
+    level = base.schedule.levels(8)[2]
+    states = torch.stack([base.embed(["", ""]), base.embed(["a", "bb"])])
+    regions = torch.full((1, 2, 1, 8, 8), 6.0)
+    guided, _ = base.predict(z, level, Text(states, regions=regions))
+    steady, noise = base.predict(z, level, Text(states, regions=regions, steady=cells))
+    second, _ = base.predict(z, level, Text(states[1:]))
+    assert torch.allclose(moments(steady, cells), moments(second, cells), atol=1e-3)
+    assert not torch.allclose(moments(guided, cells), moments(second, cells), atol=1e-2)
+    outside = (cells == 0).expand_as(z)
+    assert torch.allclose(steady[outside], guided[outside], atol=1e-5)
+    assert torch.allclose(add_noise(steady, noise, level), z, atol=1e-4), "clean and noise make up the latent"
+    assert not torch.allclose(steady, second, atol=1e-2), "what is guided is still guided"

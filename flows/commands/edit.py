@@ -1,0 +1,80 @@
+"""`synthorax edit`: a progress bar, one line on stderr for each file that is refused, and how it went."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from flows.errors import UserError
+from flows.guard import USERS_MISTAKE, Ending
+from manifests.edited_files import EditedFolder
+from manifests.mask_files import read_mask
+from synth.cases import FindingRequest
+from synth.edit_requests import EditRequest, read_finding
+
+
+def run(
+    images: Sequence[Path],
+    out: Path,
+    request: EditRequest,
+    mask: Path | None,
+    seed: int,
+    tries: int,
+    checkpoint: str | None,
+    size: int | None,
+    device: str,
+) -> None:
+    """Edits each image and says how it went; exit code 2 when one could not be edited."""
+    if mask is not None and len(images) > 1:
+        raise UserError(f"--mask: with {len(images)} images, expected one: a mask belongs to one image")
+    target = EditedFolder(out)
+    target.check_apart(images, mask)
+    drawn = None if mask is None else read_mask(mask)
+    console = Console(stderr=True)
+    with console.status("loading models"):
+        from flows.edit import load_retoucher
+        from flows.edit_files import Asked, Watch, edit_files, read_radiograph
+
+        if len(images) == 1:
+            read_radiograph(images[0])  # before models are loaded for nothing
+        retoucher, digests = load_retoucher(checkpoint, size, device)
+    with _progress(console) as progress:
+        task = progress.add_task("editing", total=len(images))
+        watch = Watch(
+            lambda behind: progress.update(task, completed=behind), lambda line: _tell(console, line)
+        )
+        done = edit_files(images, target, Asked(request, seed, tries, drawn), retoucher, digests, watch)
+    earlier = f" ({done.earlier} of them earlier)" if done.earlier else ""
+    refused = f", {done.refused} refused" if done.refused else ""
+    line = f"{out}: {request}: {done.edited} edited{earlier}{refused}"
+    if done.refused:
+        raise Ending(USERS_MISTAKE, f"synthorax: {line}")
+    print(line)
+
+
+def requested(remove: Sequence[str], add: Sequence[str], swap: tuple[str, str] | None) -> EditRequest:
+    """The request of a command's options. Raises UserError and ValueError, one line."""
+    if swap is not None:
+        if remove or add:
+            raise UserError("--replace: with --remove or --add, expected alone: it is both of them")
+        return EditRequest((_bare(swap[0]),), (read_finding(swap[1]),), replace=True)
+    return EditRequest(tuple(dict.fromkeys(map(_bare, remove))), tuple(map(read_finding, add)))
+
+
+def _bare(text: str) -> str:
+    """What is removed is a finding wherever it lies."""
+    found = read_finding(text)
+    if found != FindingRequest(found.name):
+        raise UserError(f"finding: {text!r}, expected a name alone: where it lies is seen, or said by a mask")
+    return found.name
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("editing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console)
+
+
+def _tell(console: Console, line: str) -> None:
+    line = f"synthorax: {line}".encode("utf-8", "backslashreplace").decode()
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
