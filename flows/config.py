@@ -14,10 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from filters.registry import FILTER_NAMES
 from filters.settings import FilterChoice, JudgeSettings
+from synth.edit_requests import EDITABLE, EditRequest, read_finding
 from synth.findings import FINDING_NAMES
 from synth.settings import SynthesisSettings
 
 FindingName = Literal[FINDING_NAMES]  # type: ignore[valid-type]
+EditableName = Literal[EDITABLE]  # type: ignore[valid-type]
 Weight = Annotated[float, Field(ge=0)]
 DEFAULTS = SynthesisSettings()
 
@@ -111,6 +113,40 @@ class Filters(Group):
     training_copy: Rule = Rule()
 
 
+class Edit(Group):
+    """Pairs of real radiographs as they are and edited, from the files in and below the folder ``source``.
+
+    ``add`` are written as ``effusion, left, lower``; with ``replace`` they lie in the place of what is
+    removed. ``tries`` edits are made of each, the best by the experts is kept. ``labels`` is a prompt file
+    with a column ``image``: only the radiographs that it names are taken, and show what it says.
+    """
+
+    source: Annotated[Path, Field(description="a folder")]
+    remove: tuple[EditableName, ...] = ()
+    add: tuple[str, ...] = ()
+    replace: bool = False
+    tries: Annotated[int, Field(ge=1, le=64)] = 4
+    labels: Path | None = None
+
+    @model_validator(mode="after")
+    def _can_be_done(self) -> Self:
+        if len(set(self.remove)) < len(self.remove):
+            raise ValueError(f"edit.remove: {', '.join(self.remove)}, expected each finding once")
+        if self.replace and not (self.remove and self.add):
+            raise ValueError("edit.replace: true, expected something in both remove and add")
+        try:
+            _ = self.request
+        except ValueError as error:
+            field = "edit.add" if self.add else "edit"
+            raise ValueError(f"{field}: {str(error).partition(': ')[2]}") from None
+        return self
+
+    @property
+    def request(self) -> EditRequest:
+        """What is asked of each radiograph."""
+        return EditRequest(self.remove, tuple(read_finding(text) for text in self.add), self.replace)
+
+
 class Workers(Group):
     """How the work is spread: only ``threads`` (of one worker) changes the last bit of a float."""
 
@@ -132,6 +168,7 @@ class BuildConfig(Group):
     masks: Masks = Masks()
     images: Images = Images()
     filters: Filters = Filters()
+    edit: Edit | None = None
     workers: Workers = Workers()
 
     @model_validator(mode="after")
@@ -141,7 +178,34 @@ class BuildConfig(Group):
         judge_settings(self)
         if self.images.precision == "bf16" and self.images.device == "mps":
             raise ValueError("images.precision: bf16, expected fp32 on device mps")
+        if self.edit is not None:
+            _check_edit(self)
         return self
+
+
+def _check_edit(config: BuildConfig) -> None:
+    """Raises ``ValueError`` for what makes no sense where radiographs are edited rather than drawn."""
+    images, filters = config.images, config.filters
+    if config.prompts != Prompts():
+        raise ValueError("prompts: given, expected none with edit: prompts are written for what is edited")
+    for name, usual in (("steps", None), ("guidance", None), ("lesion_guidance", DEFAULTS.lesion_guidance)):
+        if (value := getattr(images, name)) != usual:
+            raise ValueError(f"images.{name}: {value}, expected none with edit: edits have their own")
+    if images.controlnet is not None:
+        raise ValueError(f"images.controlnet: {images.controlnet}, expected none with edit")
+    for name in ("near_duplicate", "training_copy"):
+        if getattr(filters, name).enabled:
+            raise ValueError(
+                f"filters.{name}.enabled: true, expected false with edit: "
+                "both samples of a pair resemble each other and their source"
+            )
+    if not filters.finding_agreement.enabled:
+        raise ValueError(
+            "filters.finding_agreement.enabled: false, expected true with edit: it refuses what was not edited"
+        )
+    for name in ("candidates", "shard_size"):
+        if (value := getattr(config, name)) % 2:
+            raise ValueError(f"{name}: {value}, expected an even number with edit: two a radiograph")
 
 
 def judge_settings(config: BuildConfig) -> JudgeSettings:
@@ -167,6 +231,8 @@ NEUTRAL = (
     "images.checkpoint",
     "images.controlnet",
     "filters.checkpoints",
+    "edit.source",
+    "edit.labels",
     *(f"filters.{name}.weights" for name in FILTER_NAMES),
 )
 
@@ -179,7 +245,8 @@ def result_fields(config: BuildConfig) -> dict[str, Any]:
         at = fields
         for group in groups:
             at = at[group]
-        del at[name]
+        if at is not None:  # an optional group that is left out
+            del at[name]
     return fields
 
 
