@@ -201,7 +201,7 @@ def _check_edit(config: BuildConfig) -> None:
             )
     if not filters.finding_agreement.enabled:
         raise ValueError(
-            "filters.finding_agreement.enabled: false, expected true with edit: it refuses what was not edited"
+            "filters.finding_agreement.enabled: false, expected true with edit: it tells what was not"
         )
     for name in ("candidates", "shard_size"):
         if (value := getattr(config, name)) % 2:

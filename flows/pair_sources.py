@@ -86,16 +86,17 @@ class PairCases:
         if edited:
             kept = [f for f in findings if f.name not in done.remove]
             findings = tuple(dict.fromkeys([*kept, *done.add]))
-        who = source.who
+        who, pair = source.who, f"{int(key) // 2 * 2:0{KEY_DIGITS}d}"
+        # One generator for both, so that the texts of a pair introduce the patient in the same words.
         return Case(
             key,
             seed,
-            write_prompt(findings, who, numpy_generator(seed, key, "prompt")),
+            write_prompt(findings, who, numpy_generator(seed, pair, "prompt")),
             findings,
             who.age,
             who.sex,
             who.view,
-            pair=f"{int(key) // 2 * 2:0{KEY_DIGITS}d}",
+            pair=pair,
             source_sha256=source.sha256,
             edit=str(done) if edited else BEFORE,
         )
