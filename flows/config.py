@@ -10,24 +10,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from filters.registry import FILTER_NAMES
 from filters.settings import FilterChoice, JudgeSettings
-from synth.edit_requests import EDITABLE, EditRequest, read_finding
+from flows.edit_config import Edit
+from flows.strict import Group
 from synth.findings import FINDING_NAMES
 from synth.settings import SynthesisSettings
 
 FindingName = Literal[FINDING_NAMES]  # type: ignore[valid-type]
-EditableName = Literal[EDITABLE]  # type: ignore[valid-type]
 Weight = Annotated[float, Field(ge=0)]
 DEFAULTS = SynthesisSettings()
-
-
-class Group(BaseModel):
-    """Frozen, knows its keys, refuses NaN and infinity."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Prompts(Group):
@@ -111,40 +105,6 @@ class Filters(Group):
     lesion_agreement: Rule = Rule()
     near_duplicate: Rule = Rule()
     training_copy: Rule = Rule()
-
-
-class Edit(Group):
-    """Pairs of real radiographs as they are and edited, from the files in and below the folder ``source``.
-
-    ``add`` are written as ``effusion, left, lower``; with ``replace`` they lie in the place of what is
-    removed. ``tries`` edits are made of each, the best by the experts is kept. ``labels`` is a prompt file
-    with a column ``image``: only the radiographs that it names are taken, and show what it says.
-    """
-
-    source: Annotated[Path, Field(description="a folder")]
-    remove: tuple[EditableName, ...] = ()
-    add: tuple[str, ...] = ()
-    replace: bool = False
-    tries: Annotated[int, Field(ge=1, le=64)] = 4
-    labels: Path | None = None
-
-    @model_validator(mode="after")
-    def _can_be_done(self) -> Self:
-        if len(set(self.remove)) < len(self.remove):
-            raise ValueError(f"edit.remove: {', '.join(self.remove)}, expected each finding once")
-        if self.replace and not (self.remove and self.add):
-            raise ValueError("edit.replace: true, expected something in both remove and add")
-        try:
-            _ = self.request
-        except ValueError as error:
-            field = "edit.add" if self.add else "edit"
-            raise ValueError(f"{field}: {str(error).partition(': ')[2]}") from None
-        return self
-
-    @property
-    def request(self) -> EditRequest:
-        """What is asked of each radiograph."""
-        return EditRequest(self.remove, tuple(read_finding(text) for text in self.add), self.replace)
 
 
 class Workers(Group):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from flows.config import BuildConfig, Edit
+from flows.config import BuildConfig
+from flows.edit_config import Edit
 from flows.errors import UserError
 from flows.plan import KEY_DIGITS
 from manifests.errors import DatasetError
