@@ -33,11 +33,11 @@ class Prompts(Group):
     file: Path | None = None
     table: Literal["padchest", "nih", "chexpert", "vinbigdata"] = "padchest"
     findings: Annotated[tuple[FindingName, ...], Field(min_length=1)] | None = None
-    weights: dict[FindingName, Weight] = {}  # multiplies a finding's real frequency
+    weights: dict[FindingName, Weight] = Field(default_factory=dict)  # multiplies a finding's real frequency
     normals: Annotated[float, Field(ge=0, le=1)] | None = None  # share without a finding
     age: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(le=120)]] | None = None  # years
-    sex: dict[Literal["F", "M"], Weight] = {}
-    view: dict[Literal["PA", "AP"], Weight] = {}
+    sex: dict[Literal["F", "M"], Weight] = Field(default_factory=dict)
+    view: dict[Literal["PA", "AP"], Weight] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
