@@ -161,7 +161,7 @@ def _check_edit(config: BuildConfig) -> None:
             )
     if not filters.finding_agreement.enabled:
         raise ValueError(
-            "filters.finding_agreement.enabled: false, expected true with edit: it tells what was not"
+            "filters.finding_agreement.enabled: false, expected true with edit: it says no to failed edits"
         )
     for name in ("candidates", "shard_size"):
         if (value := getattr(config, name)) % 2:
