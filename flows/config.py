@@ -10,22 +10,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from filters.registry import FILTER_NAMES
 from filters.settings import FilterChoice, JudgeSettings
+from flows.edit_config import Edit
+from flows.strict import Group
 from synth.findings import FINDING_NAMES
 from synth.settings import SynthesisSettings
 
 FindingName = Literal[FINDING_NAMES]  # type: ignore[valid-type]
 Weight = Annotated[float, Field(ge=0)]
 DEFAULTS = SynthesisSettings()
-
-
-class Group(BaseModel):
-    """Frozen, knows its keys, refuses NaN and infinity."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Prompts(Group):
@@ -37,11 +33,11 @@ class Prompts(Group):
     file: Path | None = None
     table: Literal["padchest", "nih", "chexpert", "vinbigdata"] = "padchest"
     findings: Annotated[tuple[FindingName, ...], Field(min_length=1)] | None = None
-    weights: dict[FindingName, Weight] = {}  # multiplies a finding's real frequency
+    weights: dict[FindingName, Weight] = Field(default_factory=dict)  # multiplies a finding's real frequency
     normals: Annotated[float, Field(ge=0, le=1)] | None = None  # share without a finding
     age: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(le=120)]] | None = None  # years
-    sex: dict[Literal["F", "M"], Weight] = {}
-    view: dict[Literal["PA", "AP"], Weight] = {}
+    sex: dict[Literal["F", "M"], Weight] = Field(default_factory=dict)
+    view: dict[Literal["PA", "AP"], Weight] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -132,6 +128,7 @@ class BuildConfig(Group):
     masks: Masks = Masks()
     images: Images = Images()
     filters: Filters = Filters()
+    edit: Edit | None = None
     workers: Workers = Workers()
 
     @model_validator(mode="after")
@@ -141,7 +138,34 @@ class BuildConfig(Group):
         judge_settings(self)
         if self.images.precision == "bf16" and self.images.device == "mps":
             raise ValueError("images.precision: bf16, expected fp32 on device mps")
+        if self.edit is not None:
+            _check_edit(self)
         return self
+
+
+def _check_edit(config: BuildConfig) -> None:
+    """Raises ``ValueError`` for what makes no sense where radiographs are edited rather than drawn."""
+    images, filters = config.images, config.filters
+    if config.prompts != Prompts():
+        raise ValueError("prompts: given, expected none with edit: prompts are written for what is edited")
+    for name, usual in (("steps", None), ("guidance", None), ("lesion_guidance", DEFAULTS.lesion_guidance)):
+        if (value := getattr(images, name)) != usual:
+            raise ValueError(f"images.{name}: {value}, expected none with edit: edits have their own")
+    if images.controlnet is not None:
+        raise ValueError(f"images.controlnet: {images.controlnet}, expected none with edit")
+    for name in ("near_duplicate", "training_copy"):
+        if getattr(filters, name).enabled:
+            raise ValueError(
+                f"filters.{name}.enabled: true, expected false with edit: "
+                "both samples of a pair resemble each other and their source"
+            )
+    if not filters.finding_agreement.enabled:
+        raise ValueError(
+            "filters.finding_agreement.enabled: false, expected true with edit: it says no to failed edits"
+        )
+    for name in ("candidates", "shard_size"):
+        if (value := getattr(config, name)) % 2:
+            raise ValueError(f"{name}: {value}, expected an even number with edit: two a radiograph")
 
 
 def judge_settings(config: BuildConfig) -> JudgeSettings:
@@ -167,6 +191,8 @@ NEUTRAL = (
     "images.checkpoint",
     "images.controlnet",
     "filters.checkpoints",
+    "edit.source",
+    "edit.labels",
     *(f"filters.{name}.weights" for name in FILTER_NAMES),
 )
 
@@ -179,7 +205,8 @@ def result_fields(config: BuildConfig) -> dict[str, Any]:
         at = fields
         for group in groups:
             at = at[group]
-        del at[name]
+        if at is not None:  # an optional group that is left out
+            del at[name]
     return fields
 
 

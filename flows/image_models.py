@@ -65,7 +65,8 @@ def settled(config: BuildConfig) -> BuildConfig:
     Raises ValueError with one line for a checkpoint that cannot be used, or that does not say its size.
     """
     images = config.images
-    left_open = [name for name in SAMPLING if getattr(images, name) is None]
+    sampling = SAMPLING if config.edit is None else ("size",)  # edits are sampled in their own way
+    left_open = [name for name in sampling if getattr(images, name) is None]
     if not left_open:
         return config
     usual = _usual(images)

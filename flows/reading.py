@@ -4,7 +4,7 @@ import difflib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -105,6 +105,7 @@ def _suggest(loc: Sequence[str]) -> str:
     model: type[BaseModel] = BuildConfig
     for part in loc[:-1]:
         inner = model.model_fields[part].annotation if part in model.model_fields else None
+        inner = next((kind for kind in get_args(inner) if kind is not type(None)), inner)
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return ""
         model = inner
@@ -119,7 +120,7 @@ def _expected(loc: Sequence[str]) -> str:
     root = BuildConfig.model_json_schema()
     at: Any = root
     for part in loc:
-        at = _inner(_resolve(at, root), part)
+        at = _inner(_resolve(at, root), part, root)
         if at is None:
             return ""
     return _phrase(_resolve(at, root), root)
@@ -131,7 +132,7 @@ def _resolve(schema: Any, root: Mapping[str, Any]) -> Any:
     return schema
 
 
-def _inner(schema: Mapping[str, Any], part: str) -> Any:
+def _inner(schema: Mapping[str, Any], part: str, root: Mapping[str, Any]) -> Any:
     if part in schema.get("properties", {}):
         return schema["properties"][part]
     if part.isdigit() and "prefixItems" in schema:
@@ -144,7 +145,7 @@ def _inner(schema: Mapping[str, Any], part: str) -> Any:
     if isinstance(extra, dict):
         return extra
     for option in schema.get("anyOf", ()):
-        if (found := _inner(option, part)) is not None:
+        if (found := _inner(_resolve(option, root), part, root)) is not None:
             return found
     return None
 

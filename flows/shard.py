@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
 from filters.verdicts import decide
 from flows.errors import Interrupted
+from flows.makers import Jury, Maker, ShardJury
 from flows.plan import Shard
 from manifests.commits import Commit
 from manifests.records import Record
@@ -21,8 +20,7 @@ from manifests.store import Store
 from synth.cases import Candidate, Case, MaskSet
 
 if TYPE_CHECKING:  # these bring torch; whoever made the tools has it already
-    from filters.judge import Judge, Judgement, ShardJudge
-    from synth.generate import Synthesizer
+    from filters.judge import Judgement
     from synth.prompts import PromptSource
 
 T = TypeVar("T")
@@ -33,8 +31,8 @@ class Tools:
     """What makes and judges candidates; loaded once per process and shared by its threads."""
 
     prompts: "PromptSource"
-    synthesizer: "Synthesizer"
-    judge: "Judge"
+    synthesizer: Maker
+    judge: Jury
 
 
 @dataclass(frozen=True)
@@ -109,35 +107,30 @@ def _draft(key: str, order: Order, tools: Tools) -> _Draft | Record:
 
 
 def _finish(
-    batch: Sequence[_Draft], order: Order, tools: Tools, judge: "ShardJudge", watch: Watch
+    batch: Sequence[_Draft], order: Order, tools: Tools, judge: ShardJury, watch: Watch
 ) -> list[Record]:
     """Draws and judges one batch; what raises as a batch is tried again candidate by candidate."""
-    images = _each(batch, lambda drafts: list(_draw(drafts, tools.synthesizer, watch)), order.retries)
-    candidates = {
-        draft.case.key: Candidate(draft.case, draft.masks, image)
-        for draft, image in zip(batch, images, strict=True)
-        if not isinstance(image, Exception)
-    }
+    made = _each(batch, lambda drafts: _draw(drafts, tools.synthesizer, watch), order.retries)
+    candidates = {c.case.key: c for c in made if not isinstance(c, Exception)}
     watch.check()
     judgements = dict(
         zip(candidates, _each(list(candidates.values()), judge.judge, order.retries), strict=True)
     )
     records = []
-    for draft, image in zip(batch, images, strict=True):
-        if isinstance(image, Exception):
-            records.append(_failed(draft.case, "image", image))
-            continue
-        key = draft.case.key
-        records.append(_record(candidates[key], judgements[key]))
+    for draft, candidate in zip(batch, made, strict=True):
+        if isinstance(candidate, Exception):
+            records.append(_failed(draft.case, "image", candidate))
+        else:
+            records.append(_record(candidate, judgements[draft.case.key]))
     return records
 
 
-def _draw(drafts: Sequence[_Draft], synthesizer: "Synthesizer", watch: Watch) -> np.ndarray:
+def _draw(drafts: Sequence[_Draft], synthesizer: Maker, watch: Watch) -> Sequence[Candidate]:
     from synth.generate import Stopped
 
     cases, masks = [d.case for d in drafts], [d.masks for d in drafts]
     try:
-        return synthesizer.radiographs(cases, masks, watch.should_stop)
+        return synthesizer.candidates(cases, masks, watch.should_stop)
     except Stopped:
         raise Interrupted from None
 

@@ -51,12 +51,18 @@ def workshop(config: BuildConfig) -> Workshop:
 
 def load_workshop(config: BuildConfig) -> Workshop:
     """Loads and pins everything. Raises ``ValueError`` with one line when a file is missing, was
-    tampered with, or when the prompts ask for what the image model cannot draw."""
+    tampered with, when the prompts ask for what the image model cannot draw, or when radiographs
+    that are to be edited cannot be."""
     from filters.judge import Judge
     from synth.generate import Synthesizer
 
     config = settled(config)
     synthesizer = Synthesizer.load(synthesis_settings(config))
+    if config.edit is not None:
+        from flows.pair_tools import load_pairs
+
+        tools, inputs = load_pairs(config, synthesizer, Judge.load(judge_settings(config)))
+        return Workshop(tools, inputs, config_hash(config, inputs))
     prompts = _prompt_source(config.prompts, synthesizer.findings)
     _check_drawable(config, prompts, synthesizer.findings)
     judge = Judge.load(judge_settings(config))
@@ -74,7 +80,7 @@ def synthesis_settings(config: BuildConfig) -> SynthesisSettings:
         controlnet=controlnet_folder(images),
         masks=config.masks.weights,
         anatomy=config.anatomy.weights,
-        **{name: getattr(images, name) for name in SAMPLING},
+        **{name: value for name in SAMPLING if (value := getattr(images, name)) is not None},
         lesion_guidance=images.lesion_guidance,
         batch_size=images.batch_size,
         precision=images.precision,

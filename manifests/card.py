@@ -25,6 +25,12 @@ _NOTICE = """\
 > masks that were drawn too. They are for research on methods and for augmenting training sets,
 > never for diagnosis, and a model trained on them must be judged on real radiographs."""
 
+_EDITED = """\
+> **Edited real radiographs.** These images are not purely synthetic: they are radiographs of real
+> persons, unchanged (`edit` is `before`) or changed by a generative model inside masks. The terms
+> under which the sources were given apply to every image. They are for research on methods, never
+> for diagnosis."""
+
 _READING = f"""\
 ```python
 import webdataset as wds
@@ -52,12 +58,14 @@ samples that resemble an earlier one of another shard: leave out its `key` colum
 
 def dataset_card(build: Mapping[str, Any], counts: Counts, near_duplicates: int) -> str:
     """The card of a finished dataset, from its ``build.json`` and its rows alone."""
-    front = yaml.safe_dump(_front_matter(counts), sort_keys=False, allow_unicode=True)
+    edited = bool((build.get("config") or {}).get("edit"))
+    title = "Counterfactual chest radiographs" if edited else "Synthetic chest radiographs"
+    front = yaml.safe_dump(_front_matter(counts, title, edited), sort_keys=False, allow_unicode=True)
     sections = [
         f"---\n{front}---",
-        "# Synthetic chest radiographs",
-        _NOTICE,
-        _summary(counts, near_duplicates),
+        f"# {title}",
+        _EDITED if edited else _NOTICE,
+        _summary(counts, near_duplicates) + (f"\n\n{_pairs(counts)}" if edited else ""),
         f"## Reading it\n\n{_READING}",
         f"## Findings\n\n{_findings(counts)}",
         f"## What was left out\n\n{_left_out(counts)}",
@@ -66,10 +74,10 @@ def dataset_card(build: Mapping[str, Any], counts: Counts, near_duplicates: int)
     return "\n\n".join(sections) + "\n"
 
 
-def _front_matter(counts: Counts) -> dict[str, Any]:
+def _front_matter(counts: Counts, title: str, edited: bool) -> dict[str, Any]:
     size = next((name for bound, name in _SIZES if counts.accepted < bound), "n>10M")
     return {
-        "pretty_name": "Synthetic chest radiographs",
+        "pretty_name": title,
         "language": ["en"],
         "task_categories": [
             "image-classification",
@@ -77,7 +85,13 @@ def _front_matter(counts: Counts) -> dict[str, Any]:
             "object-detection",
             "text-to-image",
         ],
-        "tags": ["webdataset", "synthetic", "medical", "radiology", "chest-x-ray"],
+        "tags": [
+            "webdataset",
+            "counterfactual" if edited else "synthetic",
+            "medical",
+            "radiology",
+            "chest-x-ray",
+        ],
         "size_categories": [size],
         "annotations_creators": ["machine-generated"],
         "configs": [
@@ -95,6 +109,14 @@ def _summary(counts: Counts, near_duplicates: int) -> str:
         f"{counts.accepted:,} accepted samples ({sizes} pixels) of {counts.candidates:,} "
         f"candidates; {counts.rejected:,} were rejected by a filter, {counts.failed:,} could not "
         f"be made. {near_duplicates:,} accepted samples resemble one of an earlier shard."
+    )
+
+
+def _pairs(counts: Counts) -> str:
+    asked, accepted = counts.pairs["asked"], counts.pairs["accepted"]
+    return (
+        f"{accepted:,} of {asked:,} pairs are whole: both the radiograph as it was and the edited one are "
+        "accepted. Samples with the same `pair` belong together; `edit` says what was done."
     )
 
 

@@ -4,7 +4,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -45,6 +45,8 @@ class Shown:
     rejected_by: str
     image: np.ndarray
     shapes: list[Outline]
+    pair: str = ""
+    edit: str = ""
 
 
 def contact_sheet(
@@ -57,6 +59,7 @@ def contact_sheet(
 ) -> bytes:
     """A PNG of the first accepted and the first rejected samples, in the order of their keys.
 
+    Of edited radiographs, pairs of which both are accepted come first, and stand side by side.
     ``tile``: side of one picture in pixels; each sample has two of them side by side. ``keys``
     shows these samples instead, whatever became of them.
 
@@ -65,6 +68,8 @@ def contact_sheet(
     chosen = _by_key(store, keys) if keys is not None else _first(store, accepted, rejected)
     if not chosen:
         raise DatasetError(f"{store.url}: no committed samples to show")
+    if any(sample.pair for sample in chosen):
+        columns = 2
     lines = max(len(_caption(sample, tile)) for sample in chosen)
     cells = [_cell(sample, tile, lines) for sample in chosen]
     picture = _arrange(cells, min(columns, len(cells)), _legend(chosen))
@@ -75,9 +80,22 @@ def contact_sheet(
 
 def _first(store: Store, accepted: int, rejected: int) -> list[Shown]:
     return [
-        *islice(_samples(store, "accepted"), accepted),
+        *_whole_first(_samples(store, "accepted"), accepted),
         *islice(_samples(store, "rejected"), rejected),
     ]
+
+
+def _whole_first(samples: Iterator[Shown], count: int) -> list[Shown]:
+    """The first ``count`` samples, those after all others whose pair's other one is missing."""
+    whole: list[Shown] = []
+    lone: list[Shown] = []
+    for pair, both in groupby(samples, lambda s: s.pair or s.key):
+        some = list(both)
+        (lone if some[0].pair == pair and len(some) < 2 else whole).extend(some)
+        if len(whole) >= count:
+            break
+        del lone[count:]
+    return [*whole, *lone][:count]
 
 
 def _by_key(store: Store, keys: Sequence[str]) -> list[Shown]:
@@ -112,6 +130,8 @@ def _shown(key: str, status: Status, members: dict[str, bytes]) -> Shown:
         rejected_by=labels["rejected_by"],
         image=decode_png(members[IMAGE]),
         shapes=outlines(labels["annotations"]),
+        pair=labels.get("pair", ""),
+        edit=labels.get("edit", ""),
     )
 
 
@@ -136,6 +156,8 @@ def _cell(sample: Shown, tile: int, lines: int) -> Image.Image:
     rejected = sample.status == "rejected"
     said = f"rejected by {sample.rejected_by.replace('_', ' ')}" if rejected else "accepted"
     draw.text((0, tile + 4), sample.key, font=bold, fill=INK)
+    if sample.edit:
+        said = f"{sample.edit}, {said}"
     start = draw.textlength(sample.key + "  ", font=bold)
     said = wrapped(draw, said, cell.width - start, small, 1)[0]
     draw.text((start, tile + 4), said, font=small, fill=BAD if rejected else GOOD)

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -23,7 +23,8 @@ class Counts:
 
     ``findings`` maps a finding to how many candidates asked for it, were accepted, and how many
     lesions the accepted ones show; ``normal`` the same for cases without a finding.
-    ``first_reasons`` maps a filter to how many candidates it was the first to reject.
+    ``first_reasons`` maps a filter to how many candidates it was the first to reject. ``pairs``: of edited
+    radiographs, how many pairs were asked for and of how many both samples are accepted.
     """
 
     candidates: int
@@ -34,6 +35,7 @@ class Counts:
     normal: dict[str, int]
     first_reasons: dict[str, int]
     sizes: list[list[int]]
+    pairs: dict[str, int] = field(default_factory=lambda: {"asked": 0, "accepted": 0})
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def count_rows(tables: Iterable[pa.Table]) -> Counts:
     sizes: set[tuple[int, int]] = set()
     findings = {n: {"asked": 0, "accepted": 0, "lesions": 0} for n in FINDING_NAMES}
     normal = {"asked": 0, "accepted": 0}
-    columns = ["status", "reasons", "findings", "instances", "width", "height"]
+    pairs: Counter[str] = Counter()
+    columns = ["status", "reasons", "findings", "instances", "width", "height", "pair"]
     for table in tables:
         for row in table.select(columns).to_pylist():
             statuses[row["status"]] += 1
@@ -83,6 +86,8 @@ def count_rows(tables: Iterable[pa.Table]) -> Counts:
             _count_findings(row, findings, normal)
             if row["width"] is not None:
                 sizes.add((row["width"], row["height"]))
+            if row["pair"] is not None:
+                pairs[row["pair"]] += row["status"] == "accepted"
     return Counts(
         candidates=statuses.total(),
         accepted=statuses["accepted"],
@@ -92,6 +97,7 @@ def count_rows(tables: Iterable[pa.Table]) -> Counts:
         normal=normal,
         first_reasons=dict(sorted(reasons.items())),
         sizes=sorted(list(s) for s in sizes),
+        pairs={"asked": len(pairs), "accepted": sum(accepted == 2 for accepted in pairs.values())},
     )
 
 

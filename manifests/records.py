@@ -94,6 +94,9 @@ def _row(shard: int, position: int, record: Record) -> dict[str, Any]:
         "age": case.age,
         "sex": case.sex,
         "view": case.view,
+        "pair": case.pair or None,
+        "source_sha256": case.source_sha256 or None,
+        "edit": case.edit or None,
     }
     if record.candidate is not None:
         row |= _result(record.candidate.image, record.candidate.masks)

@@ -10,7 +10,7 @@ from filters.registry import FILTER_NAMES
 from synth.findings import FINDING_NAMES
 
 #: Raised whenever a column is added, removed or changes its meaning.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: A finding that is asked for or found; null where it is left open.
 FINDING = pa.struct(
@@ -61,6 +61,9 @@ _CASE = [
     _field("age", pa.int16(), "years, null when not asked for"),
     _field("sex", pa.string(), "F or M, null when not asked for"),
     _field("view", pa.string(), "PA or AP, null when not asked for"),
+    _field("pair", pa.string(), "key of the pair's first candidate, null unless a radiograph is edited"),
+    _field("source_sha256", pa.string(), "SHA-256 of the edited radiograph's file, null without one"),
+    _field("edit", pa.string(), "before, what was done, or unchanged; null unless a radiograph is edited"),
 ]
 _RESULT = [
     _field("width", pa.int32(), "pixels, null when there is no image"),

@@ -29,6 +29,9 @@ class Case:
     ``key`` is made of digits only (a dot in a key breaks WebDataset); with the build's seed it
     determines the sample alone. ``unparsed`` holds the parts of the prompt that the parser did not
     understand: they condition the image as text and nothing else.
+
+    Of an edit of a real radiograph: ``pair`` is the key of its pair's first candidate, ``source_sha256`` the
+    SHA-256 (hex) of the file, and ``edit`` says what was done to it. All are empty otherwise.
     """
 
     key: str
@@ -39,6 +42,9 @@ class Case:
     sex: Sex | None = None
     view: View | None = None
     unparsed: tuple[str, ...] = ()
+    pair: str = field(default="", repr=False)
+    source_sha256: str = field(default="", repr=False)
+    edit: str = field(default="", repr=False)
 
     @property
     def who(self) -> Demographics:

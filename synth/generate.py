@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from synth.anatomy import ShapeModel
-from synth.cases import Case, MaskSet
+from synth.cases import Candidate, Case, MaskSet
 from synth.foreign_checkpoints import load_foreign
 from synth.imagers import CutPrompts, Imager, ShouldStop
 from synth.images import ImageModel, Stopped
@@ -87,6 +87,13 @@ class Synthesizer:
             [cases[i] for i in filled], [masks[i] for i in filled], self.settings, should_stop
         )
         return images[:count]
+
+    def candidates(
+        self, cases: Sequence[Case], masks: Sequence[MaskSet], should_stop: ShouldStop = None
+    ) -> list[Candidate]:
+        """The cases with their masks and :meth:`radiographs`."""
+        images = self.radiographs(cases, masks, should_stop)
+        return [Candidate(*parts) for parts in zip(cases, masks, images, strict=True)]
 
 
 def _load_imager(settings: SynthesisSettings) -> tuple[Imager, dict[str, str]]:

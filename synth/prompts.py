@@ -24,7 +24,8 @@ __all__ = ["Parsed", "PromptFile", "PromptSampler", "PromptSource", "parse"]
 class PromptSource(Protocol):
     """Gives the case of any key; ``length`` is the number of distinct rows, None when endless."""
 
-    length: int | None
+    @property
+    def length(self) -> int | None: ...
 
     def case(self, seed: int, key: str) -> Case:
         """The case of ``key`` in the build with ``seed``; equal whenever both are."""

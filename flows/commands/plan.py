@@ -22,21 +22,18 @@ def run(path: Path, overrides: Sequence[str]) -> None:
 
 
 def _table(config: BuildConfig, shop: Workshop, found: Estimate) -> Table:
-    table, images = Table(show_header=False, box=None, pad_edge=False), config.images
+    images = config.images
+    table = Table(show_header=False, box=None, pad_edge=False)
     wanted = f"{config.accepted} accepted" if config.accepted else f"{config.candidates} candidates"
     ceiling = "" if found.reachable else ", not reachable at this share: raise candidates"
     for name, value in (
         ("output", config.output),
         ("config hash", shop.config_hash),
         ("wanted", f"{wanted}{ceiling}"),
-        ("prompts", str(config.prompts.file or f"sampled like {config.prompts.table}")),
+        _source(config),
         ("findings", ", ".join(shop.tools.synthesizer.findings)),
         ("checkpoint", _checkpoint(config)),
-        (
-            "images",
-            f"{images.size}², {images.steps} steps, guidance {images.guidance} and "
-            f"{images.lesion_guidance} near lesions, {images.precision} on {images.device}",
-        ),
+        ("images", f"{images.size}², {_sampling(config)}{images.precision} on {images.device}"),
         (
             "workers",
             f"{worker_count(config)} with {config.workers.threads} thread(s) each, of {core_count()} cores",
@@ -48,6 +45,19 @@ def _table(config: BuildConfig, shop: Workshop, found: Estimate) -> Table:
     ):
         table.add_row(f"[bold]{name}", value)
     return table
+
+
+def _source(config: BuildConfig) -> tuple[str, str]:
+    if config.edit is not None:
+        return "radiographs", f"{config.edit.source}: {config.edit.request}"
+    return "prompts", str(config.prompts.file or f"sampled like {config.prompts.table}")
+
+
+def _sampling(config: BuildConfig) -> str:
+    images = config.images
+    if config.edit is not None:
+        return f"the best of {config.edit.tries} edits, "
+    return f"{images.steps} steps, guidance {images.guidance} and {images.lesion_guidance} near lesions, "
 
 
 def _checkpoint(config: BuildConfig) -> str:

@@ -1,5 +1,8 @@
 """`synthorax status`: how far a build is, from its commits alone."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from flows.config import BuildConfig
 from flows.plan import Tally, missing_shards, shard_count, shortfall
 from flows.reading import parse_config
@@ -14,7 +17,7 @@ def run(dataset: str) -> None:
     """Prints counts and what is missing; loads no model."""
     store = Store(dataset)
     fields = read_build(store)["config"]
-    config = parse_config({**fields, "output": dataset}, f"{dataset}/build.json")
+    config = parse_config(_with_paths(fields, dataset), f"{dataset}/build.json")
     done = {number: tally(commit) for number, commit in read_commits(store).items()}
     total = sum(done.values(), Tally())
     ceiling = shard_count(config)
@@ -24,6 +27,12 @@ def run(dataset: str) -> None:
     )
     print(f"shards: {len(done)} committed, at most {ceiling}")
     print(f"state: {_state(config, done, store.exists(INDEX))}")
+
+
+def _with_paths(fields: Mapping[str, Any], dataset: str) -> dict[str, Any]:
+    """The config with the paths that it must have and that a dataset does not tell."""
+    edit = fields.get("edit")
+    return {**fields, "output": dataset, "edit": edit and {**edit, "source": "not told"}}
 
 
 def _state(config: BuildConfig, done: dict[int, Tally], finalised: bool) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from filters.registry import FILTERS
 from filters.verdicts import Score, verdict
-from synth.cases import Case, FindingRequest, Lesion, MaskSet
+from synth.cases import Candidate, Case, FindingRequest, Lesion, MaskSet
 from synth.findings import ANATOMY
 from synth.seeding import derive_seed, numpy_generator
 
@@ -60,6 +60,10 @@ class Synthesizer:
         return np.stack(
             [numpy_generator(c.seed, c.key, "image").integers(0, 256, (SIZE, SIZE), np.uint8) for c in cases]
         )
+
+    def candidates(self, cases, masks, should_stop=None):
+        images = self.radiographs(cases, masks, should_stop)
+        return [Candidate(*parts) for parts in zip(cases, masks, images, strict=True)]
 
 
 class Judge:

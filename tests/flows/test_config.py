@@ -47,10 +47,15 @@ CHANGES = {
     "filters.checkpoints": "f",
     **{f"filters.{name}.enabled": False for name in FILTER_NAMES},
     **{f"filters.{name}.threshold": 0.123 for name in FILTER_NAMES},
+    "edit": {"source": "radiographs", "remove": ["effusion"]},
     "workers.count": 3,
     "workers.threads": 2,
     "workers.retries": 7,
 }
+#: What an edit needs: both samples of a pair resemble each other and their source.
+PAIRED = ("filters.near_duplicate.enabled", "filters.training_copy.enabled")
+#: Not drawn together with others: each excludes some of them.
+APART = {"prompts.file", "edit"}
 #: They change only together: the other family needs its weights and their digest.
 TOGETHER = ("expert", "weights", "sha256")
 
@@ -66,6 +71,8 @@ def leaves(model=BuildConfig, prefix=""):
 
 def changed(*paths):
     data = dict(BASE)
+    if "edit" in paths:
+        paths = (*paths, *PAIRED)
     for path in paths:
         *groups, name = path.split(".")
         at = data
@@ -90,19 +97,81 @@ def test_the_hash_moves_exactly_with_what_changes_the_result(path):
     assert moved == (path not in NEUTRAL)
 
 
-@given(st.sets(st.sampled_from(sorted(set(CHANGES) - {"prompts.file"}))))
+@given(st.sets(st.sampled_from(sorted(set(CHANGES) - APART))))
 def test_equal_hashes_mean_equal_results(paths):
     one, other = changed(*paths), changed(*(p for p in paths if p not in NEUTRAL))
     assert config_hash(one, {}) == config_hash(other, {})
     assert (config_hash(one, {}) == config_hash(parse_config(BASE), {})) == (paths <= set(NEUTRAL))
 
 
-@given(st.sets(st.sampled_from(sorted(set(CHANGES) - {"prompts.file"}))))
+@given(st.sets(st.sampled_from(sorted(set(CHANGES) - APART))))
 def test_a_config_survives_being_written_and_read(paths):
     config = changed(*paths)
     again = parse_config(config.model_dump(mode="json"))
     assert again == config
     assert result_fields(again) == result_fields(config)
+
+
+EDIT = {"source": "radiographs", "remove": ["effusion"]}
+PAIRS = {**BASE, "edit": EDIT, "filters": {name.split(".")[1]: {"enabled": False} for name in PAIRED}}
+
+
+@pytest.mark.parametrize(
+    ("change", "moves"),
+    [
+        ({"source": "elsewhere"}, False),
+        ({"labels": "labels.csv"}, False),
+        ({"remove": ["mass"]}, True),
+        ({"add": ["effusion, left"]}, True),
+        ({"add": ["mass"], "replace": True}, True),
+        ({"tries": 5}, True),
+    ],
+)
+def test_the_hash_moves_exactly_with_what_changes_an_edit(change, moves):
+    one, other = parse_config(PAIRS), parse_config({**PAIRS, "edit": {**EDIT, **change}})
+    assert (config_hash(one, {}) != config_hash(other, {})) == moves
+    assert parse_config(other.model_dump(mode="json")) == other
+
+
+@pytest.mark.parametrize(
+    ("edit", "others", "message"),
+    [
+        ({"remove": []}, {}, "edit: nothing to remove or add, expected a finding"),
+        ({"remove": ["cardiomegaly"]}, {}, "edit.remove.0: cardiomegaly, expected one of atelectasis,"),
+        ({"remove": ["mass", "mass"]}, {}, "edit.remove: mass, mass, expected each finding once"),
+        ({"add": ["fog"]}, {}, "edit.add: 'fog', expected 'name side zone severity'"),
+        ({"add": ["cardiomegaly"]}, {}, "edit.add: 'cardiomegaly', expected one of"),
+        ({"replace": True}, {}, "edit.replace: true, expected something in both remove and add"),
+        ({"tries": 0}, {}, "edit.tries: 0, expected an integer >= 1"),
+        ({"remvoe": []}, {}, "edit.remvoe: unknown key, did you mean remove?"),
+        ({}, {"candidates": 7}, "candidates: 7, expected an even number with edit"),
+        ({}, {"shard_size": 7}, "shard_size: 7, expected an even number with edit"),
+        ({}, {"prompts": {"table": "nih"}}, "prompts: given, expected none with edit"),
+        ({}, {"images": {"steps": 9}}, "images.steps: 9, expected none with edit"),
+        ({}, {"images": {"controlnet": "c"}}, "images.controlnet: c, expected none with edit"),
+        ({}, {"filters": {}}, "filters.near_duplicate.enabled: true, expected false with edit"),
+        (
+            {},
+            {"filters": {**PAIRS["filters"], "training_copy": {}}},
+            "filters.training_copy.enabled: true, expected false with edit",
+        ),
+        (
+            {},
+            {"filters": {**PAIRS["filters"], "finding_agreement": {"enabled": False}}},
+            "filters.finding_agreement.enabled: false, expected true with edit",
+        ),
+    ],
+)
+def test_what_makes_no_sense_for_an_edit_is_told(edit, others, message):
+    with pytest.raises(UserError) as error:
+        parse_config({**PAIRS, **others, "edit": {**EDIT, **edit}})
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
+
+
+def test_an_edit_needs_a_source():
+    with pytest.raises(UserError, match=r"^edit\.source: missing, expected text"):
+        parse_config({**PAIRS, "edit": {"remove": ["mass"]}})
 
 
 def test_the_hash_covers_the_files_that_the_config_names():
