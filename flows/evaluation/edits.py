@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from filters.embedding import TrainingIndex
+from filters.embedding import TrainingIndex, normalise
 from filters.evaluators import load_lesion_evaluator
 from filters.experts import CHECKPOINTS, OPACITY, EmbeddedFindings
 from filters.opinions import Expert
 from filters.panel import INDEX
+from flows.evaluation.features import attribute_features
 from flows.retouching import Retouched, Retoucher
 from flows.training.data import Radiographs, load_nih
 from flows.training.lesion_learning import auroc
@@ -25,7 +26,7 @@ from synth.radiographs import border_box, read_radiograph
 
 #: What is asked of all films with a box, and of the normal ones.
 REMOVE = EditRequest(remove=("consolidation",))
-ADD = EditRequest(add=(FindingRequest("consolidation", severity="severe"),))
+ADD = EditRequest(add=(FindingRequest("consolidation", severity="moderate"),))
 #: Seed of the edits, and films edited at a time.
 SEED, BATCH = 71, 8
 
@@ -96,6 +97,7 @@ def figures(retoucher: Retoucher, nih: Radiographs, removed: Edited, added: Edit
     everyone, sources = [*removed.outcomes, *added.outcomes], [*removed.indices, *added.indices]
     out["pixels_changed_outside"] = sum(map(changed_outside, everyone))
     out["identity"] = identity(nih, np.concatenate([removed.seen, added.seen]), sources)
+    out["identity_removed"] = identity(nih, removed.seen, removed.indices.tolist())
     inside, outside = zip(*map(change, everyone), strict=True)
     out["change_inside"], out["change_outside"] = (round(float(np.mean(c)), 3) for c in (inside, outside))
     out["attempts"] = np.bincount([o.attempt for o in everyone]).tolist()
@@ -142,12 +144,22 @@ def change(outcome: Retouched) -> tuple[float, float]:
     return float(moved[mask].mean()), float(moved[~mask].mean())
 
 
-def identity(nih: Radiographs, seen: np.ndarray, sources: Sequence[int]) -> float:
-    """Share of edited films whose nearest of all films, by the finding expert's embedding, is the source."""
+def identity(nih: Radiographs, seen: np.ndarray, sources: Sequence[int]) -> dict[str, float]:
+    """Share of edited films whose nearest of all films is their source, by two embeddings.
+
+    That of the finding expert, which near duplicates are found by, is made to tell findings, and so edits; the
+    attributes' evaluator's knows age, sex and view, and took no part in anything.
+    """
     index, expert = TrainingIndex.load(CHECKPOINTS / "findings" / INDEX), EmbeddedFindings.load()
-    everyone, edited = (index.project(expert.features(x)) for x in (nih.images, seen))
-    nearest = (edited @ everyone.T).argmax(1)
-    return round(float(np.mean(nearest == np.asarray(sources))), 3)
+    centre = attribute_features(nih.images).mean(0)
+    spaces: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "finding_expert": lambda x: index.project(expert.features(x)),
+        "attribute_evaluator": lambda x: normalise(attribute_features(x) - centre),
+    }
+    return {
+        name: round(float(np.mean((space(seen) @ space(nih.images).T).argmax(1) == np.asarray(sources))), 3)
+        for name, space in spaces.items()
+    }
 
 
 def measure(retoucher: Retoucher, data: Path, count: int) -> tuple[dict[str, Any], Edited, Edited]:

@@ -113,8 +113,9 @@ def test_the_best_attempt_is_kept():
     drawn = []
 
     class Painter:
-        def edit(self, images, edits, seeds, should_stop):
+        def edit(self, images, edits, seeds, should_stop, afresh):
             drawn.append(seeds)
+            assert afresh == (len(drawn) == 2), "every second attempt"
             return images
 
     tried = replace(retoucher(), editor=Painter(), findings=Experts())

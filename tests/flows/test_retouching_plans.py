@@ -39,13 +39,14 @@ def test_what_is_added_lies_where_it_was_asked():
 def test_what_is_removed_lies_where_experts_see_it_and_may_grow_over_its_lung():
     left = film().anatomy[1]
     seen = seeing(film(), "effusion", blob(left))
-    first, second = (plan(seen, REMOVED, retoucher().masker, 1, attempt) for attempt in (0, 1))
+    first, second, third = (plan(seen, REMOVED, retoucher().masker, 1, attempt) for attempt in range(3))
+    assert np.array_equal(second.mask, first.mask)
     assert np.array_equal(first.mask, blob(left))
     assert (first.added, first.asked) == ((), ())
-    assert np.array_equal(second.mask, left | blob(left))
+    assert np.array_equal(third.mask, left | blob(left))
     rib = EditRequest(remove=("fracture",))
     broken = seeing(film(), "fracture", blob(left))
-    assert np.array_equal(plan(broken, rib, retoucher().masker, 1, 1).mask, blob(left)), "bones are no lungs"
+    assert np.array_equal(plan(broken, rib, retoucher().masker, 1, 2).mask, blob(left)), "bones are no lungs"
 
 
 def test_a_given_mask_bounds_what_is_removed_on_every_attempt():

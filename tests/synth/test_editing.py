@@ -14,7 +14,7 @@ from synth.blending import touched
 from synth.cases import FindingRequest, Lesion
 from synth.demographics import Demographics
 from synth.denoisers import FrozenDenoiser
-from synth.editing import ADDED, BY_TEXT, REMOVED, STEPS, Edit, Editor
+from synth.editing import ADDED, BY_TEXT, REMOVED, Edit, Editor, step_count
 from synth.images import CONDITION, Stopped
 from synth.radiographs import to_uint8
 from synth.reports import parse
@@ -121,8 +121,9 @@ def test_hints_tell_the_body_and_what_is_there_before_and_after():
         return unet(at, *rest)
 
     replace(editor, base=replace(editor.base, unet=listening)).edit(films(1), [REMOVAL], [1])
-    assert len(seen) == STEPS
-    before, after = seen[0][0], seen[0][2]  # the batch of two is one film twice
+    assert len(seen) == step_count(afresh=False)
+    before, after = seen[-1][0], seen[-1][2]  # the batch of two is one film twice
+    assert torch.equal(seen[0], seen[-1][:2]), "the way up to its noise is told of before"
     assert torch.equal(before[:6], after[:6])
     assert before[:5].amax((1, 2)).min() > 0, "all organs"
     effusion = 6 + 5
@@ -138,7 +139,7 @@ def test_what_is_removed_is_guided_more_than_what_is_added_and_keeps_its_brightn
     monkeypatch.setattr(FrozenDenoiser, "predict", lambda *a: texts.append(a[3]) or predict(*a))
     both = Edit(BODY, REMOVAL.removed, ADDITION.added)
     small_editor(told=told)[0].edit(films(1), [both], [1])
-    strengths, steady = texts[0].regions[0, 0, 0], texts[0].steady[0, 0]
+    strengths, steady = texts[-1].regions[0, 0, 0], texts[-1].steady[0, 0]
     assert strengths[4, 1] == (REMOVED if told else BY_TEXT)
     assert strengths[1, 5] == (ADDED if told else BY_TEXT)
     assert strengths[4, 2] == pytest.approx(float(strengths[4, 1]) / 9), "it falls in a cell"
