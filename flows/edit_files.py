@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from flows.retouching import Film, Retouched, Retoucher, is_afresh, plan, shortfall
+from flows.edit_plans import Film, plan
+from flows.retouching import Retouched, Retoucher, is_afresh, shortfall
 from manifests.edit_sheets import EditShown, edit_sheet
 from manifests.edited_files import EditedFolder, EditedRadiograph, stem_of
 from manifests.errors import DatasetError

@@ -12,9 +12,10 @@ import numpy as np
 from filters import pseudo_masks
 from filters.judge import Judgement
 from filters.verdicts import Verdict
+from flows.edit_plans import Film
 from flows.makers import Jury, ShardJury
 from flows.pair_sources import UNCHANGED, PairCases
-from flows.retouching import Film, Retouched, Retoucher
+from flows.retouching import Retouched, Retoucher
 from manifests.compositing import working_image
 from manifests.errors import DatasetError
 from manifests.originals import Original

@@ -4,25 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import ndimage
-from skimage.morphology import convex_hull_image
 
 from filters import pseudo_masks
 from filters.opinions import Expert, Opinion
 from filters.pseudo_masks import LEAST_LUNG_SCORE
+from flows.edit_plans import Film, plan
 from manifests.compositing import restore, working_image
 from manifests.errors import DatasetError
 from manifests.originals import Original
-from synth.cases import FindingRequest, Lesion, MaskSet
 from synth.demographics import UNKNOWN, Demographics
 from synth.edit_requests import EditRequest
 from synth.editing import Edit, Editor
-from synth.findings import FINDINGS
 from synth.framing import Framed
 from synth.imagers import ShouldStop
-from synth.masks import MARGIN, MaskGenerator
+from synth.masks import MaskGenerator
 from synth.radiographs import crop, to_uint8
-from synth.seeding import derive_seed, numpy_generator
+from synth.seeding import derive_seed
 
 #: Findings that make a lung opaque: whether they are gone is asked of the experts' "opacity", which real
 #: labels taught, and not of the finding's own probability, which simulated lesions did.
@@ -30,20 +27,6 @@ OPAQUE = ("atelectasis", "consolidation", "diffuse_nodule", "effusion", "fibrosi
 
 #: Edits tried of a radiograph, and by how much (of a probability) a later one has to be better.
 TRIES, BETTER_BY = 4, 0.02
-
-#: Draws of masks until all that is to be added has found its place.
-DRAWS = 8
-
-
-@dataclass(frozen=True)
-class Film:
-    """A radiograph as read, as models see it, and as the experts do; ``anatomy`` (5, S, S) bool."""
-
-    original: Original
-    framed: Framed
-    anatomy: np.ndarray
-    opinion: Opinion
-    who: Demographics = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -105,7 +88,7 @@ class Retoucher:
         best: dict[int, Retouched] = {}
         for attempt in range(tries):
             planned = [
-                plan(film, request, self.masker, seed, attempt, mask)
+                self._planned(film, request, seed, attempt, mask)
                 for film, request, seed, mask in zip(films, requests, seeds, masks, strict=True)
             ]
             images = np.stack([film.framed.seen for film in films])
@@ -120,48 +103,21 @@ class Retoucher:
                     best[i] = now
         return [best[i] for i in range(len(films))]
 
+    def _planned(
+        self, film: Film, request: EditRequest, seed: int, attempt: int, mask: np.ndarray | None
+    ) -> Edit:
+        """As :func:`plan`; a later attempt that finds no place repeats the first one's."""
+        try:
+            return plan(film, request, self.masker, seed, attempt, mask)
+        except DatasetError:
+            if not attempt:
+                raise
+            return plan(film, request, self.masker, seed, 0, mask)
+
 
 def is_afresh(attempt: int) -> bool:
     """Whether an attempt, counted from 0, is made of new noise: every second one."""
     return attempt % 2 == 1
-
-
-def plan(
-    film: Film,
-    request: EditRequest,
-    masker: MaskGenerator,
-    seed: int,
-    attempt: int = 0,
-    mask: np.ndarray | None = None,
-) -> Edit:
-    """Where a request is to be carried out on a film.
-
-    What is removed lies where ``mask`` (H, W) bool, at the original's size, or else the experts' maps have
-    it; these may reach, from the third ``attempt`` on, over the lungs that they lie in, as a finding's signs
-    do. What is added lies where the mask generator puts it on this body, or, alone with a mask, there.
-
-    Raises DatasetError for a mask of the wrong shape or outside the body, and for a finding that no expert
-    sees.
-    """
-    given = None if mask is None else _given(film, mask)
-    outlined: list[Lesion] = []
-    removed: list[Lesion] = []
-    for name in request.remove:
-        seen = pseudo_masks.outline(film.opinion, [FindingRequest(name)], True, film.anatomy).lesions
-        lesions = seen if given is None else (Lesion(name, given),)
-        if not lesions:
-            raise DatasetError(f"{film.original.path}: {name} is seen by no expert, expected a mask of it")
-        outlined += lesions
-        if attempt > 1 and given is None and FINDINGS[name].region in ("lungs", "pleura"):
-            lesions = (Lesion(name, _lungs_of([m.mask for m in lesions], film.anatomy)),)
-        removed += lesions
-    asked = _placed(request, film, outlined)
-    rng = numpy_generator(seed, f"attempt {attempt}", "masks")
-    if asked and given is not None and not removed:
-        added: tuple[Lesion, ...] = tuple(Lesion(r.name, given) for r in asked)
-    else:
-        added = _drawn(asked, film, masker, rng)
-    return Edit(film.anatomy, tuple(removed), added, None, asked, film.who)
 
 
 def put_back(film: Film, edit: Edit, image: np.ndarray) -> np.ndarray:
@@ -193,62 +149,5 @@ def shortfall(outcome: Retouched, request: EditRequest) -> float:
     return float(np.mean(known)) if known else 0.0
 
 
-def _drawn(
-    asked: Sequence[FindingRequest], film: Film, masker: MaskGenerator, rng: np.random.Generator
-) -> tuple[Lesion, ...]:
-    """Lesions of all that is asked for, of the first of DRAWS that have them: odd lungs have little room."""
-    for _ in range(DRAWS if asked else 0):
-        lesions = masker.sample(asked, film.anatomy, rng).lesions
-        if {m.finding for m in lesions} == {r.name for r in asked}:
-            return lesions
-    if asked:
-        raise DatasetError(
-            f"{film.original.path}: no place for what is to be added, expected lungs with room for it"
-        )
-    return ()
-
-
 def _is_better(now: Retouched, best: Retouched, request: EditRequest) -> bool:
     return shortfall(now, request) < shortfall(best, request) - BETTER_BY
-
-
-def _given(film: Film, mask: np.ndarray) -> np.ndarray:
-    """A user's mask as it lies on what the models see."""
-    path, shape = film.original.path, film.original.pixels.shape
-    if mask.shape != shape:
-        raise DatasetError(
-            f"{path}: mask of {mask.shape[1]} x {mask.shape[0]}, expected {shape[1]} x {shape[0]}"
-        )
-    view = Original(path, "png", "", mask.astype(np.uint8) * 255, 8, (0.0, 255.0))
-    size = film.framed.source.shape[0]
-    seen = film.framed.mask_of(working_image(view, size) >= 0.5)
-    if mask.any() and not seen.any():
-        raise DatasetError(
-            f"{path}: mask of {int(mask.sum())} pixels, expected at least one of the {size} x {size} that "
-            "models see"
-        )
-    if not (seen & _chest(film.anatomy)).any():
-        raise DatasetError(f"{path}: mask outside the body, expected pixels of the chest")
-    return seen
-
-
-def _chest(anatomy: np.ndarray) -> np.ndarray:
-    """(S, S) bool: what lies between lungs, heart and clavicles, and the ribs around them."""
-    margin = round(MARGIN["bones"] * anatomy.shape[-1])
-    return ndimage.binary_dilation(convex_hull_image(anatomy.any(0)), iterations=margin)
-
-
-def _lungs_of(masks: Sequence[np.ndarray], anatomy: np.ndarray) -> np.ndarray:
-    """Masks and all of each lung that they touch."""
-    out = np.any(masks, axis=0)
-    return np.any([out, *(lung for lung in anatomy[:2] if (lung & out).any())], axis=0)
-
-
-def _placed(request: EditRequest, film: Film, removed: Sequence[Lesion]) -> tuple[FindingRequest, ...]:
-    """What is asked for, in the place of what is removed where one replaces the other."""
-    if not request.replace or not removed:
-        return request.add
-    (place, *_) = pseudo_masks.requests_of([removed[0].finding], MaskSet(film.anatomy, tuple(removed)))
-    return tuple(
-        FindingRequest(r.name, r.side or place.side, r.zone or place.zone, r.severity) for r in request.add
-    )

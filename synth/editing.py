@@ -30,9 +30,9 @@ STEPS, SKIPPED = 16, 0.3
 #: Iterations that each step of an inversion is solved in.
 ROUNDS = 2
 
-#: Guidance in what is removed, and in what is added, to the radiograph's own noise and afresh. Removed lesions
-#: want more, for what surrounds them speaks for them, and a radiograph's own noise speaks for what it was made
-#: of. A base that knows them by text alone is guided as OURS has it.
+#: Guidance in what is removed, and in what is added, to the radiograph's own noise and afresh. Removed
+#: lesions want more, for what surrounds them speaks for them, as a radiograph's own noise does for what is
+#: there. A base that knows them by text alone is guided as OURS has it.
 REMOVED, ADDED, ADDED_AFRESH, BY_TEXT = 4.0, 2.0, 1.0, 5.0
 
 #: First order: extrapolating two strongly guided estimates overshoots (measured: fewer lesions vanish).

@@ -147,7 +147,7 @@ def change(outcome: Retouched) -> tuple[float, float]:
 def identity(nih: Radiographs, seen: np.ndarray, sources: Sequence[int]) -> dict[str, float]:
     """Share of edited films whose nearest of all films is their source, by two embeddings.
 
-    That of the finding expert, which near duplicates are found by, is made to tell findings, and so edits; the
+    The finding expert's, which near duplicates are found by, is made to tell findings, and so edits; the
     attributes' evaluator's knows age, sex and view, and took no part in anything.
     """
     index, expert = TrainingIndex.load(CHECKPOINTS / "findings" / INDEX), EmbeddedFindings.load()

@@ -8,7 +8,7 @@ import numpy as np
 from drawn_films import drawn_film
 from editing import shipped
 
-from flows.retouching import Film
+from flows.edit_plans import Film
 from manifests.originals import Original, default_window
 from synth.cases import FindingRequest
 from synth.edit_requests import EditRequest

@@ -121,7 +121,7 @@ def test_the_rest_is_done_where_a_finding_is_seen_by_no_expert(make):
 
 
 def test_of_several_tries_the_experts_best_is_kept(make, pair, shop):
-    images = np.stack([pair[1].image, make(KEYS[:2], tries=3)[1].image])
+    images = np.stack([pair[1].image, make(KEYS[:2], tries=6)[1].image])
     assert not np.array_equal(*images)
     opinions = shop.tools.synthesizer.retoucher.findings.look(images)
     first, best = (shortfall(SimpleNamespace(opinion=o), _request({})) for o in opinions)

@@ -17,7 +17,8 @@ from retouching_films import (
 )
 
 from filters.opinions import Opinion
-from flows.retouching import Film, Retouched, put_back, seen_again, shortfall
+from flows.edit_plans import Film
+from flows.retouching import Retouched, put_back, seen_again, shortfall
 from manifests.compositing import blend_weight, working_image
 from manifests.errors import DatasetError
 from manifests.radiograph_files import read_original

@@ -14,8 +14,8 @@ from synth.weights import SHIPPED
 
 @pytest.fixture(scope="module")
 def consolidated():
-    """A schematic radiograph (256, 256) uint8, the same with a severe consolidation, made of its own noise and
-    made afresh, and its mask."""
+    """A schematic radiograph (256, 256) uint8, the same with a severe consolidation, made of its own noise
+    and made afresh, and its mask."""
     body = schematic_body(256)
     film = to_uint8(normalise_exposure(schematic_radiograph(body)))
     mask = body[0] & (np.abs(np.arange(256) - 150) < 40)[:, None]

@@ -18,7 +18,7 @@ from retouching_films import (
     whole,
 )
 
-from flows.retouching import plan
+from flows.edit_plans import plan
 from manifests.errors import DatasetError
 from synth.cases import FindingRequest, Lesion, MaskSet
 from synth.edit_requests import EditRequest
