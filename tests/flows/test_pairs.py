@@ -9,6 +9,7 @@ from edited_films import pairs_config, write_films
 from scipy import ndimage
 
 from filters.registry import FILTER_NAMES
+from flows import retouching
 from flows.plan import Shard
 from flows.reading import parse_config
 from flows.retouching import shortfall
@@ -120,12 +121,17 @@ def test_the_rest_is_done_where_a_finding_is_seen_by_no_expert(make):
     assert after.masks.lesions == ()
 
 
-def test_of_several_tries_the_experts_best_is_kept(make, pair, shop):
-    images = np.stack([pair[1].image, make(KEYS[:2], tries=6)[1].image])
-    assert not np.array_equal(*images)
-    opinions = shop.tools.synthesizer.retoucher.findings.look(images)
-    first, best = (shortfall(SimpleNamespace(opinion=o), _request({})) for o in opinions)
-    assert best < first
+def test_of_several_tries_the_experts_best_is_kept(make, shop, monkeypatch):
+    monkeypatch.setattr(retouching, "BETTER_BY", 0.0)  # on drawn films all tries are much alike
+    once, often = (np.stack([c.image for c in make(KEYS[:6], tries=tries)[1::2]]) for tries in (1, 4))
+    assert not np.array_equal(once, often)
+    look = shop.tools.synthesizer.retoucher.findings.look
+    first, best = (
+        np.array([shortfall(SimpleNamespace(opinion=o), _request({})) for o in look(images)])
+        for images in (once, often)
+    )
+    assert (best <= first).all()
+    assert (best < first).any()
 
 
 def test_what_cannot_be_edited_is_rejected_with_its_cause_and_never_failed(shop, config):
