@@ -26,20 +26,10 @@ def run(
     """Edit, measure, and draw what was done."""
     import numpy as np
 
-    from filters.ensemble import load_anatomy, load_findings
+    from flows.edit import load_retoucher
     from flows.evaluation import edits, pictures
-    from flows.retouching import Retoucher
-    from synth.editing import Editor
-    from synth.images import ImageModel
-    from synth.masks import MaskGenerator
-    from synth.weights import SHIPPED
 
-    retoucher = Retoucher(
-        Editor.of_model(ImageModel.load(SHIPPED / "images", device)),
-        MaskGenerator.load(SHIPPED / "masks"),
-        load_anatomy(device=device),
-        load_findings(device=device),
-    )
+    retoucher, _ = load_retoucher(device=device)
     found, removed, added = edits.measure(retoucher, data, count)
     out.mkdir(parents=True, exist_ok=True)
     (out / "edits.json").write_text(json.dumps(found, indent=1) + "\n")
