@@ -15,15 +15,12 @@ from manifests.originals import Original
 from synth.demographics import UNKNOWN, Demographics
 from synth.edit_requests import EditRequest
 from synth.editing import Edit, Editor
+from synth.findings import OPACITIES
 from synth.framing import Framed
 from synth.imagers import ShouldStop
 from synth.masks import MaskGenerator
 from synth.radiographs import crop, to_uint8
 from synth.seeding import derive_seed
-
-#: Findings that make a lung opaque: whether they are gone is asked of the experts' "opacity", which real
-#: labels taught, and not of the finding's own probability, which simulated lesions did.
-OPAQUE = ("atelectasis", "consolidation", "diffuse_nodule", "effusion", "fibrosis", "mass")
 
 #: Edits tried of a radiograph, and by how much (of a probability) a later one has to be better.
 TRIES, BETTER_BY = 4, 0.02
@@ -136,12 +133,13 @@ def seen_again(film: Film, pixels: np.ndarray) -> np.ndarray:
 def shortfall(outcome: Retouched, request: EditRequest) -> float:
     """How far the experts are from seeing what was asked for, a mean of probabilities: 0 is best, 1 worst.
 
-    Findings that no expert speaks of do not count.
+    Whether one of OPACITIES is gone is asked of "opacity", which real labels taught, not of the finding's own
+    probability, which simulated lesions did. Findings that no expert speaks of do not count.
     """
     said = outcome.opinion.probabilities
     wanted = {r.name for r in request.add}
-    opaque = any(name in OPAQUE for name in wanted)
-    missed = [said["opacity"] if n in OPAQUE and not opaque else said.get(n) for n in request.remove]
+    opaque = any(name in OPACITIES for name in wanted)
+    missed = [said["opacity"] if n in OPACITIES and not opaque else said.get(n) for n in request.remove]
     missed += [1 - said[n] if n in said else None for n in wanted]
     if opaque:
         missed.append(1 - said["opacity"])

@@ -76,3 +76,6 @@ _ALL = (
 #: Name to finding, in the order of every lesion channel and every table.
 FINDINGS: dict[str, Finding] = {f.name: f for f in _ALL}
 FINDING_NAMES = tuple(FINDINGS)
+
+#: Findings that are opacities of the airspace or of the pleural space: what real labels call an opacity.
+OPACITIES = ("atelectasis", "consolidation", "diffuse_nodule", "effusion", "fibrosis", "mass")

@@ -13,13 +13,10 @@ from torch import Tensor, nn
 from flows.training.augment import draw_warp, vary_exposure
 from flows.training.data import Radiographs
 from flows.training.scenes import Scenes, balanced
-from synth.findings import FINDING_NAMES
+from synth.findings import FINDING_NAMES, OPACITIES
 
-#: Findings that are opacities of the airspace or of the pleural space, as indices of FINDING_NAMES.
-OPACITIES = [
-    FINDING_NAMES.index(n)
-    for n in ("atelectasis", "consolidation", "diffuse_nodule", "effusion", "fibrosis", "mass")
-]
+#: Indices of OPACITIES among FINDING_NAMES.
+OPACITY_CHANNELS = [FINDING_NAMES.index(n) for n in OPACITIES]
 
 #: Thin or faint findings, whose scenes are drawn FAINT_ODDS times as often as others.
 FAINT = [
@@ -76,7 +73,7 @@ class Lessons:
         lesions, findings, y = lesions.float(), findings.float(), y.to(self.device)
         present = (y[: 2 * third].sum((2, 3)) > 3).float()
         whether = F.binary_cross_entropy_with_logits(findings[: 2 * third, :-1], present)
-        dense = torch.cat([present[:, OPACITIES].amax(1), torch.ones(third, device=self.device)])
+        dense = torch.cat([present[:, OPACITY_CHANNELS].amax(1), torch.ones(third, device=self.device)])
         opacity = F.binary_cross_entropy_with_logits(findings[:, -1], dense)
         told = torch.from_numpy(known).to(self.device)
         masks = F.adaptive_avg_pool2d(y[told], lesions.shape[2:])

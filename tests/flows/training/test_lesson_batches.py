@@ -9,7 +9,7 @@ import torch
 
 from flows.training.data import Radiographs
 from flows.training.findings import write_expert
-from flows.training.lesion_learning import OPACITIES, Lessons, warped
+from flows.training.lesion_learning import OPACITY_CHANNELS, Lessons, warped
 from flows.training.scenes import Scenes
 from synth.findings import FINDING_NAMES
 
@@ -86,7 +86,7 @@ def test_the_loss_is_least_for_what_the_scenes_hold(lessons):
 
     right, mute, wrong = (float(lessons.loss(network(s), np.random.default_rng(0))) for s in (1, 0, -1))
     assert right < mute < wrong
-    assert FRACTURE not in OPACITIES
+    assert FRACTURE not in OPACITY_CHANNELS
 
 
 class Brightness(torch.nn.Module):
