@@ -12,6 +12,8 @@ from safetensors.numpy import save_file
 #: Components whose variance falls below this share of the first one's are noise and are left out.
 VARIANCE_FLOOR = 1e-4
 METADATA = "training_index"
+#: The training index stands beside the weights whose features it holds, pinned with them.
+INDEX = "training_index.safetensors"
 
 
 def normalise(vectors: np.ndarray) -> np.ndarray:

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit, logit
 
-from filters.embedding import TrainingIndex
+from filters.embedding import INDEX, TrainingIndex
 from filters.experts import CHECKPOINTS, EmbeddedAnatomy, EmbeddedFindings, read_config
 from filters.networks import second_finding_network, second_lung_network
 from filters.opinions import Expert, Opinion
 from synth.findings import ANATOMY, FINDING_NAMES
+from synth.weights import verify_folder
 
 #: The folder of each kind's second expert, which is of another architecture than the first.
 SECOND = {"anatomy": "anatomy_second", "findings": "findings_second"}
@@ -67,6 +68,13 @@ class Ensemble:
 def pooled_logit(probabilities: Sequence[float]) -> float:
     """The mean logit of probabilities in [0, 1], none taken as quite certain; NaN stays NaN."""
     return float(logit(np.clip(np.asarray(probabilities, float), 1e-6, 1 - 1e-6)).mean())
+
+
+def expert_digests(root: Path = CHECKPOINTS) -> dict[str, str]:
+    """SHA-256 of each file that the experts of a folder are made of, the index of training images aside."""
+    kinds = [kind for kind in (*SECOND, *SECOND.values()) if (root / kind).is_dir()]
+    pinned = {f"filters/{kind}/{name}": v for kind in kinds for name, v in verify_folder(root / kind).items()}
+    return {name: v for name, v in pinned.items() if not name.endswith(INDEX)}
 
 
 def load_anatomy(root: Path = CHECKPOINTS, batch_size: int = 8, device: str = "cpu") -> Expert:

@@ -3,15 +3,13 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filters.embedding import TrainingIndex
+from filters.embedding import INDEX, TrainingIndex
 from filters.ensemble import SECOND, load_anatomy, load_findings
 from filters.experts import CHECKPOINTS, WEIGHTS
 from filters.opinions import Expert
 from filters.settings import EXPERT_FILTERS, FilterChoice, JudgeSettings
 from synth.weights import SUMS, WeightsError, verify_folder
 
-#: The training index stands beside the weights whose features it holds, pinned with them.
-INDEX = "training_index.safetensors"
 #: Filters that compare embeddings.
 EMBEDDING_FILTERS = ("near_duplicate", "training_copy")
 

@@ -45,6 +45,16 @@ def lung_score(opinion: Opinion) -> float:
     return min(scores)
 
 
+def not_frontal(score: float) -> str:
+    """Why a radiograph with that :func:`lung_score` is no frontal one; empty where it may be."""
+    if score >= LEAST_LUNG_SCORE:
+        return ""
+    return (
+        f"no frontal radiograph by the anatomy experts' lung score ({score:.2f}), expected "
+        f"{LEAST_LUNG_SCORE} or more"
+    )
+
+
 def anatomy_masks(opinion: Opinion) -> np.ndarray:
     """(5, H, W) bool in the order of ANATOMY, empty where the expert does not speak of a structure.
 

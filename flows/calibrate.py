@@ -11,11 +11,10 @@ import numpy as np
 
 from filters import anatomy_agreement, finding_agreement, integrity, lesion_agreement
 from filters.calibration import Threshold, calibrate, dump_thresholds
-from filters.embedding import TrainingIndex
+from filters.embedding import INDEX, TrainingIndex
 from filters.ensemble import load_anatomy, load_findings
 from filters.experts import CHECKPOINTS
 from filters.opinions import Expert
-from filters.panel import INDEX
 from filters.registry import FILTERS, THRESHOLDS_FILE
 from flows.training.data import Radiographs, load_lungs, part_of
 from flows.training.scenes import NIH_FINDING, Scenes, load_scenes

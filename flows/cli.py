@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 import typer
 
 from flows.guard import guarded, set_debug
+from synth.edit_requests import TRIES
 
 app = typer.Typer(
     name="synthorax",
@@ -167,7 +168,7 @@ def edit(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    tries: Annotated[int, typer.Option(min=1, max=99, help="Edits to choose from by the experts.")] = 4,
+    tries: Annotated[int, typer.Option(min=1, max=99, help="Edits to choose from by the experts.")] = TRIES,
     checkpoint: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="Folder in diffusers' layout or hub id; by default the shipped image model."),

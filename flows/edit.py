@@ -1,11 +1,8 @@
 """The models that edit radiographs and judge edits: the shipped ones, or a checkpoint of the user's own."""
 
-from dataclasses import replace
 from pathlib import Path
 
-from filters.ensemble import SECOND, load_anatomy, load_findings
-from filters.experts import CHECKPOINTS
-from filters.panel import INDEX
+from filters.ensemble import expert_digests, load_anatomy, load_findings
 from flows.errors import UserError
 from flows.image_models import local_folder
 from flows.retouching import Retoucher
@@ -47,22 +44,20 @@ def load_retoucher(
         digests = {f"images/{name}": value for name, value in pins(folder).items()}
         editor = Editor.of_model(ImageModel.load(folder, device), _batch_size(device))
     digests |= {f"masks/{name}": value for name, value in pins(SHIPPED / "masks").items()}
-    for kind in ("anatomy", "findings", *SECOND.values()):
-        if (CHECKPOINTS / kind).is_dir():
-            pinned = pins(CHECKPOINTS / kind).items()
-            digests |= {f"filters/{kind}/{name}": value for name, value in pinned if name != INDEX}
+    digests |= expert_digests()
     masker = MaskGenerator.load(SHIPPED / "masks")
     experts = load_anatomy(device=device), load_findings(device=device)
     return Retoucher(editor, masker, *experts, side), digests
 
 
 def _foreign(folder: Path, size: int | None, device: str) -> tuple[Editor, int, dict[str, str]]:
-    pipeline = replace(PipelineFolder.read(folder), controlnet=None)
+    pipeline = PipelineFolder.read(folder, field="checkpoint").alone
     side = pipeline.size if size is None else size
     if side is None:
         raise UserError(f"size: missing, expected pixels: {folder} does not say")
     _check_size(side)
-    found = ForeignBase.load(pipeline, side, device)
+    pipeline.check_size(side, "size")
+    found = ForeignBase.load(pipeline, device)
     try:
         found.base.schedule.levels(STEPS)
     except (ValueError, IndexError) as error:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from flows.strict import Group
-from synth.edit_requests import EDITABLE, EditRequest, read_finding
+from synth.edit_requests import EDITABLE, TRIES, EditRequest, read_finding
 
 EditableName = Literal[EDITABLE]  # type: ignore[valid-type]
 
@@ -23,7 +23,7 @@ class Edit(Group):
     remove: tuple[EditableName, ...] = ()
     add: tuple[str, ...] = ()
     replace: bool = False
-    tries: Annotated[int, Field(ge=1, le=64)] = 4
+    tries: Annotated[int, Field(ge=1, le=64)] = TRIES
     labels: Path | None = None
 
     @model_validator(mode="after")

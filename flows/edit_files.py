@@ -1,9 +1,8 @@
 """Radiographs edited from files to files: what can be is, what cannot is told, what was done is skipped."""
 
 import itertools
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,17 @@ from typing import Any
 import numpy as np
 
 from flows.edit_plans import Film, plan
-from flows.retouching import Retouched, Retoucher, is_afresh, shortfall
+from flows.retouching import Retouched, Retoucher, is_afresh, seen_again, shortfall
 from manifests.edit_sheets import EditShown, edit_sheet
 from manifests.edited_files import EditedFolder, EditedRadiograph, stem_of
 from manifests.errors import DatasetError
 from manifests.mask_files import MaskFile
 from manifests.originals import Original
-from manifests.radiograph_files import read_original, working_image
+from manifests.radiograph_files import read_original
 from manifests.sources import check_frontal, demographics
 from synth.cases import Lesion
 from synth.edit_requests import EditRequest
 from synth.editing import step_count
-from synth.radiographs import crop, to_uint8
 from synth.seeding import derive_seed
 
 #: Films that are in memory at once; the experts' own batch.
@@ -82,9 +80,7 @@ class Watch:
 
 def read_radiograph(path: Path) -> Original:
     """A frontal radiograph, by its header if it has one. Raises DatasetError and OSError."""
-    with warnings.catch_warnings():  # of headers that are not quite DICOM: several lines each
-        warnings.simplefilter("ignore")
-        original = read_original(path)
+    original = read_original(path)
     check_frontal(original)
     return original
 
@@ -223,8 +219,8 @@ def edited_radiograph(made: Retouched, request: EditRequest) -> EditedRadiograph
         EditShown(
             film.original.path.name,
             str(request),
-            enlarged(film, film.original.pixels),
-            enlarged(film, made.pixels),
+            seen_again(film, film.original.pixels, TILE),
+            seen_again(film, made.pixels, TILE),
             made.edit.removed,
             made.edit.added,
             {name: (before[name], after[name]) for name in before if name in after},
@@ -236,12 +232,6 @@ def edited_radiograph(made: Retouched, request: EditRequest) -> EditedRadiograph
     return EditedRadiograph(
         film.original, made.pixels, mask, whole(made.edit.removed), whole(made.edit.added), sheet
     )
-
-
-def enlarged(film: Film, pixels: np.ndarray, size: int = TILE) -> np.ndarray:
-    """(size, size) uint8: pixels of a film in the frame and exposure that models see, but finer."""
-    again = replace(film.original, pixels=pixels.copy())
-    return to_uint8(film.framed.exposure.normalise(crop(working_image(again, size), film.framed.box)))
 
 
 def _rounded(probabilities: Mapping[str, float]) -> dict[str, float]:

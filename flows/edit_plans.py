@@ -71,7 +71,7 @@ def plan(
         added: tuple[Lesion, ...] = tuple(Lesion(r.name, given) for r in asked)
     else:
         added = _drawn(asked, film, masker, rng)
-    return Edit(film.anatomy, tuple(removed), added, None, asked, film.who)
+    return Edit(film.anatomy, tuple(removed), added, asked, film.who)
 
 
 def _given(film: Film, mask: np.ndarray) -> np.ndarray:

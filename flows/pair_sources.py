@@ -1,7 +1,6 @@
 """The radiographs of an edit dataset: found, checked before a build starts, and what is asked of each."""
 
 import hashlib
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,7 +103,7 @@ class PairCases:
 
     def read(self, source: Source) -> Original:
         """The radiograph itself. DatasetError when the file is no longer what it was."""
-        original = _quietly_read(self.folder / source.name)
+        original = read_original(self.folder / source.name)
         if original.sha256 != source.sha256:
             raise DatasetError(f"{original.path}: was changed since the build began")
         return original
@@ -162,7 +161,7 @@ def _checked(folder: Path, names: Sequence[str], rows: dict[str, PromptRow] | No
     for name in names:
         path = folder / name
         try:
-            original = _quietly_read(path)
+            original = read_original(path)
             check_frontal(original)
         except OSError as error:
             wrong.append(f"{path}: {error.strerror or 'cannot be read'}")
@@ -186,9 +185,3 @@ def _source(name: str, original: Original, row: PromptRow | None) -> Source:
         return Source(name, original.sha256, who)
     case = row.case(0, "0")
     return Source(name, original.sha256, case.who.updated(who), case.findings)
-
-
-def _quietly_read(path: Path) -> Original:
-    with warnings.catch_warnings():  # of headers that are not quite DICOM: several lines each
-        warnings.simplefilter("ignore")
-        return read_original(path)

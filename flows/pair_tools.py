@@ -3,11 +3,10 @@
 import hashlib
 from collections.abc import Callable
 
-from filters.ensemble import SECOND, load_anatomy, load_findings
+from filters.ensemble import expert_digests, load_anatomy, load_findings
 from filters.experts import CHECKPOINTS
 from filters.judge import Judge
 from filters.opinions import Expert
-from filters.panel import INDEX
 from flows.config import BuildConfig
 from flows.errors import UserError
 from flows.pair_sources import read_sources
@@ -19,7 +18,6 @@ from synth.editing import Editor
 from synth.generate import Synthesizer
 from synth.images import ImageModel
 from synth.rough_latents import ReencodedRough
-from synth.weights import verify_folder
 
 
 def load_pairs(config: BuildConfig, synthesizer: Synthesizer, judge: Judge) -> tuple[Tools, dict[str, str]]:
@@ -74,15 +72,7 @@ def _experts(config: BuildConfig, judge: Judge) -> tuple[Expert, Expert, dict[st
 
     anatomy = expert("anatomy_agreement", lambda: load_anatomy(root, size, device))
     findings = expert("finding_agreement", lambda: load_findings(root, None, size, device))
-    folders = ("anatomy", SECOND["anatomy"], "findings", SECOND["findings"])
-    digests = {
-        f"filters/{kind}/{name}": digest
-        for kind in folders
-        if (root / kind).is_dir()
-        for name, digest in verify_folder(root / kind).items()
-        if name != INDEX
-    }
-    return anatomy, findings, digests
+    return anatomy, findings, expert_digests(root)
 
 
 def _check(field: str, asked: set[str], known: tuple[str, ...], what: str) -> None:

@@ -1,7 +1,6 @@
 """A folder of real radiographs made ready to train a ControlNet on, film by film."""
 
 import hashlib
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,8 +19,8 @@ from manifests.errors import DatasetError
 from manifests.prepared import PreparedFolder
 from manifests.radiograph_files import read_original, working_image
 from manifests.sources import check_frontal, demographics, find_radiographs
+from synth.framing import Framed
 from synth.prompt_files import PromptRow, rows_by_image
-from synth.radiographs import normalise_exposure, to_uint8
 
 #: Films that are in memory at once; the experts' own batch.
 BATCH = 8
@@ -154,11 +153,9 @@ class _Run:
             raise DatasetError(f"the same file as {first}, expected each radiograph once")
 
     def _read(self, source: str, path: Path, label: PromptRow | None) -> Unseen:
-        with warnings.catch_warnings():  # of headers that are not quite DICOM: several lines each
-            warnings.simplefilter("ignore")
-            original = read_original(path)
+        original = read_original(path)
         check_frontal(original)
-        image = to_uint8(normalise_exposure(working_image(original, self.size)))
+        image = Framed.of(working_image(original, self.size)).seen
         return Unseen(source, original.sha256, original.kind, image, demographics(original), label)
 
     def _look(self) -> None:
@@ -170,11 +167,7 @@ class _Run:
         seen = zip(self.anatomy.look(images), self.findings.look(images), strict=True)
         for film, (organs, findings) in zip(waiting, seen, strict=True):
             asked, score = self._asked(film.source), pseudo_masks.lung_score(organs)
-            if score < pseudo_masks.LEAST_LUNG_SCORE:
-                error = (
-                    f"no frontal radiograph by the anatomy experts' lung score ({score:.2f}), expected "
-                    f"{pseudo_masks.LEAST_LUNG_SCORE} or more"
-                )
+            if error := pseudo_masks.not_frontal(score):
                 self.target.refuse(film.sha256, error, asked)
                 self._refuse(film.source, film.sha256, error)
             else:

@@ -7,13 +7,12 @@ import numpy as np
 
 from filters import pseudo_masks
 from filters.opinions import Expert, Opinion
-from filters.pseudo_masks import LEAST_LUNG_SCORE
 from flows.edit_plans import Film, plan
 from manifests.compositing import restore, working_image
 from manifests.errors import DatasetError
 from manifests.originals import Original
 from synth.demographics import UNKNOWN, Demographics
-from synth.edit_requests import EditRequest
+from synth.edit_requests import TRIES, EditRequest
 from synth.editing import Edit, Editor
 from synth.findings import OPACITIES
 from synth.framing import Framed
@@ -22,8 +21,8 @@ from synth.masks import MaskGenerator
 from synth.radiographs import crop, to_uint8
 from synth.seeding import derive_seed
 
-#: Edits tried of a radiograph, and by how much (of a probability) a later one has to be better.
-TRIES, BETTER_BY = 4, 0.02
+#: By how much (of a probability) a later attempt has to be better than those before it.
+BETTER_BY = 0.02
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,8 @@ class Retoucher:
         organs, findings = self.anatomy.look(images), self.findings.look(images)
         films = []
         for i, original in enumerate(originals):
-            score = pseudo_masks.lung_score(organs[i])
-            if score < LEAST_LUNG_SCORE:
-                raise DatasetError(
-                    f"{original.path}: no frontal radiograph by the anatomy experts' lung score "
-                    f"({score:.2f}), expected {LEAST_LUNG_SCORE} or more"
-                )
+            if why := pseudo_masks.not_frontal(pseudo_masks.lung_score(organs[i])):
+                raise DatasetError(f"{original.path}: {why}")
             body = pseudo_masks.anatomy_masks(organs[i])
             films.append(Film(original, framed[i], body, findings[i], who[i] if who else UNKNOWN))
         return films
@@ -122,12 +117,12 @@ def put_back(film: Film, edit: Edit, image: np.ndarray) -> np.ndarray:
     return restore(film.original, film.framed.restore(image), film.framed.restore_mask(edit.mask))
 
 
-def seen_again(film: Film, pixels: np.ndarray) -> np.ndarray:
-    """(S, S) uint8: edited pixels as the models see them, in the frame and exposure of the film."""
+def seen_again(film: Film, pixels: np.ndarray, size: int | None = None) -> np.ndarray:
+    """(size, size) uint8: a film's edited pixels in the frame and exposure that models see it in; ``size``:
+    None for theirs."""
     framed = film.framed
-    again = replace(film.original, pixels=pixels.copy())
-    inside = crop(working_image(again, framed.source.shape[0]), framed.box)
-    return to_uint8(framed.exposure.normalise(inside))
+    again = working_image(replace(film.original, pixels=pixels.copy()), size or framed.source.shape[0])
+    return to_uint8(framed.exposure.normalise(crop(again, framed.box)))
 
 
 def shortfall(outcome: Retouched, request: EditRequest) -> float:

@@ -1,6 +1,7 @@
 """Real radiographs read for editing, and edited ones written: PNG, JPEG and DICOM."""
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -42,7 +43,9 @@ def read_original(path: Path) -> Original:
     if not data:
         raise DatasetError(f"{path}: is empty, expected a PNG, JPEG or DICOM image")
     if is_dicom(data):
-        return read_dicom(path, data, digest)
+        with warnings.catch_warnings():  # of headers that are not quite DICOM: several lines each
+            warnings.simplefilter("ignore")
+            return read_dicom(path, data, digest)
     with _pillow_told(path), Image.open(io.BytesIO(data)) as image:
         kind = _kind(path, image)
         check_size(path, image.height, image.width)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
 from torch import Tensor
@@ -173,6 +174,12 @@ class FrozenDenoiser:
         channels = pipeline.unet.config["in_channels"]
         schedule = NoiseSchedule.of(pipeline.scheduler)
         return cls(pipeline.unet, schedule, embed, encode, decode, channels, device=str(device))
+
+    @torch.inference_mode()
+    def grey(self, latents: Tensor) -> np.ndarray:
+        """Images (N, H, W) uint8 of latents, the mean of their colours."""
+        images = self.decode(latents).clamp(-1, 1).mean(1)
+        return ((images + 1) * 127.5).round().to(torch.uint8).cpu().numpy()
 
     @torch.inference_mode()
     def predict(self, z: Tensor, level: Level, text: Text) -> tuple[Tensor, Tensor]:

@@ -43,8 +43,7 @@ SOLVER = Solver(second_order=False)
 class Edit:
     """What is to change in one radiograph whose body is ``anatomy`` (5, S, S) bool.
 
-    It shows the lesions ``removed`` and shall show those ``added``. ``reach`` (S, S) bool: where else it may
-    change, as signs of what is removed are not all inside its outline. ``asked`` is what the text says
+    It shows the lesions ``removed`` and shall show those ``added``. ``asked`` is what the text says
     shall be there, by default the findings added. ``who`` is the patient, as far as known.
 
     Raises ValueError for masks of another size, and where nothing may change.
@@ -53,7 +52,6 @@ class Edit:
     anatomy: np.ndarray
     removed: tuple[Lesion, ...] = ()
     added: tuple[Lesion, ...] = ()
-    reach: np.ndarray | None = None
     asked: tuple[FindingRequest, ...] = ()
     who: Demographics = UNKNOWN
 
@@ -61,8 +59,7 @@ class Edit:
         shape = (len(ANATOMY), *self.anatomy.shape[-1:] * 2)
         if self.anatomy.dtype != bool or self.anatomy.shape != shape:
             raise ValueError(f"anatomy: {self.anatomy.dtype} {self.anatomy.shape}, expected bool {shape}")
-        masks = [m.mask for m in (*self.removed, *self.added)]
-        for mask in masks if self.reach is None else [*masks, self.reach]:
+        for mask in (m.mask for m in (*self.removed, *self.added)):
             if mask.dtype != bool or mask.shape != shape[1:]:
                 raise ValueError(f"mask: {mask.dtype} {mask.shape}, expected bool {shape[1:]}")
         if not self.mask.any():
@@ -71,7 +68,7 @@ class Edit:
     @property
     def mask(self) -> np.ndarray:
         """(S, S) bool: where the radiograph may change."""
-        out = np.zeros(self.anatomy.shape[1:], bool) if self.reach is None else self.reach.copy()
+        out = np.zeros(self.anatomy.shape[1:], bool)
         for lesion in (*self.removed, *self.added):
             out |= lesion.mask
         return out
@@ -121,11 +118,7 @@ class Editor:
             x = torch.from_numpy(images)[:, None].float().to(base.device) / 127.5 - 1
             return base.encode(x.expand(-1, colours, -1, -1))
 
-        def decode(latents: Tensor, grain: Tensor) -> np.ndarray:
-            y = base.decode(latents).clamp(-1, 1).mean(1)
-            return ((y + 1) * 127.5).round().to(torch.uint8).cpu().numpy()
-
-        return cls(base, encode, decode, factor, batch_size)
+        return cls(base, encode, lambda latents, grain: base.grey(latents), factor, batch_size)
 
     def edit(
         self,

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from torch import Tensor
 from transformers import CLIPTokenizer
 
@@ -57,7 +56,7 @@ class ForeignImager(ABC):
     ) -> np.ndarray:
         """Images (N, size, size) uint8 of N cases with their masks. Raises Stopped."""
         base = replace(self.base, passes=0, should_stop=should_stop)
-        return _grey(base, self.latents(base, cases, masks, settings))
+        return base.grey(self.latents(base, cases, masks, settings))
 
     @abstractmethod
     def texts(self, case: Case) -> Sequence[str]:
@@ -81,10 +80,3 @@ class ForeignImager(ABC):
 def sample_seeds(cases: Sequence[Case]) -> list[int]:
     """The seed of each case's image."""
     return [derive_seed(case.seed, case.key, "image") for case in cases]
-
-
-@torch.inference_mode()
-def _grey(base: FrozenDenoiser, latents: Tensor) -> np.ndarray:
-    """Latents to (N, H, W) uint8, the mean of the colours."""
-    images = base.decode(latents).clamp(-1, 1).mean(1)
-    return ((images + 1) * 127.5).round().to(torch.uint8).cpu().numpy()

@@ -28,20 +28,17 @@ class ForeignBase:
     digests: dict[str, str]
 
     @classmethod
-    def load(
-        cls, pipeline: PipelineFolder, size: int, device: str = "cpu", precision: str = "fp32"
-    ) -> "ForeignBase":
+    def load(cls, pipeline: PipelineFolder, device: str = "cpu", precision: str = "fp32") -> "ForeignBase":
         """Load a checkpoint, and its ControlNet if ``pipeline`` has one.
 
-        Raises WeightsError, one line, for what cannot be used, and for a ``size`` that cannot be made.
+        Raises WeightsError, one line, for what cannot be used.
         """
-        pipeline.check_size(size)
         digests = pipeline.digests()
         parts = PipelineParts.load(pipeline, device)
         try:
             base = replace(FrozenDenoiser.of_pipeline(parts), device=device, precision=precision)
         except ValueError as error:  # the scheduler is none that can be sampled by
-            raise WeightsError(f"images.checkpoint: {pipeline.folder}, {error}") from error
+            raise WeightsError(f"{pipeline.field}: {pipeline.folder}, {error}") from error
         base.embed([""])  # the tokenizer's padding and cutting are set here, before threads share it
         return cls(base, parts.vae.config["in_channels"], pipeline.factor, parts, digests)
 
@@ -55,7 +52,8 @@ def load_foreign(settings: SynthesisSettings) -> tuple[ForeignImager, dict[str, 
     if settings.images is None:
         raise ValueError("images.checkpoint: None, expected a folder in diffusers' layout")
     pipeline = PipelineFolder.read(settings.images, settings.controlnet)
-    found = ForeignBase.load(pipeline, settings.size, settings.device, settings.precision)
+    pipeline.check_size(settings.size)
+    found = ForeignBase.load(pipeline, settings.device, settings.precision)
     base, parts, digests = found.base, found.parts, found.digests
     imager: ForeignImager
     if parts.controlnet is not None:

@@ -55,11 +55,12 @@ class PipelineParts:
         diffusers.utils.logging.disable_progress_bar()
         folder, weights = pipeline.folder, pipeline.weights()
         kinds = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel}
-        networks = {p: _network(k, folder / p, weights[p], device) for p, k in kinds.items()}
-        tokenizer = _told(folder / "tokenizer", lambda: _tokenizer(folder / "tokenizer"))
+        field = pipeline.field
+        networks = {p: _network(k, folder / p, weights[p], device, field) for p, k in kinds.items()}
+        tokenizer = _told(folder / "tokenizer", lambda: _tokenizer(folder / "tokenizer"), field)
         read = networks["text_encoder"].config.max_position_embeddings
         tokenizer.model_max_length = min(tokenizer.model_max_length, read)
-        scheduler = _told(folder / "scheduler", lambda: _scheduler(folder / "scheduler"))
+        scheduler = _told(folder / "scheduler", lambda: _scheduler(folder / "scheduler"), field)
         at = pipeline.controlnet
         controlnet = at and _network(ControlNetModel, at, weights["controlnet"], device, "images.controlnet")
         parts = cls(**networks, tokenizer=tokenizer, scheduler=scheduler, controlnet=controlnet)
@@ -68,20 +69,19 @@ class PipelineParts:
 
     def _check(self, pipeline: PipelineFolder) -> None:
         unet, latents = self.unet.config, self.vae.config["latent_channels"]
+        at = pipeline.folder, pipeline.field
         for name in ("in_channels", "out_channels"):
-            _same(pipeline.folder, f"UNet's {name}", unet[name], "VAE's latents", latents)
+            _same(*at, f"UNet's {name}", unet[name], "VAE's latents", latents)
         width = self.text_encoder.config.hidden_size
-        _same(pipeline.folder, "UNet's cross_attention_dim", unet["cross_attention_dim"], "text's", width)
+        _same(*at, "UNet's cross_attention_dim", unet["cross_attention_dim"], "text's", width)
         if self.controlnet is None or pipeline.controlnet is None:
             return
         for name in ("in_channels", "block_out_channels", "layers_per_block", "cross_attention_dim"):
             theirs, ours = self.controlnet.config[name], unet[name]
-            _same(pipeline.controlnet, name, theirs, "the checkpoint's", ours, "images.controlnet")
+            _same(pipeline.controlnet, "images.controlnet", name, theirs, "the checkpoint's", ours)
 
 
-def _network(
-    kind: Any, folder: Path, weights: WeightFiles, device: str, field: str = "images.checkpoint"
-) -> Any:
+def _network(kind: Any, folder: Path, weights: WeightFiles, device: str, field: str) -> Any:
     options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True, "low_cpu_mem_usage": False}
     options |= {"variant": weights.variant, "torch_dtype": torch.float32, "output_loading_info": True}
     network, info = _told(folder, lambda: kind.from_pretrained(folder, **options), field)
@@ -102,7 +102,7 @@ def _scheduler(folder: Path) -> Any:
     return kind.from_pretrained(folder, local_files_only=True)  # type: ignore[attr-defined]
 
 
-def _told(folder: Path, load: Callable[[], Any], field: str = "images.checkpoint") -> Any:
+def _told(folder: Path, load: Callable[[], Any], field: str) -> Any:
     """What ``load`` gives; what the libraries raise over a broken part becomes one line."""
     try:
         return load()
@@ -111,9 +111,7 @@ def _told(folder: Path, load: Callable[[], Any], field: str = "images.checkpoint
         raise WeightsError(f"{field}: {folder} cannot be loaded: {lines[0][:200]}") from error
 
 
-def _same(
-    folder: Path, name: str, found: Any, whose: str, wanted: Any, field: str = "images.checkpoint"
-) -> None:
+def _same(folder: Path, field: str, name: str, found: Any, whose: str, wanted: Any) -> None:
     if (list(found) if isinstance(found, tuple | list) else found) != (
         list(wanted) if isinstance(wanted, tuple | list) else wanted
     ):

@@ -6,7 +6,7 @@ folder is run. See :mod:`synth.pipeline_parts` for the networks.
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from synth.findings import ANATOMY, FINDING_NAMES
 from synth.weights import SUMS, WeightsError, digest, pins
 
 INDEX = "model_index.json"
+#: The field of a build's config that names a checkpoint.
+CHECKPOINT = "images.checkpoint"
 PIPELINES = ("StableDiffusionPipeline", "StableDiffusionControlNetPipeline")
 
 #: Part to the classes that it may be of; schedulers are checked where their noise levels are read.
@@ -60,46 +62,52 @@ class PipelineFolder:
     factor: int
     multiple: int
     size: int | None
+    field: str = CHECKPOINT
 
     @classmethod
-    def read(cls, folder: Path, controlnet: Path | None = None) -> "PipelineFolder":
-        """Read and check all but the weights' content.
+    def read(cls, folder: Path, controlnet: Path | None = None, field: str = CHECKPOINT) -> "PipelineFolder":
+        """Read and check all but the weights' content; errors name the checkpoint's ``field``.
 
         Raises WeightsError, one line, for another kind of pipeline, a missing part, pickled weights, or a
         ControlNet that is told anything but CONTROLS masks.
         """
-        index = _json(folder / INDEX, "images.checkpoint")
+        index = _json(folder / INDEX, field)
         if (kind := index.get("_class_name")) not in PIPELINES:
-            raise WeightsError(f"images.checkpoint: {folder} is a {kind}, expected {' or '.join(PIPELINES)}")
+            raise WeightsError(f"{field}: {folder} is a {kind}, expected {' or '.join(PIPELINES)}")
         for part, classes in CLASSES.items():
             if (of := (index.get(part) or [None])[-1]) not in classes:
-                raise WeightsError(f"images.checkpoint: {folder}, {part} is {of}, expected {classes[0]}")
+                raise WeightsError(f"{field}: {folder}, {part} is {of}, expected {classes[0]}")
         if controlnet is None and kind == PIPELINES[1]:
             controlnet = folder / "controlnet"
-        said = {name: _json(folder / name, "images.checkpoint") for name in CONFIGS}
+        said = {name: _json(folder / name, field) for name in CONFIGS}
         unet, vae = said["unet/config.json"], said["vae/config.json"]
         factor = 2 ** (len(vae.get("block_out_channels", (64,))) - 1)
         halvings = len(unet.get("down_block_types", range(4))) - 1
         cells = unet.get("sample_size")
         size = cells * factor if isinstance(cells, int) else None
-        found = cls(folder, controlnet, factor, factor * 2**halvings, size)
+        found = cls(folder, controlnet, factor, factor * 2**halvings, size, field)
         found.weights()
         found._check_tokenizer()
         if controlnet is not None:
             found._check_controlnet(controlnet)
         return found
 
-    def check_size(self, size: int) -> None:
-        """Raises WeightsError unless images of ``size`` pixels can be made."""
+    @property
+    def alone(self) -> "PipelineFolder":
+        """The checkpoint without its ControlNet."""
+        return replace(self, controlnet=None)
+
+    def check_size(self, size: int, field: str = "images.size") -> None:
+        """Raises WeightsError, which names the ``field``, unless images of ``size`` pixels can be made."""
         if size % self.multiple:
             raise WeightsError(
-                f"images.size: {size}, expected a multiple of {self.multiple}, as VAE and UNet of "
+                f"{field}: {size}, expected a multiple of {self.multiple}, as VAE and UNet of "
                 f"{self.folder} need it"
             )
 
     def weights(self) -> dict[str, WeightFiles]:
         """Part to its weight files; raises WeightsError for one without safetensors."""
-        found = {p: weight_files(self.folder / p, s, "images.checkpoint") for p, s in STEMS.items()}
+        found = {p: weight_files(self.folder / p, s, self.field) for p, s in STEMS.items()}
         if self.controlnet is not None:
             found["controlnet"] = weight_files(self.controlnet, CONTROLNET_STEM, "images.controlnet")
         return found
@@ -124,7 +132,7 @@ class PipelineFolder:
         names = {path.name for path in _texts(self.folder / "tokenizer")}
         if not ({"vocab.json", "merges.txt"} <= names or "tokenizer.json" in names):
             raise WeightsError(
-                f"images.checkpoint: {self.folder / 'tokenizer'} has no vocabulary, expected vocab.json with "
+                f"{self.field}: {self.folder / 'tokenizer'} has no vocabulary, expected vocab.json with "
                 "merges.txt, or tokenizer.json"
             )
 

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from filters.embedding import TrainingIndex
+from filters.embedding import INDEX, TrainingIndex
 from filters.ensemble import load_findings
 from filters.evaluators import AttributeEvaluator
 from filters.experts import CHECKPOINTS, EmbeddedFindings
 from filters.opinions import Expert
-from filters.panel import INDEX
 from flows.evaluation import calibration, memorisation, pictures, spectrum
 from flows.evaluation.features import Projection, RandomDenseNet, attribute_features, expert_features
 from flows.evaluation.fidelity import Clouds, fidelity

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from filters.embedding import TrainingIndex, normalise
+from filters.embedding import INDEX, TrainingIndex, normalise
 from filters.evaluators import load_lesion_evaluator
 from filters.experts import CHECKPOINTS, OPACITY, EmbeddedFindings
 from filters.opinions import Expert
-from filters.panel import INDEX
 from flows.evaluation.features import attribute_features
 from flows.retouching import Retouched, Retoucher
 from flows.training.data import Radiographs, load_nih

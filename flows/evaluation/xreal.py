@@ -82,8 +82,8 @@ def measure(
         body = control_anatomy(base, rough, anatomy, side, seeds, preset)
         ill = control_pathology(base, body, lesions, prompts, seeds, preset, hints)
         seconds += time.perf_counter() - clock
-        before.append(pixels(base, body))
-        after.append(pixels(base, ill))
+        before.append(base.grey(body))  # without grain: only what a controller changed differs
+        after.append(base.grey(ill))
     healthy, changed = np.concatenate(before), np.concatenate(after)
     inside, outside = change(healthy, changed, [np.asarray(r.lesions.any(0)) for r in requests])
     peaks = [lesion_peaks(judges[1], images, requests) for images in (changed, healthy)]
@@ -98,13 +98,6 @@ def measure(
         "images_per_second": len(requests) / seconds,
     }
     return {k: round(float(v), 3) for k, v in figures.items()} | {"images": len(requests)}
-
-
-def pixels(base: FrozenDenoiser, latents: torch.Tensor) -> np.ndarray:
-    """(N, H, W) uint8 without grain, so that only what a controller changed differs."""
-    with torch.inference_mode():
-        images = base.decode(latents).clamp(-1, 1).mean(1)
-    return ((images + 1) * 127.5).round().to(torch.uint8).cpu().numpy()
 
 
 def lung_dice(judge: EmbeddedAnatomy, images: np.ndarray, requests: Sequence[Request]) -> float:

@@ -16,14 +16,18 @@ from diffusers import ControlNetModel
 from torch import Tensor
 
 from flows.training.checkpoints import seal, write_config
-from flows.training.frozen_base import FACTOR, digests, load_base
 from flows.training.loop import Schedule, fit
-from flows.training.prepared_films import CHANNELS, Films
+from flows.training.prepared_films import Films
 from manifests.prepared import TABLE
 from synth.denoisers import FrozenDenoiser
+from synth.findings import ANATOMY, FINDING_NAMES
+from synth.foreign_checkpoints import ForeignBase
+from synth.pipelines import CONTROLS, PipelineFolder
 from synth.weights import digest
 
 BATCH, STEPS, RATE, SAVE_EVERY = 8, 6000, 1e-5, 500
+#: Pixels of a latent cell's side.
+FACTOR = 8
 #: How often the prompt is left out, so that a film can be guided by its masks alone.
 DROP = 0.1
 #: Noise levels at which held-out films are measured, as shares of the base's time; and how many films.
@@ -40,15 +44,13 @@ def train(
     """
     if base is None:
         raise ValueError("base: none, expected the folder of a Stable Diffusion 1.x or 2.x model")
-    denoiser, colours = load_base(base, device)
-    films = Films(data, denoiser, colours)
-    step = FACTOR * 2 ** (len(denoiser.unet.config["block_out_channels"]) - 1)
-    if films.size % step:
-        raise ValueError(f"data: films of {films.size} pixels in {data}, expected a multiple of {step}")
+    found = load_base(base, device)
+    denoiser, films = found.base, Films(data, found.base, found.colours)
+    PipelineFolder.read(base, field="base").check_size(films.size, f"data: {data}, pixels of its films")
     schedule = Schedule(
         steps=max(1, int(STEPS * scale)), lr=RATE, warmup=100, weight_decay=1e-2, save_every=SAVE_EVERY
     )
-    pins = digests(base)
+    pins = found.digests
     about = {
         "seed": seed,
         "steps": schedule.steps,
@@ -59,7 +61,7 @@ def train(
     run = out / "runs" / "controlnet"
     _check_same(run, about, resume)
     torch.manual_seed(seed)
-    network = ControlNetModel.from_unet(denoiser.unet, conditioning_channels=len(CHANNELS))
+    network = ControlNetModel.from_unet(denoiser.unet, conditioning_channels=CONTROLS)
     network.requires_grad_(True)
 
     def loss_of(step: int, rng: np.random.Generator) -> Tensor:
@@ -75,7 +77,9 @@ def train(
     measured = min(len(films.held), MEASURED)
     metrics = {f"{measured} held-out films": evaluate(denoiser, network, films)}
     network.to("cpu").save_pretrained(folder)
-    write_config(folder / "synthorax.json", {"channels": list(CHANNELS), "base": pins, "size": films.size})
+    write_config(
+        folder / "synthorax.json", {"channels": [*ANATOMY, *FINDING_NAMES], "base": pins, "size": films.size}
+    )
     seal(
         folder,
         "ControlNet: anatomy and lesion masks for a frozen Stable Diffusion base",
@@ -92,9 +96,23 @@ def train(
     return folder
 
 
+def load_base(folder: Path, device: str) -> ForeignBase:
+    """The base in ``folder``, in fp32, without a ControlNet of its own. Raises ValueError, one line."""
+    pipeline = PipelineFolder.read(folder, field="base").alone
+    if pipeline.factor != FACTOR:
+        raise ValueError(
+            f"base: {folder} has {pipeline.factor} pixels a latent cell, expected {FACTOR}: a ControlNet's "
+            "own embedding of masks halves them three times"
+        )
+    found = ForeignBase.load(pipeline, device)
+    if found.base.schedule.prediction == "flow":
+        raise ValueError(f"base: {folder} has a flow matching scheduler, expected one with betas")
+    return found
+
+
 NOTES = f"""\
 For the base whose files have the digests above, and for none other. The conditioning image has
-{len(CHANNELS)} channels of 0 or 1 at the film's resolution, in the order that `synthorax.json` names. These
+{CONTROLS} channels of 0 or 1 at the film's resolution, in the order that `synthorax.json` names. These
 weights began as the base's: its licence is theirs.
 
 Held-out films are those whose source's SHA-256 falls in the last tenth; patients are not known, so that

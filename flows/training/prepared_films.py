@@ -12,10 +12,7 @@ from manifests.members import decode_anatomy, decode_lesions, decode_png
 from manifests.prepared import read_prepared
 from manifests.store import Store
 from synth.denoisers import FrozenDenoiser
-from synth.findings import ANATOMY, FINDING_NAMES
 
-#: Channels of the masks that a ControlNet is given, in this order, each 0 or 1.
-CHANNELS = (*ANATOMY, *FINDING_NAMES)
 #: Share of films that is held out, by the hash of their source: patients are not known.
 HELD_OUT = 0.1
 
@@ -52,7 +49,7 @@ class Films:
         self._latents: dict[int, Tensor] = {}
 
     def masks(self, which: Sequence[int] | np.ndarray) -> Tensor:
-        """(N, 18, S, S) float32, 0 or 1, channels as CHANNELS."""
+        """(N, CONTROLS, S, S) float32, 0 or 1: anatomy, then lesions (:data:`synth.pipelines.CONTROLS`)."""
         stacks = []
         for i in which:
             anatomy, lesions = (self.store.read(name) for name in self._masks[int(i)])

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from filters.embedding import TrainingIndex
+from filters.embedding import INDEX, TrainingIndex
 from filters.experts import (
     CHECKPOINTS,
     OPACITY,
@@ -19,7 +19,7 @@ from filters.experts import (
     in_batches,
 )
 from filters.networks import anatomy_network, finding_network
-from filters.panel import INDEX, Panel
+from filters.panel import Panel
 from filters.settings import FilterChoice, JudgeSettings
 from synth.findings import FINDING_NAMES
 from synth.weights import WeightsError, digest

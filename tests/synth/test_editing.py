@@ -148,17 +148,6 @@ def test_what_is_removed_is_guided_more_than_what_is_added_and_keeps_its_brightn
     assert steady.sum() == 9
 
 
-def test_where_else_an_edit_may_change():
-    reach = square(0, 64, 56, 64)
-    editor, decoded = small_editor()
-    edit = replace(REMOVAL, reach=reach)
-    assert np.array_equal(edit.mask, REMOVAL.mask | reach)
-    images = films(1)
-    editor.edit(images, [edit], [1])
-    source = editor.encode(images)
-    assert (decoded[0][0, :, :, 7] != source[0, :, :, 7]).all()
-
-
 def test_an_edit_that_is_asked_to_stop_stops():
     editor, decoded = small_editor()
     asked = iter([False] * 3 + [True])
@@ -176,7 +165,6 @@ def test_an_edit_that_is_asked_to_stop_stops():
         ({"anatomy": BODY[:, :32]}, "anatomy: bool"),
         ({"removed": (Lesion("mass", square(0, 8, 0, 8, 32)),)}, r"mask: bool \(32, 32\), expected bool"),
         ({"added": (Lesion("mass", square(0, 8, 0, 8).astype(np.uint8)),)}, "mask: uint8"),
-        ({"reach": square(0, 8, 0, 8, 128)}, r"mask: bool \(128, 128\)"),
         ({}, "mask: empty, expected pixels that may change"),
         ({"added": (Lesion("mass", square(0, 0, 0, 0)),)}, "mask: empty"),
     ],
@@ -200,7 +188,7 @@ def test_images_that_fit_no_edit_are_told():
 def test_prompts_say_what_was_there_and_what_shall_be():
     who = Demographics(63, "F", "AP")
     asked = FindingRequest("mass", "left", "upper", "severe")
-    both = Edit(BODY, REMOVAL.removed * 2, ADDITION.added, None, (asked,), who)
+    both = Edit(BODY, REMOVAL.removed * 2, ADDITION.added, (asked,), who)
     for seed in range(5):
         before, after = (parse(text) for text in both.prompts(seed))
         assert [f.name for f in before.findings] == ["effusion"], "once, however many lesions"

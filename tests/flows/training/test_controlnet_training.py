@@ -1,6 +1,7 @@
 """A ControlNet for a tiny Stable Diffusion base: what it learns, what it leaves alone, what it is used by."""
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,9 +9,12 @@ import pytest
 import torch
 import yaml
 from diffusers import (
+    AutoencoderKL,
     ControlNetModel,
+    FlowMatchEulerDiscreteScheduler,
     StableDiffusionControlNetPipeline,
 )
+from small_pipelines import change_json, pickle_weights
 from small_prepared import COUNT, SIZE, drawn
 from small_stable import write_base
 from typer.testing import CliRunner
@@ -18,12 +22,12 @@ from typer.testing import CliRunner
 from flows.cli import app
 from flows.train import NAMES, train
 from flows.training import controlnet
-from flows.training.frozen_base import digests
-from flows.training.prepared_films import CHANNELS, is_held_out
+from flows.training.prepared_films import is_held_out
 from manifests.prepared import Film, PreparedFolder
 from synth.cases import MaskSet
 from synth.findings import ANATOMY, FINDING_NAMES
-from synth.weights import verify_folder
+from synth.pipelines import CONTROLS, PipelineFolder
+from synth.weights import SHIPPED, verify_folder
 
 
 @pytest.fixture
@@ -45,7 +49,7 @@ def weights_of(folder):
 @pytest.fixture(scope="module")
 def trained(data, base, tmp_path_factory):
     """The base's digests before, and what a short training has sealed."""
-    before = digests(base)
+    before = PipelineFolder.read(base).digests()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(controlnet, "RATE", 8e-3)
         patch.setattr(controlnet, "STEPS", 100)
@@ -66,10 +70,10 @@ def test_held_out_films_are_told_better_with_their_own_masks(trained):
 
 def test_the_base_stays_as_it_was_and_the_card_pins_it(trained, base):
     before, folder = trained
-    assert digests(base) == before
+    assert PipelineFolder.read(base).digests() == before
     about = card_of(folder)["training"]
     assert about["base"] == before
-    assert "unet/diffusion_pytorch_model.safetensors" in before
+    assert "images/unet/diffusion_pytorch_model.safetensors" in before
     held = sum(is_held_out(drawn(i).sha256) for i in range(COUNT))
     assert held >= 2, "the drawn films' hashes must hold some out"
     assert about["training films"] == COUNT - held
@@ -85,7 +89,7 @@ def test_the_base_stays_as_it_was_and_the_card_pins_it(trained, base):
 
 def test_diffusers_loads_it_and_its_pipeline_follows_the_masks(trained, base):
     network = ControlNetModel.from_pretrained(trained[1], use_safetensors=True, local_files_only=True)
-    assert network.config.conditioning_channels == len(CHANNELS) == 18
+    assert network.config.conditioning_channels == CONTROLS == 18
     pipeline = StableDiffusionControlNetPipeline.from_pretrained(
         base, controlnet=network, safety_checker=None, local_files_only=True
     )
@@ -193,7 +197,10 @@ def test_a_base_is_asked_for_where_it_belongs(data, base, tmp_path):
     [
         (("controlnet",), "base: none for controlnet, expected the folder of"),
         (("shape", "--base", "stable"), "base: stable for shape, expected none"),
-        (("controlnet", "--base", "nowhere"), "base: nowhere/scheduler is not there, expected a folder with"),
+        (
+            ("controlnet", "--base", "nowhere"),
+            "base: nowhere/model_index.json not found, expected diffusers' layout",
+        ),
         (("gan",), "name: 'gan', expected all or one of"),
     ],
 )
@@ -211,5 +218,38 @@ def test_films_of_a_size_that_the_unet_cannot_halve_are_told(base, tmp_path):
     )
     target.write(small, None)
     target.finish([{"source": "a.png", **target.row(small.sha256, None)}])
-    with pytest.raises(ValueError, match=r"films of 48 pixels in .*, expected a multiple of 32"):
+    with pytest.raises(ValueError, match=r"data: .*, pixels of its films: 48, expected a multiple of 32"):
         train("controlnet", tmp_path / "films", tmp_path / "out", base=base)
+
+
+def test_what_is_no_base_is_told(base, tmp_path):
+    def refused(change):
+        folder = shutil.copytree(base, tmp_path / "stable", dirs_exist_ok=True)
+        change(folder)
+        with pytest.raises(ValueError, match=r"^base: ") as told:
+            controlnet.load_base(folder, "cpu")
+        shutil.rmtree(folder)
+        assert "\n" not in str(told.value)
+        return str(told.value)
+
+    def flows(folder):
+        shutil.rmtree(folder / "scheduler")
+        FlowMatchEulerDiscreteScheduler().save_pretrained(folder / "scheduler")
+
+    def fewer_halvings(folder):
+        vae = AutoencoderKL(
+            block_out_channels=(4, 8),
+            down_block_types=["DownEncoderBlock2D"] * 2,
+            up_block_types=["UpDecoderBlock2D"] * 2,
+            norm_num_groups=4,
+        )
+        vae.save_pretrained(folder / "vae")
+
+    assert "flow matching scheduler, expected one with betas" in refused(flows)
+    assert "2 pixels a latent cell, expected 8" in refused(fewer_halvings)
+    assert "a pickle that may run code, expected safetensors" in refused(pickle_weights)
+    unet = "unet/config.json"
+    assert "cannot be loaded" in refused(lambda folder: change_json(folder / unet, in_channels=9))
+    assert "scheduler_config.json not found" in refused(lambda folder: shutil.rmtree(folder / "scheduler"))
+    with pytest.raises(ValueError, match=r"^base: .*model_index.json not found"):
+        controlnet.load_base(SHIPPED / "images", "cpu")

@@ -7,14 +7,14 @@ import pytest
 import torch
 from small_prepared import COUNT, SIZE, drawn
 
-from flows.training.frozen_base import load_base
+from flows.training.controlnet import load_base
 from flows.training.prepared_films import Films, is_held_out
 
 
 def test_films_are_read_as_they_were_written(data, base):
-    denoiser, colours = load_base(base)
-    films = Films(data, denoiser, colours)
-    assert colours == 3
+    found = load_base(base, "cpu")
+    denoiser, films = found.base, Films(data, found.base, found.colours)
+    assert found.colours == 3
     assert films.size == SIZE
     assert films.hashes == sorted(films.hashes)
     by_hash = {drawn(i).sha256: drawn(i) for i in range(COUNT)}
