@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 import typer
 
 from flows.guard import guarded, set_debug
-from synth.edit_requests import TRIES
+from synth.settings import TRIES
 
 app = typer.Typer(
     name="synthorax",

@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from flows.strict import Group
-from synth.edit_requests import EDITABLE, TRIES, EditRequest, read_finding
+from synth.edit_requests import EDITABLE, EditRequest, read_finding
+from synth.settings import TRIES
 
 EditableName = Literal[EDITABLE]  # type: ignore[valid-type]
 

@@ -12,7 +12,7 @@ from manifests.compositing import restore, working_image
 from manifests.errors import DatasetError
 from manifests.originals import Original
 from synth.demographics import UNKNOWN, Demographics
-from synth.edit_requests import TRIES, EditRequest
+from synth.edit_requests import EditRequest
 from synth.editing import Edit, Editor
 from synth.findings import OPACITIES
 from synth.framing import Framed
@@ -20,6 +20,7 @@ from synth.imagers import ShouldStop
 from synth.masks import MaskGenerator
 from synth.radiographs import crop, to_uint8
 from synth.seeding import derive_seed
+from synth.settings import TRIES
 
 #: By how much (of a probability) a later attempt has to be better than those before it.
 BETTER_BY = 0.02

@@ -6,9 +6,6 @@ from synth.cases import FindingRequest
 from synth.findings import FINDING_NAMES
 from synth.prompt_files import read_findings
 
-#: Edits made of each radiograph, of which the best is kept, unless the user says.
-TRIES = 4
-
 #: A heart is not edited: it would have to be moved, not painted over.
 UNEDITABLE = ("cardiomegaly",)
 EDITABLE = tuple(name for name in FINDING_NAMES if name not in UNEDITABLE)

@@ -20,6 +20,9 @@ CONTROLLED = Usual(25, 4.0)
 #: One without, under XReal's controllers: those of :data:`synth.control_presets.OURS`.
 FROZEN = Usual(16, 5.0)
 
+#: Edits made of each real radiograph, of which the best is kept.
+TRIES = 4
+
 
 @dataclass(frozen=True)
 class SynthesisSettings:
