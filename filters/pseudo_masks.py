@@ -8,7 +8,7 @@ from scipy import ndimage
 from filters.opinions import Opinion
 from synth.anatomy import lung_box
 from synth.cases import FindingRequest, Lesion, MaskSet
-from synth.findings import ANATOMY, FINDING_NAMES, FINDINGS
+from synth.findings import ANATOMY, FINDING_NAMES, FINDINGS, OPACITIES
 from synth.lesion_sets import SIDES, ZONES, side_of, zone_of
 
 #: Calibrated probability in [0, 1] from which a finding that no label names is taken as there.
@@ -75,6 +75,18 @@ def findings_seen(opinion: Opinion) -> tuple[str, ...]:
 def looks_normal(opinion: Opinion) -> bool:
     """Whether a film without any of :func:`findings_seen` may be called normal."""
     return not findings_seen(opinion) and opinion.probabilities.get("opacity", 0.0) < NOT_NORMAL
+
+
+def may_show(opinion: Opinion, name: str) -> bool:
+    """Whether a film that no label describes may be taken to show the finding ``name``.
+
+    Of one of OPACITIES the probability of any opacity is asked, which real labels taught; those of single
+    findings come from simulated ones, and few real films reach PRESENT in any.
+    """
+    said = opinion.probabilities
+    if name in OPACITIES and "opacity" in said:
+        return said["opacity"] >= NOT_NORMAL
+    return said.get(name, 0.0) >= PRESENT
 
 
 def outline(

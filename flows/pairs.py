@@ -42,7 +42,8 @@ class Unusable(Candidate):
 class _Plan:
     """What can be done to one radiograph: ``done`` None where nothing can, for the reason ``why``.
 
-    ``seen`` and ``anatomy`` as of :class:`flows.retouching.Film`; ``film`` None for no frontal radiograph.
+    ``seen`` and ``anatomy`` as of :class:`flows.retouching.Film`; ``film`` None for one that is not even
+    what its unchanged candidate claims: no frontal radiograph, or without what it was taken to show.
     """
 
     seen: np.ndarray
@@ -96,8 +97,8 @@ class PairMaker:
         except DatasetError:  # one of them is no frontal radiograph: which?
             films = [self._film(*both) for both in zip(originals, who, strict=True)]
         return [
-            film if isinstance(film, _Plan) else _plan(film, self.cases.asked(case.key))
-            for case, film in zip(cases, films, strict=True)
+            film if isinstance(film, _Plan) else _plan(film, self.cases.asked(case.key), s.shown is not None)
+            for case, film, s in zip(cases, films, sources, strict=True)
         ]
 
     def _film(self, original: Original, who: Demographics) -> Film | _Plan:
@@ -155,17 +156,24 @@ class PairMaker:
         return Candidate(told, outcome.edit.after, outcome.seen)
 
 
-def _plan(film: Film, asked: EditRequest) -> _Plan:
-    """What of a request can be done to a film: what no expert sees cannot be removed from it."""
+def _plan(film: Film, asked: EditRequest, labelled: bool) -> _Plan:
+    """What of a request can be done to a film: what no expert sees cannot be removed from it.
+
+    Where no label says otherwise, a film on which nothing that shall be removed may be taken as there is of
+    no use, not even as it is.
+    """
     seen = {
         name: pseudo_masks.outline(film.opinion, [FindingRequest(name)], True, film.anatomy).lesions
+        if labelled or pseudo_masks.may_show(film.opinion, name)
+        else ()
         for name in asked.remove
     }
     can = tuple(name for name in asked.remove if seen[name])
     image = film.framed.seen
     if not can and (asked.replace or not asked.add):
         names = " and ".join(name.replace("_", " ") for name in asked.remove)
-        return _Plan(image, film.anatomy, film, why=f"{names} to be removed, seen by no expert")
+        why = f"{names} to be removed, seen by no expert"
+        return _Plan(image, film.anatomy, film if labelled else None, why=why)
     lesions = tuple(lesion for name in can for lesion in seen[name])
     return _Plan(image, film.anatomy, film, lesions, replace(asked, remove=can))
 

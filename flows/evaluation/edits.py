@@ -21,6 +21,7 @@ from manifests.compositing import blend_weight
 from manifests.radiograph_files import read_original
 from synth.cases import FindingRequest
 from synth.edit_requests import EditRequest
+from synth.findings import OPACITIES
 from synth.radiographs import border_box, read_radiograph
 
 #: What is asked of all films with a box, and of the normal ones.
@@ -88,7 +89,11 @@ def edit_films(
 
 def figures(retoucher: Retoucher, nih: Radiographs, removed: Edited, added: Edited) -> dict[str, Any]:
     """Figures of both sets: the filters' experts, who chose among attempts, and the lesions' evaluator, who
-    did not."""
+    did not.
+
+    ``removed_inside_below_median``: share of films on which an expert's maps of opacities, averaged inside
+    the mask, come to less than the median of held-out films without a finding, at the same place.
+    """
     experts = {"experts": retoucher.findings, "evaluator": load_lesion_evaluator()}
     out: dict[str, Any] = {"films": {"removed": len(removed.indices), "added": len(added.indices)}}
     for name, expert in experts.items():
@@ -104,12 +109,18 @@ def figures(retoucher: Retoucher, nih: Radiographs, removed: Edited, added: Edit
 
 
 def _by(expert: Expert, nih: Radiographs, removed: Edited, added: Edited) -> dict[str, Any]:
-    ask = _asker(expert)
     held = np.flatnonzero(nih.parts != "train")
-    everyone = ask(nih.images[held])
-    none, some = (float(np.median(everyone[which])) for which in (nih.normal[held], ~nih.normal[held]))
-    gone, was = ask(removed.seen), ask(removed.before)
-    there, lacked = ask(added.seen), ask(added.before)
+    everyone, maps = ask(expert, nih.images[held])
+    normal = nih.normal[held]
+    none, some = (float(np.median(everyone[which])) for which in (normal, ~normal))
+    (gone, maps_gone), (was, maps_was) = ask(expert, removed.seen), ask(expert, removed.before)
+    (there, _), (lacked, _) = ask(expert, added.seen), ask(expert, added.before)
+    masks = [o.edit.mask for o in removed.outcomes]
+    inside_gone, inside_was = (
+        np.array([seen[mask].mean() for seen, mask in zip(two, masks, strict=True)])
+        for two in (maps_gone, maps_was)
+    )
+    inside_none = np.array([np.median(maps[normal][:, mask].mean(1)) for mask in masks])
     values = {
         "median_without_a_finding": none,
         "median_with_opacity": some,
@@ -117,6 +128,11 @@ def _by(expert: Expert, nih: Radiographs, removed: Edited, added: Edited) -> dic
         "removed_median_after": float(np.median(gone)),
         "removed_below_median": float(np.mean(gone < none)),
         "removed_auroc": auroc(np.concatenate([was, gone]), np.arange(2 * len(was)) < len(was)),
+        "inside_median_without_a_finding": float(np.median(inside_none)),
+        "removed_inside_median_before": float(np.median(inside_was)),
+        "removed_inside_median_after": float(np.median(inside_gone)),
+        "removed_inside_below_median_before": float(np.mean(inside_was < inside_none)),
+        "removed_inside_below_median": float(np.mean(inside_gone < inside_none)),
         "added_median_before": float(np.median(lacked)),
         "added_median_after": float(np.median(there)),
         "added_above_median": float(np.mean(there > some)),
@@ -125,8 +141,15 @@ def _by(expert: Expert, nih: Radiographs, removed: Edited, added: Edited) -> dic
     return {k: round(v, 3) for k, v in values.items()}
 
 
-def _asker(expert: Expert) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda images: np.array([o.probabilities[OPACITY] for o in expert.look(images)])
+def ask(expert: Expert, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The probability (N,) of any opacity in ``images`` (N, S, S) uint8, and the map (N, S, S) float32 of
+    where the expert sees one of OPACITIES: of each pixel the likeliest."""
+    said, maps = [], []
+    for start in range(0, len(images), BATCH):
+        for opinion in expert.look(images[start : start + BATCH]):
+            said.append(opinion.probabilities[OPACITY])
+            maps.append(np.max([opinion.lesions[n] for n in OPACITIES if n in opinion.lesions], 0))
+    return np.array(said), np.stack(maps)
 
 
 def changed_outside(outcome: Retouched) -> int:

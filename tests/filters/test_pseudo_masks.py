@@ -9,6 +9,7 @@ from filters.pseudo_masks import (
     findings_seen,
     looks_normal,
     lung_score,
+    may_show,
     outline,
     requests_of,
 )
@@ -57,6 +58,17 @@ def test_findings_are_there_from_one_half_on():
     assert not looks_normal(Opinion(probabilities=said))
     assert not looks_normal(Opinion(probabilities={"effusion": 0.4, "opacity": 0.5}))
     assert looks_normal(Opinion(probabilities={"effusion": 0.4, "opacity": 0.4}))
+
+
+def test_without_a_label_opacities_are_there_when_any_opacity_is():
+    said = Opinion(probabilities={"consolidation": 0.1, "nodule": 0.1, "emphysema": 0.6, "opacity": 0.5})
+    assert may_show(said, "consolidation")
+    assert may_show(said, "emphysema")
+    assert not may_show(said, "nodule"), "NIH's readers do not call it an opacity"
+    assert not may_show(said, "fracture"), "no expert speaks of it"
+    clear = Opinion(probabilities={"consolidation": 0.9, "opacity": 0.49})
+    assert not may_show(clear, "consolidation")
+    assert may_show(Opinion(probabilities={"consolidation": 0.9}), "consolidation"), "of opacity none speaks"
 
 
 def test_each_connected_part_is_a_lesion_and_specks_are_none(anatomy):

@@ -18,6 +18,7 @@ from flows.tools import load_workshop
 from manifests.compositing import working_image
 from manifests.errors import DatasetError
 from manifests.radiograph_files import read_original
+from synth.cases import FindingRequest
 from synth.framing import Framed
 from synth.images import Stopped
 from synth.weights import SHIPPED
@@ -134,21 +135,26 @@ def test_of_several_tries_the_experts_best_is_kept(make, shop, monkeypatch):
     assert (best < first).any()
 
 
-def test_what_cannot_be_edited_is_rejected_with_its_cause_and_never_failed(shop, config):
+@pytest.mark.parametrize("labelled", [True, False])
+def test_what_cannot_be_edited_is_rejected_with_its_cause_and_never_failed(shop, config, labelled):
     order = replace(shop.order(config), batch_size=4)
-    tools = replace(
-        shop.tools,
-        prompts=replace(shop.tools.prompts, request=_request({"remove": ["diffuse_nodule"], "add": []})),
+    shown = (FindingRequest("diffuse_nodule"),) if labelled else None
+    cases = replace(
+        shop.tools.prompts,
+        sources=tuple(replace(s, shown=shown) for s in shop.tools.prompts.sources),
+        request=_request({"remove": ["diffuse_nodule"], "add": []}),
     )
-    tools = replace(tools, synthesizer=replace(tools.synthesizer, cases=tools.prompts))
+    tools = replace(shop.tools, prompts=cases, synthesizer=replace(shop.tools.synthesizer, cases=cases))
     records = make_records(Shard(0, 0, 8), order, tools, Watch())
     assert "failed" not in {r.status for r in records}
     unseen, noise = records[:2], records[6:]
-    assert [r.status for r in unseen] == ["accepted", "rejected"]  # thresholds here let all pass
+    # thresholds here let all pass, and a label is believed: without one the film may not show it at all
+    assert [r.status for r in unseen] == ["accepted" if labelled else "rejected", "rejected"]
     assert (unseen[0].case.edit, unseen[1].case.edit) == ("before", "unchanged")
     assert np.array_equal(unseen[0].candidate.image, unseen[1].candidate.image)
     assert [r.status for r in noise] == ["rejected", "rejected"]
     for record, why in (
+        *([] if labelled else [(unseen[0], "diffuse nodule to be removed")]),
         (unseen[1], "diffuse nodule to be removed"),
         (noise[0], "no frontal"),
         (noise[1], "no"),

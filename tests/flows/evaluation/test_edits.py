@@ -54,10 +54,16 @@ def test_change_is_told_inside_the_mask_and_outside():
 
 
 class Expert:
-    """Says of an image that its opacity is its mean."""
+    """Says of an image that its opacity is its mean, and sees consolidation where it is white."""
 
     def look(self, images):
-        return [Opinion(probabilities={"opacity": float(x.mean()) / 255}) for x in images]
+        return [
+            Opinion(
+                probabilities={"opacity": float(x.mean()) / 255},
+                lesions={"consolidation": x / np.float32(255), "nodule": np.ones_like(x, np.float32)},
+            )
+            for x in images
+        ]
 
 
 def plain(value, count):
@@ -85,6 +91,21 @@ def test_probabilities_are_held_against_the_medians_of_held_out_films(shared_dat
     assert (told["median_without_a_finding"], told["median_with_opacity"]) == (0.2, 0.8)
     assert (told["removed_below_median"], told["added_above_median"]) == (0.25, 0.75)
     assert (told["removed_auroc"], told["added_auroc"]) == (1, 1)
+
+
+def test_what_is_left_inside_the_mask_is_held_against_the_same_place_of_films_without(shared_data):
+    nih = load_nih(shared_data, SIZE)
+    images = plain(51, len(nih.names))
+    images[~nih.normal] = 255
+    before, after = plain(255, 3), plain(255, 3)
+    after[:2, MASK] = 40  # two of three are darker there than films without a finding
+    told = _by(Expert(), replace(nih, images=images), edited(before, after), edited(before, after))
+    assert told["inside_median_without_a_finding"] == 0.2
+    assert told["removed_inside_median_before"] == 1
+    assert told["removed_inside_median_after"] == pytest.approx(40 / 255, abs=1e-3)
+    assert told["removed_inside_below_median_before"] == 0
+    assert told["removed_inside_below_median"] == pytest.approx(2 / 3, abs=1e-3)
+    assert told["removed_below_median"] == 0, "the whole film is opaque still"
 
 
 def test_films_are_chosen_among_those_held_out_first(shared_data):
