@@ -113,14 +113,17 @@ def read_sources(config: BuildConfig) -> PairCases:
     """The radiographs that the candidates of a config need, each read and checked.
 
     With labels they are those that the file names and that show something to remove, unless something is
-    to be added anyway. Raises one line, UserError, DatasetError or ValueError: when there are fewer than
+    to be added anyway. Raises one line, UserError or ValueError: when there are fewer than
     ``candidates`` need, and naming the first and the number of those that are damaged, no frontal view by
     their header, or the same file as another.
     """
     edit = config.edit
     if edit is None:
         raise ValueError("edit: None, expected an edit dataset's config")
-    names = find_radiographs(edit.source, Path(config.output))
+    try:
+        names = find_radiographs(edit.source, Path(config.output))
+    except DatasetError as error:
+        raise UserError(f"edit.source: {error}") from error
     rows = _labels(edit, names)
     request = edit.request
     if rows is not None:

@@ -127,7 +127,7 @@ def test_the_folder_may_move(invoke, config, films, tmp_path):
     [
         ({}, {"candidates": 10}, ("candidates: 10", "at most 8", "4 radiographs")),
         ({"remove": ["pneumothorax"]}, {}, ("edit.remove: pneumothorax", "the experts can outline")),
-        ({"source": "nowhere"}, {}, ("nowhere", "not a folder")),
+        ({"source": "nowhere"}, {}, ("edit.source: nowhere", "not a folder")),
     ],
 )
 def test_mistakes_are_told_before_anything_is_written(invoke, config, tmp_path, edit, changes, parts):

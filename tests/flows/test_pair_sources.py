@@ -143,7 +143,7 @@ def test_a_lateral_view_and_a_file_that_is_there_twice(sources, films, wrong):
 
 
 def test_a_folder_that_is_none(sources, tmp_path):
-    with pytest.raises(DatasetError, match=r"nowhere: not a folder"):
+    with pytest.raises(UserError, match=r"^edit.source: .*nowhere: not a folder"):
         sources({"source": str(tmp_path / "nowhere")})
 
 
