@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from filters.embedding import INDEX, TrainingIndex
-from filters.ensemble import load_findings
+from filters.ensemble import SECOND, load_findings
 from filters.evaluators import AttributeEvaluator
 from filters.experts import CHECKPOINTS, EmbeddedFindings
 from filters.opinions import Expert
@@ -17,6 +17,8 @@ from flows.evaluation.fidelity import Clouds, fidelity
 from flows.evaluation.generated import Judged
 from flows.evaluation.masks import mask_figures
 from flows.evaluation.real import Real
+from flows.training.calibration import OF_BOTH, OF_ONE
+from flows.training.checkpoints import metrics_of
 from flows.training.evaluator_attributes import evaluate as attribute_figures
 from flows.training.loop import console
 from synth.masks import MaskGenerator
@@ -39,6 +41,8 @@ def against_real(
     figures: dict[str, Any] = {
         "opacity": opacity(EmbeddedFindings.load(), real, out),
         "opacity_by_both": opacity(load_findings(), real),
+        "opacity_cross_validated": metrics_of(CHECKPOINTS / "findings")[OF_ONE],
+        "opacity_by_both_cross_validated": metrics_of(CHECKPOINTS / SECOND["findings"])[OF_BOTH],
         "attributes_of_real": attributes(real),
     }
     figures["spectrum"] = spectrum.compare(alike.sample.images, real.held_images)

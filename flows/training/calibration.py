@@ -31,6 +31,9 @@ from flows.workers import core_count
 #: As many as leave each network about as many films to learn from as the shipped ones had.
 FOLDS = 3
 
+#: Under which names the cards have the figures, of one expert and of both.
+OF_ONE, OF_BOTH = "opacity, cross-validated", "opacity by both experts, cross-validated"
+
 RECIPES = {r.name: r for r in (findings.RECIPE, findings_second.RECIPE)}
 
 #: data, out, seed, device, resume and scale of a training.
@@ -55,9 +58,9 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
         if name == SECOND["findings"]:
             config[TOGETHER][OPACITY] = fitted[TOGETHER]
         write_config(folder / "config.json", config)
-        amend(folder, {"opacity, cross-validated": figures[name]})
+        amend(folder, {OF_ONE: figures[name]})
         pin(folder)
-    amend(folder, {"opacity by both experts, cross-validated": figures[TOGETHER]})
+    amend(folder, {OF_BOTH: figures[TOGETHER]})
     return folder
 
 

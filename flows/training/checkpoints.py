@@ -74,11 +74,21 @@ def seal(
 def amend(folder: Path, metrics: Mapping[str, Any]) -> None:
     """Add figures to a folder's card."""
     card = folder / "README.md"
-    before, _, rest = card.read_text().partition(FENCE)
-    body, _, after = rest.partition("```")
-    about = yaml.safe_load(body)
+    before, about, after = _parts(card)
     about["metrics"] |= metrics
     card.write_text(f"{before}{FENCE}{_yaml(about)}```{after}")
+
+
+def metrics_of(folder: Path) -> dict[str, Any]:
+    """The figures of a folder's card."""
+    metrics: dict[str, Any] = _parts(folder / "README.md")[1]["metrics"]
+    return metrics
+
+
+def _parts(card: Path) -> tuple[str, dict[str, Any], str]:
+    before, _, rest = card.read_text().partition(FENCE)
+    body, _, after = rest.partition("```")
+    return before, yaml.safe_load(body), after
 
 
 def _yaml(about: Mapping[str, Any]) -> str:

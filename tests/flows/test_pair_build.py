@@ -126,7 +126,7 @@ def test_the_folder_may_move(invoke, config, films, tmp_path):
     ("edit", "changes", "parts"),
     [
         ({}, {"candidates": 10}, ("candidates: 10", "at most 8", "4 radiographs")),
-        ({"remove": ["pneumothorax"]}, {}, ("edit.remove: pneumothorax", "the experts can outline")),
+        ({"remove": ["fracture"]}, {}, ("edit.remove: fracture", "the experts can outline")),
         ({"source": "nowhere"}, {}, ("edit.source: nowhere", "not a folder")),
     ],
 )

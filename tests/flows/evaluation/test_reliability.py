@@ -51,7 +51,20 @@ def test_on_few_images_debiasing_takes_noise_off(rng):
     assert np.mean(plain) > 0.05
     assert np.mean(better) < 0.75 * np.mean(plain)
     assert np.mean(np.array(squared) == 0) > 0.25
-    assert calibrated_would_show(rng.random(240)) == pytest.approx(np.mean(plain), abs=0.02)
+    assert calibrated_would_show(rng.random(240)).mean() == pytest.approx(np.mean(plain), abs=0.02)
+
+
+def test_an_overconfident_model_errs_more_than_calibrated_ones_do(rng):
+    z = rng.normal(0, 1, 400)
+    truth = rng.random(400) < 1 / (1 + np.exp(-z))
+    patients, views = np.arange(400), np.where(np.arange(400) % 2, "PA", "AP")
+    shipped = {}
+    for name, scale in (("right", 1), ("overconfident", 4)):
+        figures, _ = opacity_figures(1 / (1 + np.exp(-scale * z)), truth, patients, views)
+        shipped[name] = figures["as_shipped"]
+    assert shipped["right"]["share_of_calibrated_with_as_much"] > 0.05
+    assert shipped["overconfident"]["share_of_calibrated_with_as_much"] == 0
+    assert shipped["overconfident"]["ece"] > 2 * shipped["overconfident"]["ece_of_a_calibrated_model"]
 
 
 def test_cross_fitting_mends_overconfidence_without_seeing_the_image_itself(rng):
