@@ -72,12 +72,13 @@ def expert_rows(figures: dict[str, Any]) -> list[Row]:
 
 def _opacity(who: str, seen: dict[str, Any], judged_anew: dict[str, Any]) -> list[Row]:
     shipped = seen["as_shipped"]
+    chance = shipped["share_of_calibrated_with_as_much"]
     return [
         (f"{who}, {seen['images']} radiographs, opacity against none: AUROC", _rank(seen), str(OPACITY)),
         (
             "its calibration error on these, bins of equal mass",
             f"{shipped['ece']:.3f}, where a calibrated model shows "
-            f"{shipped['ece_of_a_calibrated_model']:.3f}, and as much in {shipped['share_of_calibrated_with_as_much']:.0%} of samples",
+            f"{shipped['ece_of_a_calibrated_model']:.3f}, and as much in {chance:.0%} of samples",
             "",
         ),
         (
