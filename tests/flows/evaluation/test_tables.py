@@ -36,8 +36,10 @@ OPACITY = {
     "images": 241,
     "auroc": 0.859,
     "auroc_by_view": {"PA": 0.86, "AP": 0.84},
+    "ece": 0.053,
+    "ece_debiased": 0.025,
     "as_shipped": {
-        "ece": 0.061,
+        "ece": 0.049,
         "ece_of_a_calibrated_model": 0.06,
         "share_of_calibrated_with_as_much": 0.4,
     },
@@ -119,6 +121,7 @@ def test_each_figure_that_misses_its_bar_is_bold():
     worse["masks"]["findings_that_fit"] = 9
     worse["spectrum"]["decades"] = -0.31
     worse["codec"]["ssim"] = 0.94
+    worse["opacity"]["as_shipped"] = OPACITY["as_shipped"] | {"ece": 0.07}
     worse["opacity_cross_validated"] = JUDGED_ANEW | {"ece": 0.06}
     worse["opacity_by_both"]["auroc"] = 0.83
     worse["opacity_by_both_cross_validated"] = JUDGED_ANEW | {"auroc": 0.82}
@@ -127,6 +130,7 @@ def test_each_figure_that_misses_its_bar_is_bold():
     assert bold == [
         "0.940",
         "0.949",
+        "0.070",
         "0.060",
         "0.830",
         "0.820",
