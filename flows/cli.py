@@ -161,6 +161,9 @@ def edit(
         Optional[tuple[str, str]],  # noqa: UP045
         typer.Option(metavar="OLD NEW", help="Put another finding where one is."),
     ] = None,
+    everywhere: Annotated[
+        bool, typer.Option("--everywhere", help="Clear both lungs, not only where it is seen or masked.")
+    ] = False,
     mask: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
@@ -182,7 +185,7 @@ def edit(
     """Remove, add or replace findings in real radiographs, or go on where it was interrupted."""
     from flows.commands.edit import requested, run
 
-    request = requested(remove or (), add or (), replace)
+    request = requested(remove or (), add or (), replace, everywhere)
     run(images, out, request, mask, seed, tries, checkpoint, size, device)
 
 

@@ -16,14 +16,16 @@ class Edit(Group):
     """Pairs of real radiographs as they are and edited, from the files in and below the folder ``source``.
 
     ``add`` are written as ``effusion, left, lower``; with ``replace`` they lie in the place of what is
-    removed. ``tries`` edits are made of each, the best by the experts is kept. ``labels`` is a prompt file
-    with a column ``image``: only the radiographs that it names are taken, and show what it says.
+    removed. With ``everywhere`` both lungs are cleared. ``tries`` edits are made of each, the best by the
+    experts is kept. ``labels`` is a prompt file with a column ``image``: only the radiographs that it names
+    are taken, and show what it says.
     """
 
     source: Path
     remove: tuple[EditableName, ...] = ()
     add: tuple[str, ...] = ()
     replace: bool = False
+    everywhere: bool = False
     tries: Annotated[int, Field(ge=1, le=64)] = TRIES
     labels: Path | None = None
 
@@ -33,6 +35,8 @@ class Edit(Group):
             raise ValueError(f"edit.remove: {', '.join(self.remove)}, expected each finding once")
         if self.replace and not (self.remove and self.add):
             raise ValueError("edit.replace: true, expected something in both remove and add")
+        if self.everywhere and (self.add or not self.remove):
+            raise ValueError("edit.everywhere: true, expected something in remove and nothing in add")
         try:
             _ = self.request
         except ValueError as error:
@@ -43,4 +47,5 @@ class Edit(Group):
     @property
     def request(self) -> EditRequest:
         """What is asked of each radiograph."""
-        return EditRequest(self.remove, tuple(read_finding(text) for text in self.add), self.replace)
+        added = tuple(read_finding(text) for text in self.add)
+        return EditRequest(self.remove, added, self.replace, self.everywhere)

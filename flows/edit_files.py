@@ -46,6 +46,7 @@ class Asked:
                 "remove": list(self.request.remove),
                 "add": [asdict(added) for added in self.request.add],
                 "replace": self.request.replace,
+                "everywhere": self.request.everywhere,
             },
             "seed": self.seed,
             "tries": self.tries,
@@ -160,7 +161,7 @@ class _Run:
 
     def _retouch(self, films: Sequence[Film]) -> list[Retouched]:
         count, tick = len(films), itertools.count()
-        asked = sum(step_count(is_afresh(attempt)) for attempt in range(self.asked.tries))
+        asked = sum(step_count(is_afresh(attempt, self.asked.request)) for attempt in range(self.asked.tries))
         steps = asked * -(-count // self.retoucher.editor.batch_size)
 
         def watched() -> bool:

@@ -14,13 +14,15 @@ from manifests.errors import DatasetError
 from manifests.originals import Original
 from synth.cases import FindingRequest, Lesion, MaskSet
 from synth.demographics import UNKNOWN, Demographics
-from synth.edit_requests import EditRequest
+from synth.edit_requests import LUNGS, EditRequest
 from synth.editing import Edit
-from synth.findings import FINDINGS
+from synth.findings import FINDINGS, OPACITIES
 from synth.framing import Framed
 from synth.masks import MARGIN, MaskGenerator
 from synth.seeding import numpy_generator
 
+#: How far an opacity reaches beyond what a map holds of it, as a share of the image's side: 3 pixels of 256.
+HALO = 3 / 256
 #: Draws of masks until all that is to be added has found its place.
 DRAWS = 8
 
@@ -48,7 +50,8 @@ def plan(
 
     What is removed lies where ``mask`` (H, W) bool, at the original's size, or else the experts' maps have
     it; these may reach, from the third ``attempt`` on, over the lungs that they lie in, as a finding's signs
-    do. What is added lies where the mask generator puts it on this body, or, alone with a mask, there.
+    do; what is removed everywhere reaches over both lungs. What is added lies where the mask generator puts
+    it on this body, or, alone with a mask, there.
 
     Raises DatasetError for a mask of the wrong shape or outside the body, and for a finding that no expert
     sees.
@@ -62,7 +65,9 @@ def plan(
         if not lesions:
             raise DatasetError(f"{film.original.path}: {name} is seen by no expert, expected a mask of it")
         outlined += lesions
-        if attempt > 1 and given is None and FINDINGS[name].region in ("lungs", "pleura"):
+        if request.everywhere:
+            lesions = (Lesion(name, np.any([*(m.mask for m in lesions), _opaque(film)], axis=0)),)
+        elif attempt > 1 and given is None and FINDINGS[name].region in LUNGS:
             lesions = (Lesion(name, _lungs_of([m.mask for m in lesions], film.anatomy)),)
         removed += lesions
     asked = _placed(request, film, outlined)
@@ -98,6 +103,16 @@ def _chest(anatomy: np.ndarray) -> np.ndarray:
     """(S, S) bool: what lies between lungs, heart and clavicles, and the ribs around them."""
     margin = round(MARGIN["bones"] * anatomy.shape[-1])
     return ndimage.binary_dilation(convex_hull_image(anatomy.any(0)), iterations=margin)
+
+
+def _opaque(film: Film) -> np.ndarray:
+    """(S, S) bool: both lungs and what else of the chest the experts' maps of OPACITIES hold, however
+    faintly, and HALO around it."""
+    maps = [film.opinion.lesions[name] for name in OPACITIES if name in film.opinion.lesions]
+    faint = np.any([seen >= pseudo_masks.FAINTEST for seen in maps] or [film.anatomy[0]], axis=0)
+    size = film.anatomy.shape[-1]
+    around = ndimage.binary_dilation(faint, iterations=max(1, round(HALO * size))) & _chest(film.anatomy)
+    return np.any([around, *film.anatomy[:2]], axis=0)
 
 
 def _lungs_of(masks: Sequence[np.ndarray], anatomy: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Judges edits of real radiographs: ``python -m flows.evaluate_edits --data DIR --out OUT``.
 
-Thirty films with a radiologist's box lose their opacity, thirty normal ones get a consolidation.
+Thirty films with a radiologist's box lose their opacity, once inside the box and once everywhere; thirty
+normal ones get a consolidation.
 docs/benchmarks.md has the measured figures.
 """
 
@@ -30,12 +31,12 @@ def run(
     from flows.evaluation import edits, pictures
 
     retoucher, _ = load_retoucher(device=device)
-    found, removed, added = edits.measure(retoucher, data, count)
+    found, made = edits.measure(retoucher, data, out, count)
     out.mkdir(parents=True, exist_ok=True)
     (out / "edits.json").write_text(json.dumps(found, indent=1) + "\n")
     before, after = (
-        np.concatenate([x[:8] for x in two])
-        for two in ((removed.before, added.before), (removed.seen, added.seen))
+        np.concatenate([x[:8] for x in three])
+        for three in ([s.before for s in made.values()], [s.seen for s in made.values()])
     )
     pictures.before_and_after(before, after, out / "edits.png")
     print(json.dumps(found, indent=1))

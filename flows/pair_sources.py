@@ -84,7 +84,7 @@ class PairCases:
             findings = tuple(FindingRequest(name) for name in done.remove)
         edited = int(key) % 2 == 1
         if edited:
-            kept = [f for f in findings if f.name not in done.remove]
+            kept = [f for f in findings if done.leaves(f.name)]
             findings = tuple(dict.fromkeys([*kept, *done.add]))
         who, pair = source.who, f"{int(key) // 2 * 2:0{KEY_DIGITS}d}"
         # One generator for both, so that the texts of a pair introduce the patient in the same words.

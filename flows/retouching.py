@@ -73,8 +73,7 @@ class Retoucher:
     ) -> list[Retouched]:
         """The best of ``tries`` edits of each film, by the experts; ``masks`` as :func:`plan` takes them.
 
-        Every second one is made afresh, which changes more and keeps fewer ribs and vessels; a later attempt
-        has to be better by BETTER_BY.
+        A later attempt has to be better by BETTER_BY. Lungs are cleared by all ``requests`` or by none.
 
         Raises DatasetError for an edit that cannot be planned, and Stopped.
         """
@@ -86,7 +85,7 @@ class Retoucher:
             ]
             images = np.stack([film.framed.seen for film in films])
             noise = [derive_seed(seed, "attempt", str(attempt)) for seed in seeds]
-            edited = self.editor.edit(images, planned, noise, should_stop, is_afresh(attempt))
+            edited = self.editor.edit(images, planned, noise, should_stop, is_afresh(attempt, requests[0]))
             pixels = [put_back(f, e, i) for f, e, i in zip(films, planned, edited, strict=True)]
             seen = [seen_again(f, p) for f, p in zip(films, pixels, strict=True)]
             opinions = self.findings.look(np.stack(seen))
@@ -108,9 +107,12 @@ class Retoucher:
             return plan(film, request, self.masker, seed, 0, mask)
 
 
-def is_afresh(attempt: int) -> bool:
-    """Whether an attempt, counted from 0, is made of new noise: every second one."""
-    return attempt % 2 == 1
+def is_afresh(attempt: int, request: EditRequest) -> bool:
+    """Whether an attempt, counted from 0, is made of new noise: every second one, for that changes more and
+    keeps fewer ribs and vessels; where lungs are cleared each, for their own noise brings back what was
+    there.
+    """
+    return request.everywhere or attempt % 2 == 1
 
 
 def put_back(film: Film, edit: Edit, image: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ ROUNDS = 2
 #: Guidance in what is removed, and in what is added, to the radiograph's own noise and afresh. Removed
 #: lesions want more, for what surrounds them speaks for them, as a radiograph's own noise does for what is
 #: there. A base that knows them by text alone is guided as OURS has it.
-REMOVED, ADDED, ADDED_AFRESH, BY_TEXT = 4.0, 2.0, 1.0, 5.0
+REMOVED, REMOVED_AFRESH, ADDED, ADDED_AFRESH, BY_TEXT = 4.0, 2.5, 2.0, 1.0, 5.0
 
 #: First order: extrapolating two strongly guided estimates overshoots (measured: fewer lesions vanish).
 SOLVER = Solver(second_order=False)
@@ -172,8 +172,8 @@ class Editor:
 
         free = cells([e.mask for e in edits])
         added = cells([np.asarray(e.after.lesion_channels().any(0)) for e in edits])
-        strong = ADDED_AFRESH if afresh else ADDED
-        strengths = torch.where(added > 0, strong, REMOVED) if told else torch.full_like(added, BY_TEXT)
+        more, less = (ADDED_AFRESH, REMOVED_AFRESH) if afresh else (ADDED, REMOVED)
+        strengths = torch.where(added > 0, more, less) if told else torch.full_like(added, BY_TEXT)
         texts = zip(*(e.prompts(s) for e, s in zip(edits, seeds, strict=True)), strict=True)
         text = Text(
             states=torch.stack([base.embed(t) for t in texts]),

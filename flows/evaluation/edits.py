@@ -1,6 +1,6 @@
-"""How well real radiographs are edited: opacities in radiologists' boxes removed, lesions added."""
+"""How well real radiographs are edited: opacities removed, in radiologists' boxes or all, lesions added."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,23 +12,28 @@ from filters.evaluators import load_lesion_evaluator
 from filters.experts import CHECKPOINTS, OPACITY, EmbeddedFindings
 from filters.opinions import Expert
 from flows.evaluation.features import attribute_features
+from flows.evaluation.patients import PatientSpace, patient_figures
 from flows.retouching import Retouched, Retoucher
-from flows.training.data import Radiographs, load_nih
+from flows.training.data import Radiographs
 from flows.training.lesion_learning import auroc
 from flows.training.loop import console
-from flows.training.scenes import demographics_of
+from flows.training.scenes import Scenes, demographics_of, load_scenes
 from manifests.compositing import blend_weight
 from manifests.radiograph_files import read_original
 from synth.cases import FindingRequest
 from synth.edit_requests import EditRequest
 from synth.findings import OPACITIES
 from synth.radiographs import border_box, read_radiograph
+from synth.settings import TRIES
 
-#: What is asked of all films with a box, and of the normal ones.
+#: What is asked of all films with a box, one after the other, and of the normal ones.
 REMOVE = EditRequest(remove=("consolidation",))
+CLEAR = EditRequest(remove=("consolidation",), everywhere=True)
 ADD = EditRequest(add=(FindingRequest("consolidation", severity="moderate"),))
-#: Seed of the edits, and films edited at a time.
-SEED, BATCH = 71, 8
+#: Seed of the edits, films edited at a time, and edits of each where lungs are cleared.
+SEED, BATCH, CLEARINGS = 71, 8, 8
+#: Scenes whose lesions show what illness changes.
+SIMULATED = 800
 
 
 @dataclass(frozen=True)
@@ -70,9 +75,14 @@ def box_mask(nih: Radiographs, index: int, data: Path) -> np.ndarray:
 
 
 def edit_films(
-    retoucher: Retoucher, nih: Radiographs, data: Path, indices: np.ndarray, request: EditRequest
+    retoucher: Retoucher,
+    nih: Radiographs,
+    data: Path,
+    indices: np.ndarray,
+    request: EditRequest,
+    tries: int = TRIES,
 ) -> Edited:
-    """Edit films by one request; where it removes, inside their boxes."""
+    """Edit films by one request; what it removes lies in their boxes."""
     outcomes: list[Retouched] = []
     for start in range(0, len(indices), BATCH):
         some = indices[start : start + BATCH]
@@ -82,63 +92,60 @@ def edit_films(
         )
         masks = [box_mask(nih, i, data) if request.remove else None for i in some]
         seeds = [SEED + int(i) for i in some]
-        outcomes += retoucher.retouch(films, [request] * len(some), seeds, masks)
+        outcomes += retoucher.retouch(films, [request] * len(some), seeds, masks, tries)
         console.print(f"{request}: {len(outcomes)} of {len(indices)}", highlight=False)
     return Edited(indices, outcomes)
 
 
-def figures(retoucher: Retoucher, nih: Radiographs, removed: Edited, added: Edited) -> dict[str, Any]:
-    """Figures of both sets: the filters' experts, who chose among attempts, and the lesions' evaluator, who
-    did not.
-
-    ``removed_inside_below_median``: share of films on which an expert's maps of opacities, averaged inside
-    the mask, come to less than the median of held-out films without a finding, at the same place.
-    """
+def figures(retoucher: Retoucher, nih: Radiographs, sets: Mapping[str, Edited]) -> dict[str, Any]:
+    """Figures of the sets "removed", "cleared" and "added": by the filters' experts, who chose among
+    attempts, and by the lesions' evaluator, who did not."""
     experts = {"experts": retoucher.findings, "evaluator": load_lesion_evaluator()}
-    out: dict[str, Any] = {"films": {"removed": len(removed.indices), "added": len(added.indices)}}
+    out: dict[str, Any] = {"films": {name: len(some.indices) for name, some in sets.items()}}
     for name, expert in experts.items():
-        out[name] = _by(expert, nih, removed, added)
-    everyone, sources = [*removed.outcomes, *added.outcomes], [*removed.indices, *added.indices]
+        out[name] = _by(expert, nih, sets)
+    everyone = [outcome for some in sets.values() for outcome in some.outcomes]
     out["pixels_changed_outside"] = sum(map(changed_outside, everyone))
-    out["identity"] = identity(nih, np.concatenate([removed.seen, added.seen]), sources)
-    out["identity_removed"] = identity(nih, removed.seen, removed.indices.tolist())
-    inside, outside = zip(*map(change, everyone), strict=True)
-    out["change_inside"], out["change_outside"] = (round(float(np.mean(c)), 3) for c in (inside, outside))
-    out["attempts"] = np.bincount([o.attempt for o in everyone]).tolist()
+    for name, some in sets.items():
+        inside, outside = zip(*map(change, some.outcomes), strict=True)
+        out[f"{name}_change_inside"] = round(float(np.mean(inside)), 3)
+        out[f"{name}_change_outside"] = round(float(np.mean(outside)), 3)
+        out[f"{name}_attempts"] = np.bincount([o.attempt for o in some.outcomes]).tolist()
     return out
 
 
-def _by(expert: Expert, nih: Radiographs, removed: Edited, added: Edited) -> dict[str, Any]:
+def _by(expert: Expert, nih: Radiographs, sets: Mapping[str, Edited]) -> dict[str, Any]:
+    """One expert's figures. ``inside``: its maps of opacities, averaged inside the mask, against the median
+    of held-out films without a finding at the same place."""
     held = np.flatnonzero(nih.parts != "train")
     everyone, maps = ask(expert, nih.images[held])
     normal = nih.normal[held]
     none, some = (float(np.median(everyone[which])) for which in (normal, ~normal))
-    (gone, maps_gone), (was, maps_was) = ask(expert, removed.seen), ask(expert, removed.before)
-    (there, _), (lacked, _) = ask(expert, added.seen), ask(expert, added.before)
-    masks = [o.edit.mask for o in removed.outcomes]
-    inside_gone, inside_was = (
-        np.array([seen[mask].mean() for seen, mask in zip(two, masks, strict=True)])
-        for two in (maps_gone, maps_was)
-    )
-    inside_none = np.array([np.median(maps[normal][:, mask].mean(1)) for mask in masks])
-    values = {
-        "median_without_a_finding": none,
-        "median_with_opacity": some,
-        "removed_median_before": float(np.median(was)),
-        "removed_median_after": float(np.median(gone)),
-        "removed_below_median": float(np.mean(gone < none)),
-        "removed_auroc": auroc(np.concatenate([was, gone]), np.arange(2 * len(was)) < len(was)),
-        "inside_median_without_a_finding": float(np.median(inside_none)),
-        "removed_inside_median_before": float(np.median(inside_was)),
-        "removed_inside_median_after": float(np.median(inside_gone)),
-        "removed_inside_below_median_before": float(np.mean(inside_was < inside_none)),
-        "removed_inside_below_median": float(np.mean(inside_gone < inside_none)),
-        "added_median_before": float(np.median(lacked)),
-        "added_median_after": float(np.median(there)),
-        "added_above_median": float(np.mean(there > some)),
-        "added_auroc": auroc(np.concatenate([there, lacked]), np.arange(2 * len(there)) < len(there)),
-    }
-    return {k: round(v, 3) for k, v in values.items()}
+    out: dict[str, Any] = {"median_without_a_finding": none, "median_with_opacity": some}
+    for name, edited in sets.items():
+        (after, maps_after), (before, maps_before) = ask(expert, edited.seen), ask(expert, edited.before)
+        two, fewer = np.concatenate([before, after]), np.arange(2 * len(before)) < len(before)
+        figures = {"median_before": np.median(before), "median_after": np.median(after)}
+        if name == "added":
+            figures |= {"above_median": np.mean(after > some), "auroc": auroc(two, ~fewer)}
+        else:
+            masks = [o.edit.mask for o in edited.outcomes]
+            inside_before, inside_after = (
+                np.array([seen[mask].mean() for seen, mask in zip(each, masks, strict=True)])
+                for each in (maps_before, maps_after)
+            )
+            inside_none = np.array([np.median(maps[normal][:, mask].mean(1)) for mask in masks])
+            figures |= {
+                "below_median": np.mean(after < none),
+                "auroc": auroc(two, fewer),
+                "inside_median_without_a_finding": np.median(inside_none),
+                "inside_median_before": np.median(inside_before),
+                "inside_median_after": np.median(inside_after),
+                "inside_below_median_before": np.mean(inside_before < inside_none),
+                "inside_below_median": np.mean(inside_after < inside_none),
+            }
+        out[name] = {k: round(float(v), 3) for k, v in figures.items()}
+    return out
 
 
 def ask(expert: Expert, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -166,28 +173,54 @@ def change(outcome: Retouched) -> tuple[float, float]:
     return float(moved[mask].mean()), float(moved[~mask].mean())
 
 
-def identity(nih: Radiographs, seen: np.ndarray, sources: Sequence[int]) -> dict[str, float]:
-    """Share of edited films whose nearest of all films is their source, by two embeddings.
+def identity(
+    nih: Radiographs, films: Scenes, simulated: Scenes, sets: Mapping[str, Edited]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Share of edited films whose nearest of all films is their source, by set and space; and how well each
+    space tells the patients of held-out films apart (:func:`flows.evaluation.patients.patient_figures`).
 
-    The finding expert's, which near duplicates are found by, is made to tell findings, and so edits; the
-    attributes' evaluator's knows age, sex and view, and took no part in anything.
+    ``patients`` is fitted to do just that, on the training part and lesions ``simulated`` in it, in the
+    features of the attributes' evaluator, which took no part in anything; ``attributes`` is these features as
+    they are; ``findings`` is the finding expert's embedding, which near duplicates are found by and which is
+    made to tell findings. ``films`` are those that lesions were simulated in.
     """
     index, expert = TrainingIndex.load(CHECKPOINTS / "findings" / INDEX), EmbeddedFindings.load()
-    centre = attribute_features(nih.images).mean(0)
+    known, held = nih.parts == "train", nih.parts != "train"
+    seen, drawn = attribute_features(nih.images), np.flatnonzero(known[simulated.base])
+    healthy = attribute_features(films.images[simulated.base[drawn]])
+    illness = attribute_features(simulated.images[drawn]) - healthy
+    patients, centre = PatientSpace.fit(seen[known], nih.patients[known], illness), seen.mean(0)
     spaces: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "finding_expert": lambda x: index.project(expert.features(x)),
-        "attribute_evaluator": lambda x: normalise(attribute_features(x) - centre),
+        "patients": lambda x: patients(attribute_features(x)),
+        "attributes": lambda x: normalise(attribute_features(x) - centre),
+        "findings": lambda x: index.project(expert.features(x)),
     }
-    return {
-        name: round(float(np.mean((space(seen) @ space(nih.images).T).argmax(1) == np.asarray(sources))), 3)
-        for name, space in spaces.items()
-    }
+    shares: dict[str, Any] = {}
+    told: dict[str, Any] = {}
+    for name, space in spaces.items():
+        everyone = space(nih.images)
+        shares[name] = {
+            key: round(float(np.mean((space(some.seen) @ everyone.T).argmax(1) == some.indices)), 3)
+            for key, some in sets.items()
+        }
+        told[name] = patient_figures(everyone[held], nih.patients[held])
+    return shares, told
 
 
-def measure(retoucher: Retoucher, data: Path, count: int) -> tuple[dict[str, Any], Edited, Edited]:
-    """Edit ``count`` films with boxes and ``count`` normal ones of ``data/nih``, and measure."""
-    nih = load_nih(data)
+def measure(
+    retoucher: Retoucher, data: Path, out: Path, count: int
+) -> tuple[dict[str, Any], dict[str, Edited]]:
+    """Edit ``count`` films with boxes, twice, and ``count`` normal ones of ``data/nih``, and measure.
+
+    The simulated lesions that the patients' space is fitted with are kept in ``out/runs``.
+    """
+    nih, films, simulated = load_scenes(data, out, SEED, SIMULATED)
     boxed, normal = choose(nih, count)
-    removed = edit_films(retoucher, nih, data, boxed, REMOVE)
-    added = edit_films(retoucher, nih, data, normal, ADD)
-    return figures(retoucher, nih, removed, added), removed, added
+    made = {
+        "removed": edit_films(retoucher, nih, data, boxed, REMOVE),
+        "cleared": edit_films(retoucher, nih, data, boxed, CLEAR, CLEARINGS),
+        "added": edit_films(retoucher, nih, data, normal, ADD),
+    }
+    found = figures(retoucher, nih, made)
+    found["identity"], found["spaces"] = identity(nih, films, simulated, made)
+    return found, made

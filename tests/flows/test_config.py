@@ -142,6 +142,11 @@ def test_the_hash_moves_exactly_with_what_changes_an_edit(change, moves):
         ({"add": ["fog"]}, {}, "edit.add: 'fog', expected 'name side zone severity'"),
         ({"add": ["cardiomegaly"]}, {}, "edit.add: 'cardiomegaly', expected one of"),
         ({"replace": True}, {}, "edit.replace: true, expected something in both remove and add"),
+        (
+            {"everywhere": True, "add": ["mass"]},
+            {},
+            "edit.everywhere: true, expected something in remove and nothing in add",
+        ),
         ({"tries": 0}, {}, "edit.tries: 0, expected an integer >= 1"),
         ({"remvoe": []}, {}, "edit.remvoe: unknown key, did you mean remove?"),
         ({}, {"candidates": 7}, "candidates: 7, expected an even number with edit"),

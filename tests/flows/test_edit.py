@@ -123,7 +123,12 @@ def test_a_mask_says_what_is_removed_and_bounds_it(three_films, tmp_path, few_st
     )
     assert (code, err) == (0, [])
     record = record_of(out, "a")
-    assert record["request"] == {"remove": ["effusion"], "add": [], "replace": False}
+    assert record["request"] == {
+        "remove": ["effusion"],
+        "add": [],
+        "replace": False,
+        "everywhere": False,
+    }
     assert len(record["mask_sha256"]) == 64
     may = decode_png((out / "a.mask.png").read_bytes()) > 0
     assert may[lower_lung(0)].mean() > 0.95

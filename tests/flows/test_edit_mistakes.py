@@ -47,6 +47,10 @@ def test_what_cannot_be_edited_is_told_and_the_others_are(three_films, tmp_path,
         (("--remove", "effusion, left"), "finding: 'effusion, left', expected a name alone"),
         (("--replace", "mass", "nothing"), "'nothing', expected"),
         (
+            ("--remove", "mass", "--add", "mass", "--everywhere"),
+            "--everywhere: expected with --remove, and without --add or --replace",
+        ),
+        (
             ("--replace", "mass", "nodule", "--add", "mass"),
             "--replace: with --remove or --add, expected alone",
         ),

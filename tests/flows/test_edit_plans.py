@@ -49,6 +49,22 @@ def test_what_is_removed_lies_where_experts_see_it_and_may_grow_over_its_lung():
     assert np.array_equal(plan(broken, rib, retoucher().masker, 1, 2).mask, blob(left)), "bones are no lungs"
 
 
+@pytest.mark.parametrize("attempt", [0, 2])
+def test_what_is_removed_everywhere_reaches_over_both_lungs_and_faint_opacities(attempt):
+    body = film().anatomy
+    heart = blob(body[2])
+    faint = {"mass": np.where(heart, 0.2, 0.0).astype(np.float32)}
+    seen = seeing(film(), "effusion", blob(body[1]))
+    seen = replace(seen, opinion=replace(seen.opinion, lesions={**seen.opinion.lesions, **faint}))
+    request = replace(REMOVED, everywhere=True)
+    for mask in (None, whole(film(), blob(body[0]))):
+        edit = plan(seen, request, retoucher().masker, 1, attempt, mask)
+        assert (edit.mask & body[:2].any(0)).sum() == body[:2].any(0).sum()
+        assert (edit.mask & heart).sum() == heart.sum(), "whatever finding of OPACITIES it is"
+        assert [m.finding for m in edit.removed] == ["effusion"]
+        assert edit.mask.mean() < 0.6
+
+
 def test_a_given_mask_bounds_what_is_removed_on_every_attempt():
     left = blob(film().anatomy[1])
     for attempt in range(3):

@@ -97,6 +97,15 @@ def test_labels_say_what_is_shown_and_which_files_are_taken(sources, labelled):
     assert pairs.case(3, KEYS[1]).findings == ()
 
 
+def test_no_finding_of_the_lungs_is_told_of_where_they_are_cleared(sources, labelled):
+    path = labelled("a.png,x,mass left; consolidation; fracture,60,PA")
+    pairs = sources({"labels": path, "add": [], "everywhere": True}, candidates=2)
+    assert [f.name for f in pairs.case(3, KEYS[0]).findings] == ["mass", "consolidation", "fracture"]
+    after = pairs.case(3, KEYS[1])
+    assert after.edit == "removed mass everywhere"
+    assert [f.name for f in after.findings] == ["fracture"]
+
+
 def test_a_labelled_file_without_the_finding_is_taken_where_something_is_added(sources, labelled):
     path = labelled("a.png,x,consolidation,60,PA")
     pairs = sources({"labels": path}, candidates=2)

@@ -18,7 +18,7 @@ from retouching_films import (
 
 from filters.opinions import Opinion
 from flows.edit_plans import Film
-from flows.retouching import Retouched, put_back, seen_again, shortfall
+from flows.retouching import Retouched, is_afresh, put_back, seen_again, shortfall
 from manifests.compositing import blend_weight, working_image
 from manifests.errors import DatasetError
 from manifests.radiograph_files import read_original
@@ -142,3 +142,23 @@ def test_a_finding_comes_to_lie_in_a_real_radiograph(shared_data):
     (made,) = retoucher().retouch([seen], [ADDED], [0], [None], tries=2)
     assert made.opinion.probabilities["opacity"] > seen.opinion.probabilities["opacity"] + 0.2
     assert shortfall(made, ADDED) < 0.6
+
+
+def test_cleared_lungs_are_made_of_new_noise_each_time_and_the_rest_is_kept():
+    seen, afresh = film(), []
+
+    class Watched(type(retoucher().editor)):
+        def edit(self, images, edits, seeds, should_stop=None, afresh_=False):
+            afresh.append(afresh_)
+            return 255 - images
+
+    editor = Watched(*vars(retoucher().editor).values())
+    request = EditRequest(remove=("consolidation",), everywhere=True)
+    mask = whole(seen, blob(seen.anatomy[0]))
+    (made,) = replace(retoucher(), editor=editor).retouch([seen], [request], [1], [mask], 3)
+    assert afresh == [True] * 3
+    assert [is_afresh(i, REMOVED) for i in range(4)] == [False, True, False, True]
+    weight = blend_weight(seen.framed.restore_mask(made.edit.mask), seen.original.pixels.shape)
+    assert np.array_equal(made.pixels[weight == 0], seen.original.pixels[weight == 0])
+    changed = made.seen != seen.framed.seen
+    assert changed[seen.anatomy[:2].any(0)].mean() > 0.9

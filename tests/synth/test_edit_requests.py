@@ -19,11 +19,20 @@ def test_a_request_says_what_was_done():
     )
 
 
+def test_cleared_lungs_keep_no_finding_of_theirs():
+    assert str(EditRequest(("consolidation",), everywhere=True)) == "removed consolidation everywhere"
+    shown = ("consolidation", "effusion", "fracture", "cardiomegaly")
+    for everywhere, left in ((False, shown[1:]), (True, shown[2:])):
+        request = EditRequest(("consolidation",), everywhere=everywhere)
+        assert tuple(name for name in shown if request.leaves(name)) == left
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
         ({}, "edit: nothing to remove or add, expected a finding"),
         ({"replace": True}, "nothing to remove or add"),
+        ({"remove": ("mass",), "add": (FindingRequest("mass"),), "everywhere": True}, "everywhere: with "),
         ({"remove": ("cardiomegaly",)}, "finding: 'cardiomegaly', expected one of atelectasis, "),
         ({"remove": ("effusion", "edema")}, "finding: 'edema', expected one of"),
         ({"add": (FindingRequest("cardiomegaly"),)}, "finding: 'cardiomegaly', expected one of"),

@@ -87,10 +87,10 @@ def test_probabilities_are_held_against_the_medians_of_held_out_films(shared_dat
     images[~held] = 255  # what the experts learned from does not count
     removed = edited(plain(204, 4), np.concatenate([plain(40, 1), plain(60, 3)]))
     added = edited(plain(51, 4), np.concatenate([plain(210, 3), plain(100, 1)]))
-    told = _by(Expert(), replace(nih, images=images), removed, added)
+    told = _by(Expert(), replace(nih, images=images), {"removed": removed, "added": added})
     assert (told["median_without_a_finding"], told["median_with_opacity"]) == (0.2, 0.8)
-    assert (told["removed_below_median"], told["added_above_median"]) == (0.25, 0.75)
-    assert (told["removed_auroc"], told["added_auroc"]) == (1, 1)
+    assert (told["removed"]["below_median"], told["added"]["above_median"]) == (0.25, 0.75)
+    assert (told["removed"]["auroc"], told["added"]["auroc"]) == (1, 1)
 
 
 def test_what_is_left_inside_the_mask_is_held_against_the_same_place_of_films_without(shared_data):
@@ -99,13 +99,13 @@ def test_what_is_left_inside_the_mask_is_held_against_the_same_place_of_films_wi
     images[~nih.normal] = 255
     before, after = plain(255, 3), plain(255, 3)
     after[:2, MASK] = 40  # two of three are darker there than films without a finding
-    told = _by(Expert(), replace(nih, images=images), edited(before, after), edited(before, after))
+    told = _by(Expert(), replace(nih, images=images), {"cleared": edited(before, after)})["cleared"]
     assert told["inside_median_without_a_finding"] == 0.2
-    assert told["removed_inside_median_before"] == 1
-    assert told["removed_inside_median_after"] == pytest.approx(40 / 255, abs=1e-3)
-    assert told["removed_inside_below_median_before"] == 0
-    assert told["removed_inside_below_median"] == pytest.approx(2 / 3, abs=1e-3)
-    assert told["removed_below_median"] == 0, "the whole film is opaque still"
+    assert told["inside_median_before"] == 1
+    assert told["inside_median_after"] == pytest.approx(40 / 255, abs=1e-3)
+    assert told["inside_below_median_before"] == 0
+    assert told["inside_below_median"] == pytest.approx(2 / 3, abs=1e-3)
+    assert told["below_median"] == 0, "the whole film is opaque still"
 
 
 def test_films_are_chosen_among_those_held_out_first(shared_data):
@@ -146,12 +146,13 @@ def test_edits_are_asked_for_in_batches_with_boxes_where_something_is_removed(sh
         def look(self, originals, who):
             return list(originals)
 
-        def retouch(self, films, requests, seeds, masks):
+        def retouch(self, films, requests, seeds, masks, tries):
             asked.append((len(films), [m is not None for m in masks]))
+            assert tries == 5
             return [f"{f.path.name} {s}" for f, s in zip(films, seeds, strict=True)]
 
     boxed, _ = choose(nih, 10)
-    done = edit_films(Retoucher(), nih, shared_data, boxed, EditRequest(remove=("mass",)))
+    done = edit_films(Retoucher(), nih, shared_data, boxed, EditRequest(remove=("mass",)), 5)
     assert [n for n, _ in asked] == [8, 2]
     assert all(all(given) for _, given in asked)
     assert [o.split()[0] for o in done.outcomes] == [nih.names[i] for i in boxed]
