@@ -35,13 +35,12 @@ class Edit(Group):
             raise ValueError(f"edit.remove: {', '.join(self.remove)}, expected each finding once")
         if self.replace and not (self.remove and self.add):
             raise ValueError("edit.replace: true, expected something in both remove and add")
-        if self.everywhere and (self.add or not self.remove):
-            raise ValueError("edit.everywhere: true, expected something in remove and nothing in add")
         try:
             _ = self.request
         except ValueError as error:
-            field = "edit.add" if self.add else "edit"
-            raise ValueError(f"{field}: {str(error).partition(': ')[2]}") from None
+            about, _, told = str(error).partition(": ")
+            field = "edit.everywhere" if about == "everywhere" else "edit.add" if self.add else "edit"
+            raise ValueError(f"{field}: {told}") from None
         return self
 
     @property

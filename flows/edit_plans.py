@@ -108,11 +108,12 @@ def _chest(anatomy: np.ndarray) -> np.ndarray:
 def _opaque(film: Film) -> np.ndarray:
     """(S, S) bool: both lungs and what else of the chest the experts' maps of OPACITIES hold, however
     faintly, and HALO around it."""
-    maps = [film.opinion.lesions[name] for name in OPACITIES if name in film.opinion.lesions]
-    faint = np.any([seen >= pseudo_masks.FAINTEST for seen in maps] or [film.anatomy[0]], axis=0)
-    size = film.anatomy.shape[-1]
-    around = ndimage.binary_dilation(faint, iterations=max(1, round(HALO * size))) & _chest(film.anatomy)
-    return np.any([around, *film.anatomy[:2]], axis=0)
+    faint = np.zeros(film.anatomy.shape[1:], bool)
+    for name in OPACITIES:
+        if name in film.opinion.lesions:
+            faint |= film.opinion.lesions[name] >= pseudo_masks.FAINTEST
+    around = ndimage.binary_dilation(faint, iterations=max(1, round(HALO * len(faint))))
+    return np.any([around & _chest(film.anatomy), *film.anatomy[:2]], axis=0)
 
 
 def _lungs_of(masks: Sequence[np.ndarray], anatomy: np.ndarray) -> np.ndarray:

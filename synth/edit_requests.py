@@ -20,7 +20,7 @@ class EditRequest:
     ``replace``: what is added lies on the side and in the zone of what is removed, unless its own were said.
     ``everywhere``: both lungs are cleared, not only where what is removed is seen or masked.
     Raises ValueError for nothing to do, for a finding that cannot be edited, and for lungs that are cleared
-    where something is added.
+    where something is added or what is removed lies elsewhere.
     """
 
     remove: tuple[str, ...] = ()
@@ -31,11 +31,13 @@ class EditRequest:
     def __post_init__(self) -> None:
         if not (self.remove or self.add):
             raise ValueError("edit: nothing to remove or add, expected a finding")
-        if self.everywhere and (self.add or not self.remove):
+        if self.everywhere and self.add:
             raise ValueError("everywhere: with something to add, expected findings to remove alone")
         for name in (*self.remove, *(request.name for request in self.add)):
             if name not in EDITABLE:
                 raise ValueError(f"finding: {name!r}, expected one of {', '.join(EDITABLE)}")
+            if self.everywhere and FINDINGS[name].region not in LUNGS:
+                raise ValueError(f"everywhere: with {name!r}, expected findings of lungs and pleura")
 
     def __str__(self) -> str:
         """E.g. ``removed consolidation, added effusion left lower``."""

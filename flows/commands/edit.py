@@ -57,12 +57,10 @@ def requested(
     remove: Sequence[str], add: Sequence[str], swap: tuple[str, str] | None, everywhere: bool = False
 ) -> EditRequest:
     """The request of a command's options. Raises UserError and ValueError, one line."""
-    if everywhere and (add or swap or not remove):
-        raise UserError("--everywhere: expected with --remove, and without --add or --replace")
     if swap is not None:
         if remove or add:
             raise UserError("--replace: with --remove or --add, expected alone: it is both of them")
-        return EditRequest((_bare(swap[0]),), (read_finding(swap[1]),), replace=True)
+        return EditRequest((_bare(swap[0]),), (read_finding(swap[1]),), True, everywhere)
     names = tuple(dict.fromkeys(map(_bare, remove)))
     return EditRequest(names, tuple(map(read_finding, add)), everywhere=everywhere)
 

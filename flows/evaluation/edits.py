@@ -1,6 +1,6 @@
 """How well real radiographs are edited: opacities removed, in radiologists' boxes or all, lesions added."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,10 +124,10 @@ def _by(expert: Expert, nih: Radiographs, sets: Mapping[str, Edited]) -> dict[st
     out: dict[str, Any] = {"median_without_a_finding": none, "median_with_opacity": some}
     for name, edited in sets.items():
         (after, maps_after), (before, maps_before) = ask(expert, edited.seen), ask(expert, edited.before)
-        two, fewer = np.concatenate([before, after]), np.arange(2 * len(before)) < len(before)
+        both, first = np.concatenate([before, after]), np.arange(2 * len(before)) < len(before)
         figures = {"median_before": np.median(before), "median_after": np.median(after)}
         if name == "added":
-            figures |= {"above_median": np.mean(after > some), "auroc": auroc(two, ~fewer)}
+            figures |= {"above_median": np.mean(after > some), "auroc": auroc(both, ~first)}
         else:
             masks = [o.edit.mask for o in edited.outcomes]
             inside_before, inside_after = (
@@ -137,7 +137,7 @@ def _by(expert: Expert, nih: Radiographs, sets: Mapping[str, Edited]) -> dict[st
             inside_none = np.array([np.median(maps[normal][:, mask].mean(1)) for mask in masks])
             figures |= {
                 "below_median": np.mean(after < none),
-                "auroc": auroc(two, fewer),
+                "auroc": auroc(both, first),
                 "inside_median_without_a_finding": np.median(inside_none),
                 "inside_median_before": np.median(inside_before),
                 "inside_median_after": np.median(inside_after),
@@ -186,24 +186,27 @@ def identity(
     """
     index, expert = TrainingIndex.load(CHECKPOINTS / "findings" / INDEX), EmbeddedFindings.load()
     known, held = nih.parts == "train", nih.parts != "train"
-    seen, drawn = attribute_features(nih.images), np.flatnonzero(known[simulated.base])
+    shown = {"all": nih.images} | {name: some.seen for name, some in sets.items()}
+    attributes = {name: attribute_features(images) for name, images in shown.items()}
+    drawn = np.flatnonzero(known[simulated.base])
     healthy = attribute_features(films.images[simulated.base[drawn]])
     illness = attribute_features(simulated.images[drawn]) - healthy
-    patients, centre = PatientSpace.fit(seen[known], nih.patients[known], illness), seen.mean(0)
-    spaces: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "patients": lambda x: patients(attribute_features(x)),
-        "attributes": lambda x: normalise(attribute_features(x) - centre),
-        "findings": lambda x: index.project(expert.features(x)),
+    patients = PatientSpace.fit(attributes["all"][known], nih.patients[known], illness)
+    centre = attributes["all"].mean(0)
+    spaces = {
+        "patients": {name: patients(x) for name, x in attributes.items()},
+        "attributes": {name: normalise(x - centre) for name, x in attributes.items()},
+        "findings": {name: index.project(expert.features(images)) for name, images in shown.items()},
     }
     shares: dict[str, Any] = {}
     told: dict[str, Any] = {}
-    for name, space in spaces.items():
-        everyone = space(nih.images)
-        shares[name] = {
-            key: round(float(np.mean((space(some.seen) @ everyone.T).argmax(1) == some.indices)), 3)
-            for key, some in sets.items()
+    for space, vectors in spaces.items():
+        everyone = vectors["all"]
+        shares[space] = {
+            name: round(float(np.mean((vectors[name] @ everyone.T).argmax(1) == some.indices)), 3)
+            for name, some in sets.items()
         }
-        told[name] = patient_figures(everyone[held], nih.patients[held])
+        told[space] = patient_figures(everyone[held], nih.patients[held])
     return shares, told
 
 

@@ -145,7 +145,7 @@ def test_the_hash_moves_exactly_with_what_changes_an_edit(change, moves):
         (
             {"everywhere": True, "add": ["mass"]},
             {},
-            "edit.everywhere: true, expected something in remove and nothing in add",
+            "edit.everywhere: with something to add, expected findings to remove alone",
         ),
         ({"tries": 0}, {}, "edit.tries: 0, expected an integer >= 1"),
         ({"remvoe": []}, {}, "edit.remvoe: unknown key, did you mean remove?"),

@@ -48,7 +48,7 @@ def test_what_cannot_be_edited_is_told_and_the_others_are(three_films, tmp_path,
         (("--replace", "mass", "nothing"), "'nothing', expected"),
         (
             ("--remove", "mass", "--add", "mass", "--everywhere"),
-            "--everywhere: expected with --remove, and without --add or --replace",
+            "everywhere: with something to add, expected findings to remove alone",
         ),
         (
             ("--replace", "mass", "nodule", "--add", "mass"),

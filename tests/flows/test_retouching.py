@@ -152,7 +152,7 @@ def test_cleared_lungs_are_made_of_new_noise_each_time_and_the_rest_is_kept():
             afresh.append(afresh_)
             return 255 - images
 
-    editor = Watched(*vars(retoucher().editor).values())
+    editor = Watched(**vars(retoucher().editor))
     request = EditRequest(remove=("consolidation",), everywhere=True)
     mask = whole(seen, blob(seen.anatomy[0]))
     (made,) = replace(retoucher(), editor=editor).retouch([seen], [request], [1], [mask], 3)

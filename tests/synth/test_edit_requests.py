@@ -32,7 +32,14 @@ def test_cleared_lungs_keep_no_finding_of_theirs():
     [
         ({}, "edit: nothing to remove or add, expected a finding"),
         ({"replace": True}, "nothing to remove or add"),
-        ({"remove": ("mass",), "add": (FindingRequest("mass"),), "everywhere": True}, "everywhere: with "),
+        (
+            {"remove": ("mass",), "add": (FindingRequest("mass"),), "everywhere": True},
+            "everywhere: with something",
+        ),
+        (
+            {"remove": ("fracture",), "everywhere": True},
+            "everywhere: with 'fracture', expected findings of lu",
+        ),
         ({"remove": ("cardiomegaly",)}, "finding: 'cardiomegaly', expected one of atelectasis, "),
         ({"remove": ("effusion", "edema")}, "finding: 'edema', expected one of"),
         ({"add": (FindingRequest("cardiomegaly"),)}, "finding: 'cardiomegaly', expected one of"),
