@@ -77,22 +77,25 @@ def expert_digests(root: Path = CHECKPOINTS) -> dict[str, str]:
     return {name: v for name, v in pinned.items() if not name.endswith(INDEX)}
 
 
-def load_anatomy(root: Path = CHECKPOINTS, batch_size: int = 8, device: str = "cpu") -> Expert:
-    """The anatomy experts of a folder: two, or one where no second stands beside it."""
-    first = EmbeddedAnatomy.load(root / "anatomy", batch_size, device)
+def load_anatomy(
+    root: Path = CHECKPOINTS, batch_size: int = 8, device: str = "cpu", index: TrainingIndex | None = None
+) -> Expert:
+    """The anatomy experts of a folder: two, or one where no second stands beside it.
+
+    The first embeds when it has an ``index``.
+    """
+    first = EmbeddedAnatomy.load(root / "anatomy", batch_size, device, index)
     second = root / SECOND["anatomy"]
     if not second.is_dir():
         return first
     return Ensemble([first, EmbeddedAnatomy.of(second_lung_network(), second, batch_size, device)])
 
 
-def load_findings(
-    root: Path = CHECKPOINTS, index: TrainingIndex | None = None, batch_size: int = 8, device: str = "cpu"
-) -> Expert:
-    """The finding experts of a folder, as :func:`load_anatomy`; the first embeds when it has an ``index``."""
-    first = EmbeddedFindings.load(root / "findings", index, batch_size, device)
+def load_findings(root: Path = CHECKPOINTS, batch_size: int = 8, device: str = "cpu") -> Expert:
+    """The finding experts of a folder, as :func:`load_anatomy`."""
+    first = EmbeddedFindings.load(root / "findings", batch_size, device)
     second = root / SECOND["findings"]
     if not second.is_dir():
         return first
-    other = EmbeddedFindings.of(second_finding_network(), second, None, batch_size, device)
+    other = EmbeddedFindings.of(second_finding_network(), second, batch_size, device)
     return Ensemble([first, other], read_config(second).get(TOGETHER))

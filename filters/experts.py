@@ -106,7 +106,9 @@ def pinned_weights(folder: Path) -> tuple[dict[str, Tensor], str]:
 class EmbeddedAnatomy:
     """The shipped anatomy segmenter: probabilities of lungs, heart and what else it was taught.
 
-    ``network`` takes (N, 1, R, R) in [-1, 1] and gives logits (N, K, R, R), K as ``structures``.
+    ``network``, of segmentation-models-pytorch, takes (N, 1, R, R) in [-1, 1] and gives logits (N, K, R, R),
+    K as ``structures``. With an ``index`` it also embeds: what tells bodies apart tells patients apart, and a
+    lesion more or less changes little (measured: docs/benchmarks.md).
     """
 
     name = "embedded anatomy"
@@ -120,39 +122,67 @@ class EmbeddedAnatomy:
         digest: str = "",
         batch_size: int = 8,
         device: str = "cpu",
+        index: TrainingIndex | None = None,
     ) -> None:
-        self.network = network.eval()
+        self.network: Any = network.eval()
         self.resolution, self.structures, self.digest = resolution, structures, digest
-        self.batch_size, self.device = batch_size, device
+        self.batch_size, self.device, self.index = batch_size, device, index
 
     @classmethod
-    def load(cls, folder: Path | None = None, batch_size: int = 8, device: str = "cpu") -> "EmbeddedAnatomy":
+    def load(
+        cls,
+        folder: Path | None = None,
+        batch_size: int = 8,
+        device: str = "cpu",
+        index: TrainingIndex | None = None,
+    ) -> "EmbeddedAnatomy":
         """From a checkpoint folder, by default the shipped one; WeightsError says what is wrong."""
         folder = folder or CHECKPOINTS / "anatomy"
-        return cls.of(anatomy_network(len(read_config(folder)["structures"])), folder, batch_size, device)
+        network = anatomy_network(len(read_config(folder)["structures"]))
+        return cls.of(network, folder, batch_size, device, index)
 
     @classmethod
     def of(
-        cls, network: nn.Module, folder: Path, batch_size: int = 8, device: str = "cpu"
+        cls,
+        network: nn.Module,
+        folder: Path,
+        batch_size: int = 8,
+        device: str = "cpu",
+        index: TrainingIndex | None = None,
     ) -> "EmbeddedAnatomy":
         """A network of another architecture with the weights and config of a checkpoint folder."""
         config = read_config(folder)
         network, digest = load_network(network, folder, device)
-        return cls(network, config["resolution"], tuple(config["structures"]), digest, batch_size, device)
+        structures = tuple(config["structures"])
+        return cls(network, config["resolution"], structures, digest, batch_size, device, index)
 
     @torch.inference_mode()
     def look(self, images: np.ndarray) -> list[Opinion]:
-        """Anatomy of each image: ``images`` (N, H, W) uint8."""
+        """Anatomy, and the embedding, of each image: ``images`` (N, H, W) uint8."""
         return ask(images, self.batch_size, self._look)
 
+    @torch.inference_mode()
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """(N, F) float32: deepest features averaged over 4 × 4 cells, what an index is fit on."""
+        rows: list[np.ndarray] = ask(images, self.batch_size, lambda b: list(_pool(self._encode(b)[-1])))
+        return np.stack(rows)
+
+    def _encode(self, batch: np.ndarray) -> list[Tensor]:
+        return list(self.network.encoder(prepare(batch, self.resolution, self.device)))
+
     def _look(self, batch: np.ndarray) -> list[Opinion]:
-        logits = self.network(prepare(batch, self.resolution, self.device))
+        features = self._encode(batch)
+        logits = self.network.segmentation_head(self.network.decoder(features))
         maps = enlarge(logits.sigmoid(), batch.shape[1:])
-        return [Opinion(structures=self.structures, anatomy=m) for m in maps]
+        embeddings = self.index.project(_pool(features[-1])) if self.index else [None] * len(batch)
+        return [
+            Opinion(structures=self.structures, anatomy=m, embedding=e)
+            for m, e in zip(maps, embeddings, strict=True)
+        ]
 
 
 class EmbeddedFindings:
-    """The shipped lesion and finding model; with an index, it also embeds.
+    """The shipped lesion and finding model.
 
     Its network's lesion and finding channels are FINDING_NAMES, the last finding any opacity;
     ``findings`` are those that it was trained on: it speaks of no others, and of opacity.
@@ -169,7 +199,6 @@ class EmbeddedFindings:
         resolution: int,
         findings: tuple[str, ...],
         calibration: dict[str, dict[str, float]] | None = None,
-        index: TrainingIndex | None = None,
         digest: str = "",
         batch_size: int = 8,
         device: str = "cpu",
@@ -177,7 +206,6 @@ class EmbeddedFindings:
         self.network = network.eval()
         self.resolution, self.digest = resolution, digest
         self.findings = tuple(f for f in findings if f in FINDING_NAMES)
-        self.index = index
         self.batch_size, self.device = batch_size, device
         names = (*FINDING_NAMES, OPACITY)
         platt = [(calibration or {}).get(n, {"scale": 1.0, "bias": 0.0}) for n in names]
@@ -187,39 +215,28 @@ class EmbeddedFindings:
         self._columns = [names.index(n) for n in self.spoken]
 
     @classmethod
-    def load(
-        cls,
-        folder: Path | None = None,
-        index: TrainingIndex | None = None,
-        batch_size: int = 8,
-        device: str = "cpu",
-    ) -> "EmbeddedFindings":
+    def load(cls, folder: Path | None = None, batch_size: int = 8, device: str = "cpu") -> "EmbeddedFindings":
         """From a checkpoint folder, by default the shipped one; WeightsError says what is wrong."""
-        return cls.of(finding_network(), folder or CHECKPOINTS / "findings", index, batch_size, device)
+        return cls.of(finding_network(), folder or CHECKPOINTS / "findings", batch_size, device)
 
     @classmethod
     def of(
-        cls,
-        network: FindingNetwork,
-        folder: Path,
-        index: TrainingIndex | None = None,
-        batch_size: int = 8,
-        device: str = "cpu",
+        cls, network: FindingNetwork, folder: Path, batch_size: int = 8, device: str = "cpu"
     ) -> "EmbeddedFindings":
         """A network of another architecture with the weights and config of a checkpoint folder."""
         config = read_config(folder)
         network, digest = load_network(network, folder, device)
         findings, calibration = tuple(config["findings"]), config.get("calibration")
-        return cls(network, config["resolution"], findings, calibration, index, digest, batch_size, device)
+        return cls(network, config["resolution"], findings, calibration, digest, batch_size, device)
 
     @torch.inference_mode()
     def look(self, images: np.ndarray) -> list[Opinion]:
-        """Findings, where they are seen, and the embedding of each image (N, H, W) uint8."""
+        """Findings of each image (N, H, W) uint8, and where they are seen."""
         return ask(images, self.batch_size, self._look)
 
     @torch.inference_mode()
     def features(self, images: np.ndarray) -> np.ndarray:
-        """(N, F) float32: deepest features averaged over 4 × 4 cells, what an index is fit on."""
+        """(N, F) float32: deepest features averaged over 4 × 4 cells."""
         rows: list[np.ndarray] = ask(images, self.batch_size, self._features)
         return np.stack(rows)
 
@@ -232,14 +249,12 @@ class EmbeddedFindings:
         calibrated = (self.scale * logits + self.bias)[:, self._columns]
         probabilities = logistic(calibrated)
         maps = enlarge(lesion_logits[:, self._columns[:-1]].sigmoid(), batch.shape[1:])
-        embeddings = self.index.project(_pool(features[-1])) if self.index else [None] * len(batch)
         return [
             Opinion(
                 probabilities=dict(zip(self.spoken, map(float, p), strict=True)),
                 lesions=dict(zip(self.findings, m, strict=True)),
-                embedding=e,
             )
-            for p, m, e in zip(probabilities, maps, embeddings, strict=True)
+            for p, m in zip(probabilities, maps, strict=True)
         ]
 
 

@@ -53,7 +53,7 @@ class _Loader:
         embeds = any(self.settings.choice(name).enabled for name in EMBEDDING_FILTERS)
         if embeds:
             self.index = self._index()
-        embedder = self._embedded("findings") if embeds else None
+        embedder = self._embedded("anatomy") if embeds else None
         experts = {
             name: self._expert(name, self.settings.choice(name))
             for name in EXPERT_FILTERS
@@ -73,9 +73,9 @@ class _Loader:
         if kind not in self.loaded:
             size, device = self.settings.batch_size, self.settings.device
             if kind == "anatomy":
-                self.loaded[kind] = load_anatomy(self.root, size, device)
+                self.loaded[kind] = load_anatomy(self.root, size, device, self.index)
             else:
-                self.loaded[kind] = load_findings(self.root, self.index, size, device)
+                self.loaded[kind] = load_findings(self.root, size, device)
             self._record(kind)
             if (self.root / SECOND[kind]).is_dir():
                 self._record(SECOND[kind])
@@ -94,7 +94,7 @@ class _Loader:
         return expert
 
     def _index(self) -> TrainingIndex:
-        folder = self.root / "findings"
+        folder = self.root / "anatomy"
         if INDEX not in verify_folder(folder):
             raise WeightsError(f"weights: {folder / SUMS} does not name {INDEX}, expected its pin")
         return TrainingIndex.load(folder / INDEX)
@@ -102,7 +102,7 @@ class _Loader:
     def _record(self, kind: str) -> None:
         """Every pinned file of the folder is part of what a score depends on: config.json too."""
         pins = verify_folder(self.root / kind)
-        if kind == "findings":
+        if kind == "anatomy":
             _same_encoder(self.index, pins[WEIGHTS])
         unused = INDEX if self.index is None else ""
         self.digests |= {f"filters/{kind}/{name}": digest for name, digest in pins.items() if name != unused}

@@ -13,7 +13,7 @@ from filters import anatomy_agreement, finding_agreement, integrity, lesion_agre
 from filters.calibration import Threshold, calibrate, dump_thresholds
 from filters.embedding import INDEX, TrainingIndex
 from filters.ensemble import load_anatomy, load_findings
-from filters.experts import CHECKPOINTS
+from filters.experts import CHECKPOINTS, EmbeddedAnatomy
 from filters.opinions import Expert
 from filters.registry import FILTERS, THRESHOLDS_FILE
 from flows.training.data import Radiographs, load_lungs, part_of
@@ -42,10 +42,10 @@ def calibrate_filters(data: Path, work: Path, target: Path = THRESHOLDS_FILE) ->
     """
     nih, real, scenes = load_scenes(data, work)
     held = np.flatnonzero(nih.parts != "train")
-    index = TrainingIndex.load(CHECKPOINTS / "findings" / INDEX)
-    findings = load_findings(index=index)
+    index = TrainingIndex.load(CHECKPOINTS / "anatomy" / INDEX)
+    embeddings = index.project(EmbeddedAnatomy.load().features(real.images[held]))
+    findings = load_findings()
     seen = findings.look(real.images[held])
-    embeddings = np.stack([o.embedding for o in seen if o.embedding is not None])
     apart = 1 - embeddings @ embeddings.T
     apart[nih.patients[held][:, None] == nih.patients[held]] = np.inf
     lesions = list(_held_out_lesions(nih, scenes))

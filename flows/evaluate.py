@@ -19,6 +19,7 @@ from flows.evaluation.anatomy import lung_agreement
 from flows.evaluation.attributes import aged, draw_aged, recovered
 from flows.evaluation.comparison import against_real
 from flows.evaluation.controls import draw_pairs, moved
+from flows.evaluation.copies import alter, copy_figures
 from flows.evaluation.generated import ImageStore, Judged, draw_alike, draw_sample, judged
 from flows.evaluation.held_out import anatomy_figures, codec_figures
 from flows.evaluation.real import load_real
@@ -90,6 +91,7 @@ def main(
         figures["codec"] = codec_figures(maker.imager.codec, data, real.nih)
         figures["anatomy_expert"] = anatomy_figures(data)
         figures |= against_real(data, real, sample, alike, maker.masker, out)
+        figures["copies"] = copy_figures(real, alter(real, maker.imager, maker.masker))
     text = json.dumps(figures, indent=1)
     print(text)
     if out is not None:

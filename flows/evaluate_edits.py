@@ -31,7 +31,7 @@ def run(
     from flows.evaluation import edits, pictures
 
     retoucher, _ = load_retoucher(device=device)
-    found, made = edits.measure(retoucher, data, out, count)
+    found, made = edits.measure(retoucher, data, count)
     out.mkdir(parents=True, exist_ok=True)
     (out / "edits.json").write_text(json.dumps(found, indent=1) + "\n")
     before, after = (

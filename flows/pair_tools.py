@@ -71,7 +71,7 @@ def _experts(config: BuildConfig, judge: Judge) -> tuple[Expert, Expert, dict[st
         return shared if shared is not None and judge.settings.choice(name).expert == "embedded" else load()
 
     anatomy = expert("anatomy_agreement", lambda: load_anatomy(root, size, device))
-    findings = expert("finding_agreement", lambda: load_findings(root, None, size, device))
+    findings = expert("finding_agreement", lambda: load_findings(root, size, device))
     return anatomy, findings, expert_digests(root)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from filters.embedding import INDEX, TrainingIndex
 from filters.ensemble import SECOND, load_findings
 from filters.evaluators import AttributeEvaluator
-from filters.experts import CHECKPOINTS, EmbeddedFindings
+from filters.experts import CHECKPOINTS, EmbeddedAnatomy, EmbeddedFindings
 from filters.opinions import Expert
 from flows.evaluation import calibration, memorisation, pictures, spectrum
 from flows.evaluation.features import Projection, RandomDenseNet, attribute_features, expert_features
@@ -99,8 +99,8 @@ def memorisation_figures(real: Real, accepted: np.ndarray, out: Path | None) -> 
     """By space; the nearest five pairs of the index's own space are drawn. ``accepted`` (K, S, S)."""
     if not len(accepted):
         return {}
-    index = TrainingIndex.load(CHECKPOINTS / "findings" / INDEX)
-    expert = EmbeddedFindings.load()
+    index = TrainingIndex.load(CHECKPOINTS / "anatomy" / INDEX)
+    expert = EmbeddedAnatomy.load()
     spaces: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "training_index": lambda x: index.project(expert.features(x)),
         "attribute_evaluator": attribute_features,

@@ -7,17 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from filters.embedding import INDEX, TrainingIndex, normalise
 from filters.evaluators import load_lesion_evaluator
-from filters.experts import CHECKPOINTS, OPACITY, EmbeddedFindings
+from filters.experts import OPACITY
 from filters.opinions import Expert
-from flows.evaluation.features import attribute_features
-from flows.evaluation.patients import PatientSpace, patient_figures
+from flows.evaluation.copies import spaces
 from flows.retouching import Retouched, Retoucher
-from flows.training.data import Radiographs
+from flows.training.data import Radiographs, load_nih
 from flows.training.lesion_learning import auroc
 from flows.training.loop import console
-from flows.training.scenes import Scenes, demographics_of, load_scenes
+from flows.training.scenes import demographics_of
 from manifests.compositing import blend_weight
 from manifests.radiograph_files import read_original
 from synth.cases import FindingRequest
@@ -32,8 +30,6 @@ CLEAR = EditRequest(remove=("consolidation",), everywhere=True)
 ADD = EditRequest(add=(FindingRequest("consolidation", severity="moderate"),))
 #: Seed of the edits, films edited at a time, and edits of each where lungs are cleared.
 SEED, BATCH, CLEARINGS = 71, 8, 8
-#: Scenes whose lesions show what illness changes.
-SIMULATED = 800
 
 
 @dataclass(frozen=True)
@@ -173,51 +169,25 @@ def change(outcome: Retouched) -> tuple[float, float]:
     return float(moved[mask].mean()), float(moved[~mask].mean())
 
 
-def identity(
-    nih: Radiographs, films: Scenes, simulated: Scenes, sets: Mapping[str, Edited]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Share of edited films whose nearest of all films is their source, by set and space; and how well each
-    space tells the patients of held-out films apart (:func:`flows.evaluation.patients.patient_figures`).
+def identity(nih: Radiographs, sets: Mapping[str, Edited]) -> dict[str, dict[str, float]]:
+    """Share of edited films whose nearest of all films is their source, by space and set.
 
-    ``patients`` is fitted to do just that, on the training part and lesions ``simulated`` in it, in the
-    features of the attributes' evaluator, which took no part in anything; ``attributes`` is these features as
-    they are; ``findings`` is the finding expert's embedding, which near duplicates are found by and which is
-    made to tell findings. ``films`` are those that lesions were simulated in.
+    The spaces are those of :func:`flows.evaluation.copies.spaces`, where it is measured what each knows of
+    patients; ``anatomy`` is the one that duplicates and copies are found by.
     """
-    index, expert = TrainingIndex.load(CHECKPOINTS / "findings" / INDEX), EmbeddedFindings.load()
-    known, held = nih.parts == "train", nih.parts != "train"
-    shown = {"all": nih.images} | {name: some.seen for name, some in sets.items()}
-    attributes = {name: attribute_features(images) for name, images in shown.items()}
-    drawn = np.flatnonzero(known[simulated.base])
-    healthy = attribute_features(films.images[simulated.base[drawn]])
-    illness = attribute_features(simulated.images[drawn]) - healthy
-    patients = PatientSpace.fit(attributes["all"][known], nih.patients[known], illness)
-    centre = attributes["all"].mean(0)
-    spaces = {
-        "patients": {name: patients(x) for name, x in attributes.items()},
-        "attributes": {name: normalise(x - centre) for name, x in attributes.items()},
-        "findings": {name: index.project(expert.features(images)) for name, images in shown.items()},
-    }
-    shares: dict[str, Any] = {}
-    told: dict[str, Any] = {}
-    for space, vectors in spaces.items():
-        everyone = vectors["all"]
-        shares[space] = {
-            name: round(float(np.mean((vectors[name] @ everyone.T).argmax(1) == some.indices)), 3)
-            for name, some in sets.items()
+    shares = {}
+    for name, space in spaces(nih.images[nih.where("train")]).items():
+        films = space(nih.images)
+        shares[name] = {
+            kind: round(float(np.mean((space(some.seen) @ films.T).argmax(1) == some.indices)), 3)
+            for kind, some in sets.items()
         }
-        told[space] = patient_figures(everyone[held], nih.patients[held])
-    return shares, told
+    return shares
 
 
-def measure(
-    retoucher: Retoucher, data: Path, out: Path, count: int
-) -> tuple[dict[str, Any], dict[str, Edited]]:
-    """Edit ``count`` films with boxes, twice, and ``count`` normal ones of ``data/nih``, and measure.
-
-    The simulated lesions that the patients' space is fitted with are kept in ``out/runs``.
-    """
-    nih, films, simulated = load_scenes(data, out, SEED, SIMULATED)
+def measure(retoucher: Retoucher, data: Path, count: int) -> tuple[dict[str, Any], dict[str, Edited]]:
+    """Edit ``count`` films with boxes, twice, and ``count`` normal ones of ``data/nih``, and measure."""
+    nih = load_nih(data)
     boxed, normal = choose(nih, count)
     made = {
         "removed": edit_films(retoucher, nih, data, boxed, REMOVE),
@@ -225,5 +195,5 @@ def measure(
         "added": edit_films(retoucher, nih, data, normal, ADD),
     }
     found = figures(retoucher, nih, made)
-    found["identity"], found["spaces"] = identity(nih, films, simulated, made)
+    found["identity"] = identity(nih, made)
     return found, made

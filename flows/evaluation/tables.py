@@ -221,6 +221,14 @@ def _likeness(figures: dict[str, Any]) -> Iterable[Row]:
             _bold(f"{f['share']:.1%} of {f['generated']}", f["share"] < NEARER),
             f"{NEARER:.0%}",
         )
+    for space, f in figures["copies"].items():
+        kinds = ", ".join(f"{_title(n)} {v:.0%}" for n, v in f.items() if n not in ("auroc", "nearest"))
+        yield (
+            f"copies of held-out films found by features of {space} (AUROC of films being one patient's; "
+            "nearest other film the same patient's)",
+            f"{kinds} ({f['auroc']:.2f}; {f['nearest']:.0%})",
+            "reported",
+        )
 
 
 def _attributes(label: str, seen: dict[str, Any]) -> Iterable[Row]:

@@ -10,15 +10,17 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from filters.anatomy_agreement import dice
-from filters.experts import load_network
+from filters.embedding import INDEX, TrainingIndex
+from filters.experts import EmbeddedAnatomy, load_network
 from filters.networks import anatomy_network
 from flows.training.augment import blobs, draw_warp, vary_exposure
-from flows.training.checkpoints import locate, seal, write_config, write_tensors
-from flows.training.data import load_contours, load_lungs, load_nih, part_of
+from flows.training.checkpoints import locate, pin, seal, write_config, write_tensors
+from flows.training.data import Radiographs, load_contours, load_lungs, load_nih, part_of
 from flows.training.loop import Schedule, console, fit
 from flows.training.organs import LungSeer
 from synth.anatomy import rasterise
 from synth.findings import ANATOMY
+from synth.radiographs import remove_markers, to_uint8
 
 SIZE, BATCH = 128, 16
 
@@ -50,6 +52,12 @@ def expert_anatomy(out: Path, images: np.ndarray) -> np.ndarray:
     masks = found > 0.5
     masks[:, :2] = np.stack([clean_lungs(p) for p in found])
     return masks
+
+
+def unmarked(images: np.ndarray, anatomy: np.ndarray) -> np.ndarray:
+    """Radiographs (N, H, W) uint8 without burned-in letters; ``anatomy`` (N, K, H, W) bool, lungs first."""
+    pairs = zip(images, anatomy, strict=True)
+    return np.stack([to_uint8(remove_markers(i / 255.0, a[:2].any(0))) for i, a in pairs])
 
 
 def clean_lungs(probabilities: np.ndarray) -> np.ndarray:
@@ -109,7 +117,18 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
         "Lungs run behind the heart. Hearts and clavicles were taught by a regression from real "
         "contours whose modes were moved to the edges in each image: no human drew them.",
     )
+    add_index(folder, nih)
     return folder
+
+
+def add_index(folder: Path, nih: Radiographs) -> None:
+    """Add to the sealed folder ``…/anatomy`` the index of the training part, as its expert sees it."""
+    expert, shown = EmbeddedAnatomy.load(folder), nih.where("train")
+    images = nih.images[shown]
+    features = expert.features(unmarked(images, expert_anatomy(folder.parent, images)))
+    names = [nih.names[i] for i in shown]
+    TrainingIndex.fit(features, names, encoder=expert.digest).save(folder / INDEX)
+    pin(folder)
 
 
 def evaluate(network: nn.Module, images: np.ndarray, lungs: np.ndarray) -> dict[str, float]:

@@ -14,6 +14,7 @@ from filters.evaluators import (
     load_lung_evaluator,
 )
 from filters.experts import WEIGHTS
+from flows.training.anatomy import unmarked
 from flows.training.augment import draw_warp, vary_exposure
 from flows.training.checkpoints import locate, seal, write_config, write_tensors
 from flows.training.data import Radiographs, load_nih
@@ -21,7 +22,7 @@ from flows.training.evaluator_anatomy import OWN_SEED
 from flows.training.lesion_learning import auroc
 from flows.training.loop import console
 from synth.anatomy import ADULT
-from synth.radiographs import remove_markers, to_uint8
+from synth.findings import ANATOMY
 
 #: Views of each training image: as it is, mirrored, and two warped ones of each.
 WARPED = 2
@@ -139,10 +140,4 @@ def evaluate(
 def without_markers(images: np.ndarray, folder: Path | None = None) -> np.ndarray:
     """(N, S, S) uint8: burned-in letters gone, so that none tells the view; lungs by the evaluator."""
     opinions = load_lung_evaluator(folder).look(images)
-    out = []
-    for image, opinion in zip(images, opinions, strict=True):
-        right, left = opinion.mask("right_lung"), opinion.mask("left_lung")
-        assert right is not None, "the evaluator speaks of lungs"
-        assert left is not None, "the evaluator speaks of lungs"
-        out.append(to_uint8(remove_markers(image / np.float32(255), right | left)))
-    return np.stack(out)
+    return unmarked(images, np.stack([[o.mask(n) for n in ANATOMY[:2]] for o in opinions]))

@@ -9,11 +9,9 @@ import torch
 from scipy.special import expit
 from torch import Tensor, nn
 
-from filters.embedding import TrainingIndex
-from filters.experts import EmbeddedFindings
 from filters.networks import FindingNetwork, finding_network
 from flows.evaluation.calibration import opacity_figures
-from flows.training.checkpoints import locate, pin, seal, write_config, write_tensors
+from flows.training.checkpoints import locate, seal, write_config, write_tensors
 from flows.training.data import Radiographs
 from flows.training.lesion_learning import Lessons, auroc, platt, predict
 from flows.training.loop import Schedule, fit
@@ -74,7 +72,7 @@ SEEN = 0.6
 def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
     """Train, calibrate and measure on held-out parts and seal ``out/findings``."""
     lessons = RECIPE.lessons(*load_scenes(data, out, seed), device)
-    folder = teach_and_seal(
+    return teach_and_seal(
         RECIPE,
         lessons,
         (out, seed, resume, scale),
@@ -83,14 +81,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
         "beside the same radiograph without them; `opacity` by these and by NIH's labels. Its config "
         f"names the findings that it speaks of: those with an AUROC of {SEEN} or more.",
         SEEN,
-    )  # the index is made by the expert itself, which loads sealed folders only
-    expert = EmbeddedFindings.load(folder)
-    shown = lessons.nih.where("train")
-    names = [lessons.nih.names[i] for i in shown]
-    index = TrainingIndex.fit(expert.features(lessons.real.images[shown]), names, encoder=expert.digest)
-    index.save(folder / "training_index.safetensors")
-    pin(folder)
-    return folder
+    )
 
 
 def begun(network: FindingNetwork, folder: Path) -> FindingNetwork:

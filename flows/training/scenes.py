@@ -12,7 +12,7 @@ import torch
 from rich.progress import track
 from safetensors.numpy import load_file, save_file
 
-from flows.training.anatomy import expert_anatomy
+from flows.training.anatomy import expert_anatomy, unmarked
 from flows.training.checkpoints import locate
 from flows.training.data import Radiographs, load_nih
 from flows.training.loop import console
@@ -22,7 +22,7 @@ from synth.demographics import Demographics
 from synth.findings import FINDING_NAMES, Severity, Sex, Side, View
 from synth.masks import MaskGenerator
 from synth.phrases import write_prompt
-from synth.radiographs import remove_markers, to_uint8
+from synth.radiographs import to_uint8
 from synth.rendering import Scene, draw, enlarge_heart
 from synth.seeding import numpy_generator
 
@@ -130,9 +130,7 @@ def simulate(
 
 def _make(nih: Radiographs, out: Path, seed: int, count: int, path: Path) -> None:
     anatomy = expert_anatomy(out, nih.images)
-    real = np.stack(
-        [to_uint8(remove_markers(i / 255.0, a[:2].any(0))) for i, a in zip(nih.images, anatomy, strict=True)]
-    )
+    real = unmarked(nih.images, anatomy)
     usable = nih.normal & (nih.parts != "test") & (anatomy.mean((2, 3))[:, :3] > 0.02).all(1)
     pool = np.flatnonzero(usable)
     jobs = []

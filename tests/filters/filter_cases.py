@@ -59,31 +59,30 @@ def candidate(seed: int, *findings: str, lesions: tuple[Lesion, ...] = ()) -> Ca
     return Candidate(case(str(seed), *findings), masks(*lesions), textured(seed))
 
 
-def anatomy_expert(batch_size: int = 4) -> EmbeddedAnatomy:
+def anatomy_expert(batch_size: int = 4, index: TrainingIndex | None = None) -> EmbeddedAnatomy:
     """The real network with seeded random weights."""
     torch.manual_seed(0)
-    return EmbeddedAnatomy(anatomy_network(len(STRUCTURES)), RESOLUTION, STRUCTURES, "a" * 64, batch_size)
+    network = anatomy_network(len(STRUCTURES))
+    return EmbeddedAnatomy(network, RESOLUTION, STRUCTURES, "a" * 64, batch_size, index=index)
 
 
-def finding_expert(batch_size: int = 4, index: TrainingIndex | None = None) -> EmbeddedFindings:
+def finding_expert(batch_size: int = 4) -> EmbeddedFindings:
     """The real network with seeded random weights."""
     torch.manual_seed(1)
     network = finding_network()
-    return EmbeddedFindings(
-        network, RESOLUTION, FINDING_NAMES, index=index, digest="b" * 64, batch_size=batch_size
-    )
+    return EmbeddedFindings(network, RESOLUTION, FINDING_NAMES, digest="b" * 64, batch_size=batch_size)
 
 
 @cache
 def panel() -> Panel:
     """Both experts and an index of twelve images, shared by all tests: it is read-only."""
     names = [f"train/{i}.png" for i in range(12)]
-    features = finding_expert().features(np.stack([textured(1000 + i) for i in range(12)]))
+    features = anatomy_expert().features(np.stack([textured(1000 + i) for i in range(12)]))
     index = TrainingIndex.fit(features, names)
-    findings = finding_expert(index=index)
+    anatomist, findings = anatomy_expert(index=index), finding_expert()
     experts = {
-        "anatomy_agreement": anatomy_expert(),
+        "anatomy_agreement": anatomist,
         "finding_agreement": findings,
         "lesion_agreement": findings,
     }
-    return Panel(experts, findings, index, {"filters/findings/model.safetensors": "b" * 64})
+    return Panel(experts, anatomist, index, {"filters/findings/model.safetensors": "b" * 64})

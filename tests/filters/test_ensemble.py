@@ -105,7 +105,7 @@ def test_every_filter_that_asks_an_expert_asks_two_that_ship():
             for m in expert.members
         }
         assert len(networks) == 2, name
-    assert panel.embedder is panel.experts["lesion_agreement"], "each image is looked at once"
+    assert panel.embedder is panel.experts["anatomy_agreement"], "each image is looked at once"
     for folder in SECOND.values():
         assert f"filters/{folder}/model.safetensors" in panel.digests
     assert FILTERS["anatomy_agreement"].threshold > 0.85

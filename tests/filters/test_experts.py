@@ -57,8 +57,8 @@ def checkpoints(tmp_path):
         save_file(network.state_dict(), folder / WEIGHTS)
         text = json.dumps({"resolution": make.RESOLUTION, **config})
         (folder / "config.json").write_text(text)
-    rows = make.finding_expert().features(images(5))
-    TrainingIndex.fit(rows, list("abcde")).save(tmp_path / "findings" / INDEX)
+    rows = make.anatomy_expert().features(images(5))
+    TrainingIndex.fit(rows, list("abcde")).save(tmp_path / "anatomy" / INDEX)
     for name in ("anatomy", "findings"):
         write_pins(tmp_path / name)
     return tmp_path
@@ -80,6 +80,7 @@ def test_anatomy_has_the_image_s_size_and_is_a_probability():
         assert 0 <= opinion.anatomy.min() <= opinion.anatomy.max() <= 1
         assert opinion.mask("heart").dtype == bool
         assert opinion.mask("left_clavicle") is None
+        assert opinion.embedding is None
 
 
 def test_findings_speak_only_of_what_they_were_trained_on():
@@ -88,7 +89,6 @@ def test_findings_speak_only_of_what_they_were_trained_on():
     assert set(opinion.probabilities) == {"mass", "nodule", OPACITY}
     assert set(opinion.lesions) == {"mass", "nodule"}
     assert opinion.lesions["mass"].shape == (make.SIZE, make.SIZE)
-    assert opinion.embedding is None
 
 
 def test_they_say_what_their_network_says():
@@ -121,15 +121,26 @@ def test_the_batch_size_changes_the_last_bits_only(size, count):
 
 
 def test_within_one_batch_size_neither_place_nor_company_changes_a_bit():
-    expert, shown = make.panel().embedder, images(7)
-    together = expert.look(shown)
-    backwards = expert.look(shown[::-1])[::-1]
-    for i in range(len(shown)):
-        (alone,) = expert.look(shown[i : i + 1])
-        assert alone.probabilities == together[i].probabilities == backwards[i].probabilities
-        assert np.array_equal(alone.lesions["mass"], together[i].lesions["mass"])
-        assert np.array_equal(alone.embedding, together[i].embedding)
-        assert np.array_equal(alone.embedding, backwards[i].embedding)
+    shown = images(7)
+    for expert in (make.panel().embedder, make.finding_expert()):
+        together = expert.look(shown)
+        backwards = expert.look(shown[::-1])[::-1]
+        for i in range(len(shown)):
+            (alone,) = expert.look(shown[i : i + 1])
+            for other in (together[i], backwards[i]):
+                assert alone.probabilities == other.probabilities
+                assert all(np.array_equal(m, other.lesions[n]) for n, m in alone.lesions.items())
+                assert np.array_equal(alone.anatomy, other.anatomy)
+                assert np.array_equal(alone.embedding, other.embedding)
+
+
+def test_an_embedding_is_of_what_its_index_was_fitted_to():
+    """What an index holds of an image is what the expert then makes of it, and that image is the nearest."""
+    panel, shown = make.panel(), np.stack([make.textured(1000 + i) for i in range(12)])
+    for i, opinion in enumerate(panel.embedder.look(shown)):
+        distance, name = panel.index.nearest(opinion.embedding)
+        assert name == f"train/{i}.png"
+        assert distance < 1e-3
 
 
 def test_threads_may_share_one():
@@ -160,13 +171,13 @@ def test_a_checkpoint_folder_loads_with_its_calibration(checkpoints):
 def test_a_panel_loads_each_once_and_records_every_file(checkpoints):
     panel = Panel.load(JudgeSettings(checkpoints=checkpoints))
     assert panel.experts["finding_agreement"] is panel.experts["lesion_agreement"]
-    assert panel.embedder is panel.experts["finding_agreement"]
+    assert panel.embedder is panel.experts["anatomy_agreement"]
     assert set(panel.digests) == {
         "filters/anatomy/config.json",
         f"filters/anatomy/{WEIGHTS}",
         "filters/findings/config.json",
         f"filters/findings/{WEIGHTS}",
-        f"filters/findings/{INDEX}",
+        f"filters/anatomy/{INDEX}",
     }
 
 
@@ -195,10 +206,10 @@ def test_what_is_wrong_with_a_folder_is_told_in_one_line(checkpoints):
 
 
 def test_an_index_of_another_network_is_refused(checkpoints):
-    rows = make.finding_expert().features(images(5))
+    rows = make.anatomy_expert().features(images(5))
     index = TrainingIndex.fit(rows, list("abcde"), encoder="00" * 32)
-    index.save(checkpoints / "findings" / INDEX)
-    write_pins(checkpoints / "findings")
+    index.save(checkpoints / "anatomy" / INDEX)
+    write_pins(checkpoints / "anatomy")
     with pytest.raises(WeightsError, match="make it again"):
         Panel.load(JudgeSettings(checkpoints=checkpoints))
 

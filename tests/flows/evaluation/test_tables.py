@@ -82,6 +82,7 @@ FIGURES = {
     "spectrum": {"decades": -0.08, "worst": -0.15},
     "fidelity": {"random_densenet": {"all": dict(NEAR), "accepted": dict(NEAR)}},
     "memorisation": {"pixels": {"share": 0.003, "generated": 316}},
+    "copies": {"anatomy": {"auroc": 0.853, "nearest": 0.31, "moved": 0.979, "with_lesions": 0.97}},
     "masks": {
         "distances": {
             "mass": {"ratio": {"area": 1.1, "x": 1.2, "y": 1.3}},
@@ -106,6 +107,7 @@ def test_what_meets_its_bars_is_not_bold():
     assert "10 of 2 (other seeds: 11, 9)" in text
     assert "anatomy expert, 18 human masks: lung Dice | 0.954" in text
     assert "both anatomy experts, as the filter asks them, 18 human masks: lung Dice | 0.957" in text
+    assert "moved 98%, with lesions 97% (0.85; 31%)" in text
     assert "113 of 128 (refused: lesion agreement 15)" in text
     assert all(line.count("|") == 4 for line in text.splitlines() if line.startswith("|"))
 
