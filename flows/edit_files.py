@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from flows.edit_plans import Film, plan
-from flows.retouching import Retouched, Retoucher, is_afresh, seen_again, shortfall
+from flows.retouching import Retouched, Retoucher, is_afresh, seen_again, shortfall, unasked
 from manifests.edit_sheets import EditShown, edit_sheet
 from manifests.edited_files import EditedFolder, EditedRadiograph, stem_of
 from manifests.errors import DatasetError
@@ -196,6 +196,7 @@ class _Run:
                 "after": _rounded(made.opinion.probabilities),
             },
             "shortfall": round(shortfall(made, request), 6),
+            "unasked": list(unasked(made, request)),
         }
         edited = edited_radiograph(made, request)
         self.target.write(edited, stem_of(original.path), str(request), self._record(original), told)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from filters import pseudo_masks
+from filters.experts import OPACITY
 from filters.opinions import Expert, Opinion
 from flows.edit_plans import Film, plan
 from manifests.compositing import restore, working_image
@@ -24,6 +25,8 @@ from synth.settings import TRIES
 
 #: By how much (of a probability) a later attempt has to be better than those before it.
 BETTER_BY = 0.02
+#: What a finding that nobody asked for costs an attempt, of a probability; and from which one it is seen.
+UNASKED, SEEN = 0.25, 0.5
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ class Retoucher:
     ) -> list[Retouched]:
         """The best of ``tries`` edits of each film, by the experts; ``masks`` as :func:`plan` takes them.
 
-        A later attempt has to be better by BETTER_BY. Lungs are cleared by all ``requests`` or by none.
+        The best falls least short of the request and shows least besides; a later attempt has to be better
+        by BETTER_BY. Lungs are cleared by all ``requests`` or by none.
 
         Raises DatasetError for an edit that cannot be planned, and Stopped.
         """
@@ -137,13 +141,27 @@ def shortfall(outcome: Retouched, request: EditRequest) -> float:
     said = outcome.opinion.probabilities
     wanted = {r.name for r in request.add}
     opaque = any(name in OPACITIES for name in wanted)
-    missed = [said["opacity"] if n in OPACITIES and not opaque else said.get(n) for n in request.remove]
+    missed = [said[OPACITY] if n in OPACITIES and not opaque else said.get(n) for n in request.remove]
     missed += [1 - said[n] if n in said else None for n in wanted]
     if opaque:
-        missed.append(1 - said["opacity"])
+        missed.append(1 - said[OPACITY])
     known = [m for m in missed if m is not None]
     return float(np.mean(known)) if known else 0.0
 
 
+def unasked(outcome: Retouched, request: EditRequest) -> tuple[str, ...]:
+    """What the experts see in the edited radiograph, did not see before, and nobody asked for: guidance away
+    from opacities, say, may end in emphysema."""
+    before, after = outcome.film.opinion.probabilities, outcome.opinion.probabilities
+    wanted = {*request.remove, *(r.name for r in request.add)}
+    if wanted & set(OPACITIES):
+        wanted.add(OPACITY)
+    return tuple(n for n, p in after.items() if n not in wanted and p >= SEEN > before.get(n, 0.0))
+
+
 def _is_better(now: Retouched, best: Retouched, request: EditRequest) -> bool:
-    return shortfall(now, request) < shortfall(best, request) - BETTER_BY
+    return _cost(now, request) < _cost(best, request) - BETTER_BY
+
+
+def _cost(outcome: Retouched, request: EditRequest) -> float:
+    return shortfall(outcome, request) + UNASKED * len(unasked(outcome, request))

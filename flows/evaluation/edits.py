@@ -1,5 +1,6 @@
 """How well real radiographs are edited: opacities removed, in radiologists' boxes or all, lesions added."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from filters.evaluators import load_lesion_evaluator
 from filters.experts import OPACITY
 from filters.opinions import Expert
 from flows.evaluation.copies import spaces
-from flows.retouching import Retouched, Retoucher
+from flows.retouching import Retouched, Retoucher, unasked
 from flows.training.data import Radiographs, load_nih
 from flows.training.lesion_learning import auroc
 from flows.training.loop import console
@@ -29,15 +30,16 @@ REMOVE = EditRequest(remove=("consolidation",))
 CLEAR = EditRequest(remove=("consolidation",), everywhere=True)
 ADD = EditRequest(add=(FindingRequest("consolidation", severity="moderate"),))
 #: Seed of the edits, films edited at a time, and edits of each where lungs are cleared.
-SEED, BATCH, CLEARINGS = 71, 8, 8
+SEED, BATCH, CLEARINGS = 71, 8, 16
 
 
 @dataclass(frozen=True)
 class Edited:
-    """N edited films and the indices of their NIH images."""
+    """N films edited by one request and the indices of their NIH images."""
 
     indices: np.ndarray
     outcomes: list[Retouched]
+    request: EditRequest
 
     @property
     def seen(self) -> np.ndarray:
@@ -90,7 +92,7 @@ def edit_films(
         seeds = [SEED + int(i) for i in some]
         outcomes += retoucher.retouch(films, [request] * len(some), seeds, masks, tries)
         console.print(f"{request}: {len(outcomes)} of {len(indices)}", highlight=False)
-    return Edited(indices, outcomes)
+    return Edited(indices, outcomes, request)
 
 
 def figures(retoucher: Retoucher, nih: Radiographs, sets: Mapping[str, Edited]) -> dict[str, Any]:
@@ -107,6 +109,7 @@ def figures(retoucher: Retoucher, nih: Radiographs, sets: Mapping[str, Edited]) 
         out[f"{name}_change_inside"] = round(float(np.mean(inside)), 3)
         out[f"{name}_change_outside"] = round(float(np.mean(outside)), 3)
         out[f"{name}_attempts"] = np.bincount([o.attempt for o in some.outcomes]).tolist()
+        out[f"{name}_unasked"] = Counter(n for o in some.outcomes for n in unasked(o, some.request))
     return out
 
 

@@ -18,7 +18,7 @@ from retouching_films import (
 
 from filters.opinions import Opinion
 from flows.edit_plans import Film
-from flows.retouching import Retouched, is_afresh, put_back, seen_again, shortfall
+from flows.retouching import Retouched, is_afresh, put_back, seen_again, shortfall, unasked
 from manifests.compositing import blend_weight, working_image
 from manifests.errors import DatasetError
 from manifests.radiograph_files import read_original
@@ -98,6 +98,39 @@ def test_experts_say_how_far_an_edit_falls_short():
     assert shortfall(outcome(), EditRequest(remove=("fracture",))) == 0
     swapped = outcome(effusion=0.4, mass=0.7, opacity=0.9)
     assert shortfall(swapped, REPLACED) == pytest.approx((0.4 + 0.3 + 0.1) / 3), "opacity is the mass's own"
+
+
+def test_what_nobody_asked_for_is_what_is_newly_seen():
+    seen = replace(film(), opinion=Opinion(probabilities={"opacity": 0.6, "fibrosis": 0.7, "mass": 0.1}))
+
+    def of(request: EditRequest, **after: float) -> tuple[str, ...]:
+        return unasked(replace(outcome(**after), film=seen), request)
+
+    assert of(REMOVED, opacity=0.2, emphysema=0.5, fibrosis=0.9, mass=0.49) == ("emphysema",)
+    assert of(REMOVED, opacity=0.9, effusion=0.9) == (), "what shall go and stays is a shortfall"
+    nodule = EditRequest(add=(FindingRequest("nodule"),))
+    healthy = replace(seen, opinion=Opinion(probabilities={"opacity": 0.1}))
+    assert unasked(replace(outcome(opacity=0.8, nodule=0.9), film=healthy), nodule) == ("opacity",)
+    assert unasked(replace(outcome(opacity=0.8, consolidation=0.9), film=healthy), ADDED) == ()
+
+
+def test_an_attempt_that_shows_something_else_besides_is_passed_over():
+    said = iter([(0.3, 0.1), (0.2, 0.9), (0.25, 0.4)])  # opacity and emphysema of each attempt
+
+    class Experts:
+        def look(self, images):
+            opacity, emphysema = next(said)
+            return [Opinion(probabilities={"opacity": opacity, "emphysema": emphysema})]
+
+    class Painter:
+        def edit(self, images, *_):
+            return images
+
+    seen = replace(film(), opinion=replace(film().opinion, probabilities={"opacity": 0.9, "emphysema": 0.0}))
+    tried = replace(retoucher(), editor=Painter(), findings=Experts())
+    mask = whole(film(), blob(film().anatomy[0]))
+    (made,) = tried.retouch([seen], [REMOVED], [1], [mask], tries=3)
+    assert made.attempt == 2
 
 
 def test_the_best_attempt_is_kept():

@@ -2,14 +2,27 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from filters.embedding import normalise
 from filters.opinions import Opinion
 from flows.edit_plans import Film
-from flows.evaluation.edits import Edited, _by, box_mask, change, changed_outside, choose, edit_films
+from flows.evaluation import edits
+from flows.evaluation.edits import (
+    REMOVE,
+    Edited,
+    _by,
+    box_mask,
+    change,
+    changed_outside,
+    choose,
+    edit_films,
+    identity,
+)
 from flows.retouching import Retouched
 from flows.training.data import load_nih
 from manifests.compositing import blend_weight
@@ -76,7 +89,8 @@ def edited(before, after):
         start = replace(start, framed=replace(start.framed, seen=b))
         return replace(outcome(start.original.pixels, a), film=start)
 
-    return Edited(np.arange(len(before)), [one(b, a) for b, a in zip(before, after, strict=True)])
+    outcomes = [one(b, a) for b, a in zip(before, after, strict=True)]
+    return Edited(np.arange(len(before)), outcomes, REMOVE)
 
 
 def test_probabilities_are_held_against_the_medians_of_held_out_films(shared_data):
@@ -157,6 +171,19 @@ def test_edits_are_asked_for_in_batches_with_boxes_where_something_is_removed(sh
     assert all(all(given) for _, given in asked)
     assert [o.split()[0] for o in done.outcomes] == [nih.names[i] for i in boxed]
     assert len({o.split()[1] for o in done.outcomes}) == 10
+
+
+def test_a_film_is_itself_where_its_source_is_the_nearest_of_all(monkeypatch):
+    films = np.random.default_rng(0).integers(0, 255, (6, SIZE, SIZE)).astype(np.uint8)
+    nih = SimpleNamespace(images=films, where=lambda part: np.arange(3))
+    monkeypatch.setattr(edits, "spaces", lambda training: {f"of {len(training)}": pixels})
+    kept, taken = edited(films[:4], films[:4] // 2), edited(films[:4], films[[0, 5, 5, 5]])
+    assert identity(nih, {"kept": kept, "taken": taken}) == {"of 3": {"kept": 1, "taken": 0.25}}
+
+
+def pixels(images):
+    rows = images.reshape(len(images), -1).astype(float)
+    return normalise(rows - rows.mean(1, keepdims=True))
 
 
 @pytest.mark.slow
