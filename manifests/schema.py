@@ -73,7 +73,7 @@ _RESULT = [
     _field("instances", pa.list_(_INSTANCE), "lesions: COCO box (x, y, w, h), area, COCO RLE"),
     _field("image_sha256", pa.string(), "SHA-256 of the image's pixels, row by row, 8 bits each"),
 ]
-_EMBEDDING = _field("embedding", pa.list_(pa.float32()), "expert's features, for near-duplicates")
+_EMBEDDING = _field("embedding", pa.list_(pa.float32()), "anatomy expert's features, for near-duplicates")
 
 _METADATA = {"schema_version": str(SCHEMA_VERSION), "made_by": "synthorax"}
 
