@@ -1,7 +1,8 @@
 """Thresholds read off real held-out radiographs: ``synthorax calibrate --data DIR``.
 
 Each filter scores material that ought to pass: real images with what is known of them. Its threshold
-is the score that a stated percentile of them would not reach.
+is the score that a stated percentile of them would not reach. ``near_duplicate`` scores what ought not to
+pass: copies, most of which it is to refuse, for how near others come depends on how many there are.
 """
 
 from collections.abc import Iterator
@@ -11,17 +12,20 @@ import numpy as np
 
 from filters import anatomy_agreement, finding_agreement, integrity, lesion_agreement
 from filters.calibration import Threshold, calibrate, dump_thresholds
-from filters.embedding import INDEX, TrainingIndex
+from filters.embedding import INDEX, TrainingIndex, cosine_distances
 from filters.ensemble import load_anatomy, load_findings
 from filters.experts import CHECKPOINTS, EmbeddedAnatomy
 from filters.opinions import Expert
 from filters.registry import FILTERS, THRESHOLDS_FILE
+from flows.training.augment import disguise
 from flows.training.data import Radiographs, load_lungs, part_of
 from flows.training.scenes import NIH_FINDING, Scenes, load_scenes
 from synth.cases import Candidate, Case, FindingRequest, Lesion, MaskSet
 from synth.findings import ANATOMY, FINDING_NAMES
 
 COMMAND = "synthorax calibrate --data DIR"
+#: Seed of the copies.
+SEED = 0
 
 #: Share of the reference in percent that each threshold refuses. A copy does more harm than a lost image.
 PERCENTILES = {
@@ -29,7 +33,7 @@ PERCENTILES = {
     "anatomy_agreement": 10.0,
     "finding_agreement": 10.0,
     "lesion_agreement": 10.0,
-    "near_duplicate": 1.0,
+    "near_duplicate": 95.0,
     "training_copy": 3.0,
 }
 
@@ -43,11 +47,11 @@ def calibrate_filters(data: Path, work: Path, target: Path = THRESHOLDS_FILE) ->
     nih, real, scenes = load_scenes(data, work)
     held = np.flatnonzero(nih.parts != "train")
     index = TrainingIndex.load(CHECKPOINTS / "anatomy" / INDEX)
-    embeddings = index.project(EmbeddedAnatomy.load().features(real.images[held]))
+    embedder = EmbeddedAnatomy.load()
+    embeddings = index.project(embedder.features(real.images[held]))
     findings = load_findings()
     seen = findings.look(real.images[held])
-    apart = 1 - embeddings @ embeddings.T
-    apart[nih.patients[held][:, None] == nih.patients[held]] = np.inf
+    copies = disguise(real.images[held], SEED).values()
     lesions = list(_held_out_lesions(nih, scenes))
     scores: dict[str, tuple[str, list[float]]] = {
         "integrity": (
@@ -67,8 +71,12 @@ def calibrate_filters(data: Path, work: Path, target: Path = THRESHOLDS_FILE) ->
             list(_lesion_scores(findings, lesions)),
         ),
         "near_duplicate": (
-            "held-out NIH radiographs against the nearest other patient's",
-            apart.min(1).tolist(),
+            "held-out NIH radiographs moved a little or exposed otherwise, against themselves",
+            [
+                float(cosine_distances(a, b[None])[0])
+                for images in copies
+                for a, b in zip(embeddings, index.project(embedder.features(images)), strict=True)
+            ],
         ),
         "training_copy": (
             "held-out NIH radiographs against the nearest training image",

@@ -16,7 +16,7 @@ from flows.calibrate import PERCENTILES
 from flows.evaluation.features import attribute_features
 from flows.evaluation.real import Real
 from flows.training.anatomy import expert_anatomy
-from flows.training.augment import draw_warp, vary_exposure
+from flows.training.augment import disguise
 from flows.training.lesion_learning import auroc
 from flows.training.scenes import simulate
 from synth.blending import NoiseStreams, Solver, denoise
@@ -38,13 +38,9 @@ Space = Callable[[np.ndarray], np.ndarray]
 def alter(real: Real, model: ImageModel, masker: MaskGenerator) -> dict[str, np.ndarray]:
     """Held-out films moved, exposed otherwise, drawn anew and with simulated lesions, (N, S, S) uint8."""
     rng = np.random.default_rng(SEED)
-    films = torch.from_numpy(real.held_images)[:, None].float() / 255
-    warp = draw_warp(rng, len(films), films.shape[-1], degrees=4, scale=0.07, shift=0.03, elastic=0.005)
     bodies = expert_anatomy(SHIPPED, real.held_images)
     scenes = [Scene(i / np.float32(255), a) for i, a in zip(real.held_images, bodies, strict=True)]
-    return {
-        "moved": _grey(warp(films)),
-        "exposed": _grey(vary_exposure(films, rng)),
+    return disguise(real.held_images, SEED) | {
         "drawn_anew": redraw(model, real.held_images),
         "with_lesions": np.stack([to_uint8(simulate(s, masker, rng)[0].image) for s in scenes]),
     }
@@ -123,8 +119,3 @@ def patient_figures(vectors: np.ndarray, patients: np.ndarray) -> dict[str, floa
         "auroc": round(auroc(cosines[first, second], same[first, second]), 3),
         "nearest": round(float(nearest[several].mean()), 3),
     }
-
-
-def _grey(x: torch.Tensor) -> np.ndarray:
-    """(N, 1, S, S) in [0, 1] to (N, S, S) uint8."""
-    return (x[:, 0].clamp(0, 1) * 255).round().byte().numpy()

@@ -73,3 +73,12 @@ def blobs(x: Tensor, rng: np.random.Generator, most: int = 3) -> Tensor:
             bump = torch.exp(-((((xs - cx) / sx) ** 2 + ((ys - cy) / sy) ** 2) ** rng.uniform(0.8, 2)) / 2)
             out[i, 0] += (0.9 - out[i, 0]).clamp(min=0) * bump * rng.uniform(0.2, 0.95)
     return out
+
+
+def disguise(images: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Copies of radiographs (N, S, S) uint8 as another export of the same film may be: ``moved`` by a few
+    degrees and hundredths of the side, and ``exposed`` otherwise."""
+    rng, x = np.random.default_rng(seed), torch.from_numpy(images)[:, None].float() / 255
+    warp = draw_warp(rng, len(x), x.shape[-1], degrees=4, scale=0.07, shift=0.03, elastic=0.005)
+    made = {"moved": warp(x), "exposed": vary_exposure(x, rng)}
+    return {kind: (y[:, 0].clamp(0, 1) * 255).round().byte().numpy() for kind, y in made.items()}
