@@ -52,11 +52,11 @@ def samples_beside_real(generated: np.ndarray, real: np.ndarray, path: Path, see
 
 
 def nearest_pairs(generated: np.ndarray, training: np.ndarray, distances: np.ndarray, path: Path) -> None:
-    """Pairs (K, S, S) uint8 one above the other, under their distance (K,)."""
+    """Pairs (K, S, S) uint8 one above the other, numbered, under their distance (K,)."""
     tile = 200
     blocks = {
-        f"{d:.3f}": thumbnails(np.stack([g, t]), 1, tile)
-        for g, t, d in zip(generated, training, distances, strict=True)
+        f"{i}: {d:.3f}": thumbnails(np.stack([g, t]), 1, tile)
+        for i, (g, t, d) in enumerate(zip(generated, training, distances, strict=True), 1)
     }
     _write(side_by_side(blocks), path)
 

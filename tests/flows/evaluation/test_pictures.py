@@ -35,8 +35,10 @@ def test_48_beside_48_stay_below_a_megabyte_and_a_half(tmp_path):
 
 def test_pairs_and_curves_are_written(tmp_path):
     images = np.zeros((5, 64, 64), np.uint8)
-    nearest_pairs(images, images, np.linspace(0, 1, 5), tmp_path / "nearest.png")
+    nearest_pairs(images, images, np.array([0.1, 0.2, 0.2, 0.3, 0.4]), tmp_path / "nearest.png")
     p = np.linspace(0, 1, 100)
     reliability_curve(reliability(p, p > 0.5), "opacity", tmp_path / "reliability.png")
-    assert Image.open(tmp_path / "nearest.png").height > 2 * 200
+    width, height = Image.open(tmp_path / "nearest.png").size
+    assert height > 2 * 200
+    assert width > 5 * 200, "pairs at one distance are two"
     assert Image.open(tmp_path / "reliability.png").width == 462
