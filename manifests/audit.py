@@ -3,7 +3,6 @@
 Needs no model, no image and no GPU: each row holds every filter's score, threshold and keep side.
 """
 
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from filters.registry import FILTER_NAMES
 from filters.verdicts import Status
@@ -20,7 +18,7 @@ from manifests import layout
 from manifests.errors import DatasetError
 from manifests.index import read_index
 from manifests.members import NO_FINDING
-from manifests.parts import read_rows
+from manifests.parts import open_parquet, read_rows
 from manifests.store import Store
 
 STATUSES: tuple[Status, ...] = ("accepted", "rejected", "failed")
@@ -38,7 +36,7 @@ def read_manifest(store: Store) -> pa.Table:
         data = store.read(layout.MANIFEST)
         if store.info(layout.MANIFEST) != index.files.get(layout.MANIFEST):
             raise DatasetError(f"{layout.MANIFEST}: was changed, it is not the one of the index")
-        table = pq.read_table(io.BytesIO(data))
+        table = open_parquet(data).read()
     if not table.num_rows:
         raise DatasetError(f"{store.url}: no shard is committed, expected at least one")
     return table

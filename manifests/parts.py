@@ -1,6 +1,5 @@
 """The manifest's rows, read through commits (never by listing files)."""
 
-import io
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
@@ -12,14 +11,24 @@ from manifests.schema import MANIFEST_SCHEMA, PART_SCHEMA
 from manifests.store import Store
 
 
+def open_parquet(data: bytes) -> pq.ParquetFile:
+    """A Parquet file of which all bytes are here; ``pa.ArrowException`` when it is broken.
+
+    It reads a copy in Arrow's own memory: a thread of Arrow may hold what it has read for longer than the
+    interpreter lives, and giving Python's back then aborts the process (apache/arrow, issue 34314).
+    """
+    copy = pa.BufferOutputStream()
+    copy.write(data)
+    return pq.ParquetFile(pa.BufferReader(copy.getvalue()))
+
+
 def read_part(store: Store, commit: Commit, columns: Sequence[str] | None = None) -> pa.Table:
     """The rows of one shard; all columns, or those named.
 
     :raises DatasetError: when the part is broken or has other columns than this version's.
     """
     try:
-        data = io.BytesIO(store.read(commit.part))
-        table = pq.read_table(data, columns=list(columns) if columns is not None else None)
+        table = open_parquet(store.read(commit.part)).read(columns)
     except pa.ArrowException as error:
         raise DatasetError(f"{commit.part}: broken Parquet file: {error}") from error
     expected = PART_SCHEMA if columns is None else pa.schema([PART_SCHEMA.field(c) for c in columns])

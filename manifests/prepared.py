@@ -6,7 +6,6 @@ the SHA-256 of its source: the image, ``anatomy.png`` and ``lesions.png`` (bit l
 ``prepared.parquet`` has a row for each file of the source folder and means that all of it is done.
 """
 
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 
 from manifests.errors import DatasetError
 from manifests.members import ANATOMY_MASKS, IMAGE, LESION_MASKS, encode_png, pack_bits
+from manifests.parts import open_parquet
 from manifests.schema import FINDING
 from manifests.store import Store
 from synth.cases import FindingRequest, MaskSet
@@ -173,7 +173,7 @@ def read_prepared(folder: Path, columns: Sequence[str] = PREPARED_SCHEMA.names) 
     if not store.exists(TABLE):
         raise DatasetError(f"{folder}: no {TABLE}, expected a folder that `synthorax prepare` has finished")
     try:
-        file = pq.ParquetFile(io.BytesIO(store.read(TABLE)))
+        file = open_parquet(store.read(TABLE))
     except pa.ArrowException as error:
         raise DatasetError(f"{folder}/{TABLE}: broken Parquet file: {error}") from error
     if not file.schema_arrow.equals(PREPARED_SCHEMA):

@@ -1,6 +1,5 @@
 """Is a dataset what its commits say? Re-hash, recount, reopen."""
 
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from filters.verdicts import Status
 from manifests import layout
@@ -17,7 +15,7 @@ from manifests.errors import DatasetError
 from manifests.identity import build_hash, read_build
 from manifests.index import count_rows, read_index
 from manifests.members import ANATOMY_MASKS, IMAGE, LABELS, LESION_MASKS, decode_png
-from manifests.parts import read_part, read_rows
+from manifests.parts import open_parquet, read_part, read_rows
 from manifests.records import image_digest
 from manifests.store import Store, is_stray
 from manifests.tars import read_samples
@@ -196,7 +194,7 @@ def _verify_final(store: Store, commits: dict[int, Commit]) -> Iterator[Problem]
     if not whole:
         return
     rows = read_rows(store)
-    merged = pq.read_table(io.BytesIO(store.read(layout.MANIFEST)))
+    merged = open_parquet(store.read(layout.MANIFEST)).read()
     if not _same(merged, rows):
         yield Problem(layout.MANIFEST, "its rows are not those of the parts")
     if index.counts != count_rows([rows]):
