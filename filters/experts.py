@@ -164,8 +164,7 @@ class EmbeddedAnatomy:
     @torch.inference_mode()
     def features(self, images: np.ndarray) -> np.ndarray:
         """(N, F) float32: deepest features averaged over 4 × 4 cells, what an index is fit on."""
-        rows: list[np.ndarray] = ask(images, self.batch_size, lambda b: list(_pool(self._encode(b)[-1])))
-        return np.stack(rows)
+        return _pooled(images, self.batch_size, self._encode)
 
     def _encode(self, batch: np.ndarray) -> list[Tensor]:
         return list(self.network.encoder(prepare(batch, self.resolution, self.device)))
@@ -237,14 +236,13 @@ class EmbeddedFindings:
     @torch.inference_mode()
     def features(self, images: np.ndarray) -> np.ndarray:
         """(N, F) float32: deepest features averaged over 4 × 4 cells."""
-        rows: list[np.ndarray] = ask(images, self.batch_size, self._features)
-        return np.stack(rows)
+        return _pooled(images, self.batch_size, self._encode)
 
-    def _features(self, batch: np.ndarray) -> list[np.ndarray]:
-        return list(_pool(self.network.encode(prepare(batch, self.resolution, self.device))[-1]))
+    def _encode(self, batch: np.ndarray) -> list[Tensor]:
+        return self.network.encode(prepare(batch, self.resolution, self.device))
 
     def _look(self, batch: np.ndarray) -> list[Opinion]:
-        features = self.network.encode(prepare(batch, self.resolution, self.device))
+        features = self._encode(batch)
         lesion_logits, logits = self.network.heads(features)
         calibrated = (self.scale * logits + self.bias)[:, self._columns]
         probabilities = logistic(calibrated)
@@ -256,6 +254,12 @@ class EmbeddedFindings:
             )
             for p, m in zip(probabilities, maps, strict=True)
         ]
+
+
+def _pooled(images: np.ndarray, size: int, encode: Callable[[np.ndarray], list[Tensor]]) -> np.ndarray:
+    """(N, C · 16) float32 of images (N, H, W) uint8, encoded in batches of exactly ``size``."""
+    rows: list[np.ndarray] = ask(images, size, lambda batch: list(_pool(encode(batch)[-1])))
+    return np.stack(rows)
 
 
 def _pool(deepest: Tensor) -> np.ndarray:

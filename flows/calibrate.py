@@ -14,9 +14,10 @@ from filters import anatomy_agreement, finding_agreement, integrity, lesion_agre
 from filters.calibration import Threshold, calibrate, dump_thresholds
 from filters.embedding import INDEX, TrainingIndex, cosine_distances
 from filters.ensemble import load_anatomy, load_findings
-from filters.experts import CHECKPOINTS, EmbeddedAnatomy
+from filters.experts import CHECKPOINTS
 from filters.opinions import Expert
 from filters.registry import FILTERS, THRESHOLDS_FILE
+from flows.evaluation.features import embeddings
 from flows.training.augment import disguise
 from flows.training.data import Radiographs, load_lungs, part_of
 from flows.training.scenes import NIH_FINDING, Scenes, load_scenes
@@ -47,11 +48,9 @@ def calibrate_filters(data: Path, work: Path, target: Path = THRESHOLDS_FILE) ->
     nih, real, scenes = load_scenes(data, work)
     held = np.flatnonzero(nih.parts != "train")
     index = TrainingIndex.load(CHECKPOINTS / "anatomy" / INDEX)
-    embedder = EmbeddedAnatomy.load()
-    embeddings = index.project(embedder.features(real.images[held]))
+    vectors = embeddings(real.images[held])
     findings = load_findings()
     seen = findings.look(real.images[held])
-    copies = disguise(real.images[held], SEED).values()
     lesions = list(_held_out_lesions(nih, scenes))
     scores: dict[str, tuple[str, list[float]]] = {
         "integrity": (
@@ -74,13 +73,13 @@ def calibrate_filters(data: Path, work: Path, target: Path = THRESHOLDS_FILE) ->
             "held-out NIH radiographs moved a little or exposed otherwise, against themselves",
             [
                 float(cosine_distances(a, b[None])[0])
-                for images in copies
-                for a, b in zip(embeddings, index.project(embedder.features(images)), strict=True)
+                for images in disguise(real.images[held], SEED).values()
+                for a, b in zip(vectors, embeddings(images), strict=True)
             ],
         ),
         "training_copy": (
             "held-out NIH radiographs against the nearest training image",
-            [index.nearest(e)[0] for e in embeddings],
+            [index.nearest(v)[0] for v in vectors],
         ),
     }
     thresholds: dict[str, Threshold] = {

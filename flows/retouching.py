@@ -25,8 +25,8 @@ from synth.settings import TRIES
 
 #: By how much (of a probability) a later attempt has to be better than those before it.
 BETTER_BY = 0.02
-#: What a finding that nobody asked for costs an attempt, of a probability; and from which one it is seen.
-UNASKED, SEEN = 0.25, 0.5
+#: What a finding that nobody asked for costs an attempt, of a probability.
+UNASKED = 0.25
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,8 @@ def unasked(outcome: Retouched, request: EditRequest) -> tuple[str, ...]:
     wanted = {*request.remove, *(r.name for r in request.add)}
     if wanted & set(OPACITIES):
         wanted.add(OPACITY)
-    return tuple(n for n, p in after.items() if n not in wanted and p >= SEEN > before.get(n, 0.0))
+    new = (n for n, p in after.items() if p >= pseudo_masks.PRESENT > before.get(n, 0.0))
+    return tuple(n for n in new if n not in wanted)
 
 
 def _is_better(now: Retouched, best: Retouched, request: EditRequest) -> bool:

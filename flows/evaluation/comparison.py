@@ -6,13 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from filters.embedding import INDEX, TrainingIndex
 from filters.ensemble import SECOND, load_findings
 from filters.evaluators import AttributeEvaluator
-from filters.experts import CHECKPOINTS, EmbeddedAnatomy, EmbeddedFindings
+from filters.experts import CHECKPOINTS, EmbeddedFindings
 from filters.opinions import Expert
 from flows.evaluation import calibration, memorisation, pictures, spectrum
-from flows.evaluation.features import Projection, RandomDenseNet, attribute_features, expert_features
+from flows.evaluation.features import (
+    Projection,
+    RandomDenseNet,
+    attribute_features,
+    embeddings,
+    expert_features,
+)
 from flows.evaluation.fidelity import Clouds, fidelity
 from flows.evaluation.generated import Judged
 from flows.evaluation.masks import mask_figures
@@ -99,10 +104,8 @@ def memorisation_figures(real: Real, accepted: np.ndarray, out: Path | None) -> 
     """By space; the nearest five pairs of the index's own space are drawn. ``accepted`` (K, S, S)."""
     if not len(accepted):
         return {}
-    index = TrainingIndex.load(CHECKPOINTS / "anatomy" / INDEX)
-    expert = EmbeddedAnatomy.load()
     spaces: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "training_index": lambda x: index.project(expert.features(x)),
+        "training_index": embeddings,
         "attribute_evaluator": attribute_features,
         "pixels": memorisation.pixels,
     }

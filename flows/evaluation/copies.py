@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 
-from filters.embedding import INDEX, TrainingIndex, normalise
-from filters.experts import CHECKPOINTS, EmbeddedAnatomy, EmbeddedFindings
+from filters.embedding import TrainingIndex, normalise
+from filters.experts import EmbeddedFindings
 from flows.calibrate import PERCENTILES
-from flows.evaluation.features import attribute_features
+from flows.evaluation.features import attribute_features, embeddings
 from flows.evaluation.real import Real
 from flows.training.anatomy import expert_anatomy
 from flows.training.augment import disguise
@@ -66,17 +66,16 @@ def redraw(model: ImageModel, images: np.ndarray, share: float = REDRAWN) -> np.
 def spaces(training: np.ndarray) -> dict[str, Space]:
     """Radiographs (N, S, S) uint8 to unit vectors (N, D), by whose features these are made of.
 
-    ``anatomy`` is the index that ships; ``findings`` the same of the finding expert's features, which know
-    illness; ``attributes`` those of the evaluator of age, sex and view. These two are fitted to the films
-    ``training``.
+    ``anatomy`` is what the filters embed by; ``findings`` the same of the finding expert's features, which
+    know illness; ``attributes`` those of the evaluator of age, sex and view. The latter two are fitted to
+    the films ``training``.
     """
-    anatomy, findings = EmbeddedAnatomy.load(), EmbeddedFindings.load()
-    shipped = TrainingIndex.load(CHECKPOINTS / "anatomy" / INDEX)
-    other = TrainingIndex.fit(findings.features(training), [str(i) for i in range(len(training))])
+    findings = EmbeddedFindings.load()
+    index = TrainingIndex.fit(findings.features(training), [str(i) for i in range(len(training))])
     centre = attribute_features(training).mean(0)
     return {
-        "anatomy": lambda x: shipped.project(anatomy.features(x)),
-        "findings": lambda x: other.project(findings.features(x)),
+        "anatomy": embeddings,
+        "findings": lambda x: index.project(findings.features(x)),
         "attributes": lambda x: normalise(attribute_features(x) - centre),
     }
 

@@ -7,8 +7,9 @@ import torch
 import torchvision
 from torch import nn
 
+from filters.embedding import INDEX, TrainingIndex
 from filters.evaluators import AttributeEvaluator
-from filters.experts import EmbeddedFindings, ask, prepare
+from filters.experts import CHECKPOINTS, EmbeddedAnatomy, EmbeddedFindings, ask, prepare
 
 #: Components kept of each space: fewer than the smallest sample compared, so that a covariance has full rank.
 DIMENSIONS = 64
@@ -33,6 +34,12 @@ class Projection:
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """(N, F) to (N, D) float64."""
         return (features - self.mean) @ self.axes.T
+
+
+def embeddings(images: np.ndarray) -> np.ndarray:
+    """(N, D) float32 unit vectors: those that the filters find duplicates and copies by."""
+    index = TrainingIndex.load(CHECKPOINTS / "anatomy" / INDEX)
+    return index.project(EmbeddedAnatomy.load().features(images))
 
 
 def expert_features(images: np.ndarray) -> np.ndarray:

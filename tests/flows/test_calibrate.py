@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from filters.calibration import calibrate
-from filters.embedding import INDEX, TrainingIndex
-from filters.experts import CHECKPOINTS, EmbeddedAnatomy
 from filters.registry import FILTERS
 from flows.calibrate import COMMAND, PERCENTILES, lung_scores
+from flows.evaluation.features import embeddings
 from flows.training.augment import disguise
 from flows.training.data import load_nih
 
@@ -33,12 +32,11 @@ def test_copies_are_near_duplicates_and_other_patients_are_not(shared_data):
     held = np.flatnonzero(nih.parts != "train")
     held = held[np.unique(nih.patients[held], return_index=True)[1]][:40]
     films = nih.images[held]
-    index, expert = TrainingIndex.load(CHECKPOINTS / "anatomy" / INDEX), EmbeddedAnatomy.load()
-    known = index.project(expert.features(films))
+    known = embeddings(films)
     limit = FILTERS["near_duplicate"].threshold
     for kind, least in (("moved", 0.8), ("exposed", 1.0)):
         copies = disguise(films, seed=1)[kind]
-        apart = 1 - index.project(expert.features(copies)) @ known.T
+        apart = 1 - embeddings(copies) @ known.T
         assert (apart.diagonal() < limit).mean() >= least, kind
         np.fill_diagonal(apart, np.inf)
         assert apart.min() >= limit, kind

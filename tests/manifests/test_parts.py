@@ -1,3 +1,4 @@
+import os
 import sys
 
 import pyarrow as pa
@@ -35,8 +36,7 @@ def test_a_part_of_another_version_or_broken_is_told(store, columns):
     pq.write_table(table.drop_columns(["status"]), path)
     with pytest.raises(DatasetError, match="its columns are not those of this schema version"):
         read_part(store, commit, columns)
-    with open(path, "r+b") as file:  # noqa: PTH123
-        file.truncate(100)
+    os.truncate(path, 100)
     with pytest.raises(DatasetError, match="broken Parquet file"):
         read_part(store, commit, columns)
     with pytest.raises(pa.ArrowException):

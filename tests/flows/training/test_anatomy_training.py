@@ -16,10 +16,10 @@ from synth.weights import verify_folder
 FILMS = 12
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+@pytest.fixture
+def folder(tmp_path):
     """The shipped expert's folder, a copy without its index."""
-    copy = tmp_path_factory.mktemp("runs") / "anatomy"
+    copy = tmp_path / "anatomy"
     shutil.copytree(CHECKPOINTS / "anatomy", copy)
     (copy / INDEX).unlink()
     pin(copy)
