@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from filters.opinions import Opinion
+from filters.experts.opinion import Opinion
 from filters.verdicts import Score
 from synth.cases import Candidate
 from synth.findings import ANATOMY

@@ -1,6 +1,6 @@
 """Does the radiograph show the prompted findings and no others?"""
 
-from filters.opinions import Opinion
+from filters.experts.opinion import Opinion
 from filters.verdicts import Score, rounded
 from synth.cases import Candidate
 

@@ -14,8 +14,8 @@ from filters import (
     near_duplicate,
     training_copy,
 )
+from filters.experts.opinion import Expert, Opinion
 from filters.near_duplicate import Memory
-from filters.opinions import Expert, Opinion
 from filters.panel import Panel
 from filters.registry import FILTER_NAMES, FILTERS
 from filters.settings import FilterChoice, JudgeSettings

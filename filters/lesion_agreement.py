@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import ndimage
 
-from filters.opinions import Opinion
+from filters.experts.opinion import Opinion
 from filters.verdicts import Score, rounded
 from synth.cases import Candidate, MaskSet
 

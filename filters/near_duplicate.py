@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from filters.embedding import cosine_distances
+from filters.experts.embedding import cosine_distances
 from filters.verdicts import Score
 
 #: The score of the first of a shard: the largest cosine distance there is.
@@ -44,7 +44,7 @@ class Memory:
 def score(memory: Memory, embedding: np.ndarray) -> Score:
     """Cosine distance in [0, 2] to the nearest earlier candidate of the shard, 2 for the first.
 
-    ``embedding`` (D,) of unit length (:mod:`filters.embedding`). Detail: ``nearest``, its key.
+    ``embedding`` (D,) of unit length (:mod:`filters.experts.embedding`). Detail: ``nearest``, its key.
     """
     distance, key = memory.nearest(embedding)
     return Score(distance, f"nearly the same as {key}", {"nearest": key})

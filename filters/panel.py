@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filters.embedding import INDEX, TrainingIndex
-from filters.ensemble import SECOND, load_anatomy, load_findings
-from filters.experts import CHECKPOINTS, WEIGHTS
-from filters.opinions import Expert
+from filters.experts.embedded import CHECKPOINTS, WEIGHTS
+from filters.experts.embedding import INDEX, TrainingIndex
+from filters.experts.ensemble import SECOND, load_anatomy, load_findings
+from filters.experts.opinion import Expert
 from filters.settings import EXPERT_FILTERS, FilterChoice, JudgeSettings
 from synth.weights import SUMS, WeightsError, verify_folder
 
@@ -82,7 +82,7 @@ class _Loader:
         return self.loaded[kind]
 
     def _torchxrayvision(self, name: str, kind: str, path: Path, sha256: str) -> Expert:
-        from filters.xrv import load  # heavy, and asked for by few
+        from filters.experts.torchxrayvision import load  # heavy, and asked for by few
 
         if (path, sha256) not in self.loaded:
             settings = self.settings

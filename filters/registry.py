@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from filters.calibration import Threshold, parse_thresholds
+from filters.thresholds import Threshold, parse_thresholds
 from filters.verdicts import Keep
 
-#: Where the shipped thresholds stand: filter name to :class:`filters.calibration.Threshold`.
+#: Where the shipped thresholds stand: filter name to :class:`filters.thresholds.Threshold`.
 THRESHOLDS_FILE = Path(__file__).with_name("thresholds.json")
 
 

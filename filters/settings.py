@@ -37,7 +37,7 @@ class JudgeSettings:
     ``mode`` ``all`` lets every filter score every candidate; ``cheap_first`` asks the cheapest
     first and stops at the first fail. ``filters`` holds only those that differ from the default.
     ``checkpoints`` is a folder with ``anatomy/`` and ``findings/``, and second experts beside them or not
-    (:mod:`filters.ensemble`); None for the shipped one.
+    (:mod:`filters.experts.ensemble`); None for the shipped one.
     ``batch_size`` is the experts', fixed: another one changes scores in the last bits only.
     """
 

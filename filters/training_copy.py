@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from filters.embedding import TrainingIndex
+from filters.experts.embedding import TrainingIndex
 from filters.verdicts import Score
 
 
 def score(index: TrainingIndex, embedding: np.ndarray) -> Score:
     """Cosine distance in [0, 2] to the nearest training image in the shipped index.
 
-    ``embedding`` (D,) of unit length (:mod:`filters.embedding`). The threshold is read from the
+    ``embedding`` (D,) of unit length (:mod:`filters.experts.embedding`). The threshold is read from the
     same distance of held-out real images: what lies nearer than they do is suspect of being
     memorised (Carlini et al., 2023). Detail: ``nearest``, the training image's name.
     """

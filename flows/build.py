@@ -1,4 +1,4 @@
-"""The build as a thin Prefect flow: which shard runs when. Everything else is in ``flows.shard``.
+"""The build as a thin Prefect flow: which shard runs when. Everything else is in ``flows.building.shard``.
 
 Prefect's caching is off and its database is no record: commits decide what is done.
 """
@@ -16,17 +16,17 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture
 from prefect.tasks import Task
 
-from flows.config import BuildConfig
-from flows.errors import Interrupted, is_lasting
-from flows.hooks import Hooks, current_hooks
-from flows.image_models import settled
-from flows.plan import Tally, missing_shards, shard
-from flows.reading import parse_config, read_config
-from flows.session import Session, open_session, tally
-from flows.shard import Watch, build_shard
-from flows.tools import workshop
-from flows.workers import pin_threads, worker_count
+from flows.building.hooks import Hooks, current_hooks
+from flows.building.session import Session, open_session, tally
+from flows.building.shard import Watch, build_shard
+from flows.config.checkpoints import settled
+from flows.config.reading import parse_config, read_config
+from flows.config.schema import BuildConfig
+from flows.config.shards import Tally, missing_shards, shard
+from flows.config.workers import pin_threads, worker_count
+from flows.loading import workshop
 from manifests.store import Store
+from synth.errors import Interrupted, is_lasting
 
 Done: TypeAlias = "queue.SimpleQueue[tuple[int, PrefectFuture[Tally]]]"
 

@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from flows.guard import guarded, set_debug
+from flows.commands.endings import guarded, set_debug
 from synth.settings import TRIES
 
 app = typer.Typer(
@@ -121,7 +121,7 @@ def train(
     base: Annotated[Path | None, typer.Option(help="Controlnet: folder of the frozen model.")] = None,
 ) -> None:
     """Train one of the shipped weights again, or a ControlNet for a base of your own."""
-    from flows.train import train as run
+    from flows.training.registry import train as run
 
     print(run(name, data, out, seed, device, resume, scale, init, base))
 
@@ -198,7 +198,7 @@ def calibrate(
     ),
 ) -> None:
     """Read the filters' thresholds off real held-out radiographs again."""
-    from flows.calibrate import calibrate_filters
+    from flows.evaluation.thresholds import calibrate_filters
 
     print(calibrate_filters(data, out))
 
@@ -221,12 +221,12 @@ def convert(
 ) -> None:
     """Convert pickled weights, torchxrayvision's or a diffusers folder's, to safetensors, once."""
     if Path(source).is_dir():
-        from flows.convert import convert_folder
+        from flows.preparing.conversion import convert_folder
 
         for name, value in convert_folder(Path(source), out).items():
             print(f"{value}  {out / name}")
         return
-    from filters import xrv_convert
+    from filters.experts import convert as xrv_convert
 
     if source in xrv_convert.urls():
         path, model = xrv_convert.fetch(source), source

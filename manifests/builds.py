@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 
 from manifests import layout
 from manifests.card import dataset_card
-from manifests.coco import coco_lines
 from manifests.commits import Commit, read_commits
 from manifests.duplicates import near_duplicates
 from manifests.errors import DatasetError
+from manifests.exports.coco import coco_lines
 from manifests.identity import open_build, read_build
 from manifests.index import Index, count_rows, make_index, read_index
 from manifests.parts import iter_rows

@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synth.blending import Kept, NoiseStreams, Solver, denoise, invert, retrace, touched
 from synth.cases import FindingRequest, Lesion, MaskSet
 from synth.demographics import UNKNOWN, Demographics
-from synth.denoisers import FrozenDenoiser, Text
 from synth.findings import ANATOMY
-from synth.imagers import ShouldStop
-from synth.images import CONDITION, ImageModel, spatial_condition
-from synth.phrases import write_prompt
+from synth.images.denoisers import FrozenDenoiser, Text
+from synth.images.frozen.blending import Kept, NoiseStreams, Solver, denoise, invert, retrace, touched
+from synth.images.model import CONDITION, ImageModel, spatial_condition
+from synth.images.protocol import ShouldStop
+from synth.prompts.phrases import write_prompt
 from synth.seeding import numpy_generator
 
 #: Denoising steps, and the share of noise levels, from the noisiest, that inversion does not go up to.

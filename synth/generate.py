@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from synth.anatomy import ShapeModel
 from synth.cases import Candidate, Case, MaskSet
-from synth.foreign_checkpoints import load_foreign
-from synth.imagers import CutPrompts, Imager, ShouldStop
-from synth.images import ImageModel, Stopped
-from synth.masks import MaskGenerator, draw_body
-from synth.pipelines import INDEX, is_pipeline
+from synth.images.frozen.checkpoints import load_foreign
+from synth.images.frozen.pipelines import INDEX, is_pipeline
+from synth.images.model import ImageModel, Stopped
+from synth.images.protocol import CutPrompts, Imager, ShouldStop
+from synth.masks.anatomy import ShapeModel
+from synth.masks.generator import MaskGenerator, draw_body
 from synth.seeding import numpy_generator
 from synth.settings import SynthesisSettings
 from synth.weights import SHIPPED, WeightsError, pins

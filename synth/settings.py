@@ -17,7 +17,7 @@ OWN = Usual(12, 1.2)
 #: A foreign checkpoint with a ControlNet: RoentGen's guidance (Chambon et al., 2022, arXiv 2211.12737);
 #: DPM-Solver++ has converged at 25 steps (Lu et al., 2022, arXiv 2211.01095).
 CONTROLLED = Usual(25, 4.0)
-#: One without, under XReal's controllers: those of :data:`synth.control_presets.OURS`.
+#: One without, under XReal's controllers: those of :data:`synth.images.frozen.control_presets.OURS`.
 FROZEN = Usual(16, 5.0)
 
 #: Edits made of each real radiograph, of which the best is kept.

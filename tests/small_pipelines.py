@@ -18,7 +18,7 @@ from diffusers import (
 from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from synth.pipelines import CONTROLS
+from synth.images.frozen.pipelines import CONTROLS
 from synth.settings import SynthesisSettings
 
 WIDTH = 16  # of text states

@@ -7,17 +7,9 @@ from rich.console import Console
 from rich.table import Table
 
 from filters.registry import FILTERS
-from flows.errors import UserError
-from manifests.audit import (
-    Histogram,
-    Replay,
-    Waterfall,
-    histograms,
-    read_manifest,
-    replay,
-    waterfall,
-)
+from manifests.audit import Histogram, Replay, Waterfall, histograms, read_manifest, replay, waterfall
 from manifests.store import Store
+from synth.errors import UserError
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _BINS = 40

@@ -8,16 +8,16 @@ from typing import Any
 
 from rich.console import Console
 
-from flows.config import BuildConfig
-from flows.guard import OURS, USERS_MISTAKE, Ending
-from flows.hooks import Hooks, hooked
-from flows.image_models import settled
-from flows.plan import Tally
-from flows.progress import BuildProgress
-from flows.reading import read_config
-from flows.server import prefect_server
-from flows.signals import Brake
-from flows.workers import bf16_pays
+from flows.building.hooks import Hooks, hooked
+from flows.building.server import prefect_server
+from flows.commands.endings import OURS, USERS_MISTAKE, Ending
+from flows.commands.progress import BuildProgress
+from flows.commands.signals import Brake
+from flows.config.checkpoints import settled
+from flows.config.reading import read_config
+from flows.config.schema import BuildConfig
+from flows.config.shards import Tally
+from flows.config.workers import bf16_pays
 
 
 def run(path: Path, overrides: Sequence[str]) -> None:
@@ -57,7 +57,7 @@ def _build(config: BuildConfig, hooks: Hooks, brake: Brake) -> dict[str, Any]:
 
 def _load(config: BuildConfig, console: Console) -> None:
     """Loads the models while the server starts, so that their errors come first and alone."""
-    from flows.tools import workshop
+    from flows.loading import workshop
 
     images = config.images
     if images.precision == "bf16" and not bf16_pays(images.device):

@@ -6,12 +6,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from flows.errors import UserError
-from flows.guard import USERS_MISTAKE, Ending
-from manifests.edited_files import EditedFolder
-from manifests.mask_files import read_mask
+from flows.commands.endings import USERS_MISTAKE, Ending
+from manifests.films.edited import EditedFolder
+from manifests.films.masks import read_mask
 from synth.cases import FindingRequest
-from synth.edit_requests import EditRequest, read_finding
+from synth.errors import UserError
+from synth.prompts.edit_requests import EditRequest, read_finding
 
 
 def run(
@@ -33,8 +33,8 @@ def run(
     drawn = None if mask is None else read_mask(mask)
     console = Console(stderr=True)
     with console.status("loading models"):
-        from flows.edit import load_retoucher
-        from flows.edit_files import Asked, Watch, edit_files, read_radiograph
+        from flows.editing.files import Asked, Watch, edit_files, read_radiograph
+        from flows.loading_retoucher import load_retoucher
 
         if len(images) == 1:
             read_radiograph(images[0])  # before models are loaded for nothing

@@ -6,12 +6,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from flows.config import BuildConfig
-from flows.estimate import Estimate, estimate
-from flows.image_models import settled
-from flows.reading import read_config
-from flows.tools import Workshop, workshop
-from flows.workers import core_count, worker_count
+from flows.building.estimate import Estimate, estimate
+from flows.config.checkpoints import settled
+from flows.config.reading import read_config
+from flows.config.schema import BuildConfig
+from flows.config.workers import core_count, worker_count
+from flows.loading import Workshop, workshop
 
 
 def run(path: Path, overrides: Sequence[str]) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from flows.guard import USERS_MISTAKE, Ending
-from flows.prepare import prepare
-from manifests.prepared import TABLE
+from flows.commands.endings import USERS_MISTAKE, Ending
+from flows.preparing.folder import prepare
+from manifests.films.prepared import TABLE
 
 
 def run(folder: Path, out: Path, labels: Path | None, size: int, device: str) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from manifests.contact_sheet import contact_sheet
+from manifests.sheets.contact_sheet import contact_sheet
 from manifests.store import Store
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flows.config import BuildConfig
-from flows.plan import Tally, missing_shards, shard_count, shortfall
-from flows.reading import parse_config
-from flows.session import tally
+from flows.building.session import tally
+from flows.config.reading import parse_config
+from flows.config.schema import BuildConfig
+from flows.config.shards import Tally, missing_shards, shard_count, shortfall
 from manifests.commits import read_commits
 from manifests.identity import read_build
 from manifests.layout import INDEX

@@ -1,6 +1,6 @@
 """`synthorax verify`: every problem of a dataset, one line each; exit code 2 when there is any."""
 
-from flows.guard import USERS_MISTAKE, Ending
+from flows.commands.endings import USERS_MISTAKE, Ending
 from manifests.commits import read_commits
 from manifests.store import Store
 from manifests.verify import verify

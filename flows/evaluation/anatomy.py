@@ -3,8 +3,8 @@
 import numpy as np
 
 from filters.anatomy_agreement import dice
-from filters.evaluators import load_lung_evaluator
-from filters.experts import EmbeddedAnatomy
+from filters.experts.embedded import EmbeddedAnatomy
+from filters.experts.evaluators import load_lung_evaluator
 from flows.evaluation.generated import Sample
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from filters.evaluators import AttributeEvaluator, Attributes
+from filters.experts.evaluators import AttributeEvaluator, Attributes
 from flows.evaluation.generated import ImageStore
 from flows.training.lesion_learning import auroc
 from synth.cases import Case
-from synth.phrases import write_prompt
-from synth.prompts import PromptSampler
+from synth.prompts.phrases import write_prompt
+from synth.prompts.sampler import PromptSampler
 
 DRAWS = 1000
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from filters.ensemble import SECOND, load_findings
-from filters.evaluators import AttributeEvaluator
-from filters.experts import CHECKPOINTS, EmbeddedFindings
-from filters.opinions import Expert
-from flows.evaluation import calibration, memorisation, pictures, spectrum
+from filters.experts.embedded import CHECKPOINTS, EmbeddedFindings
+from filters.experts.ensemble import SECOND, load_findings
+from filters.experts.evaluators import AttributeEvaluator
+from filters.experts.opinion import Expert
+from flows.evaluation import memorisation, pictures
 from flows.evaluation.features import (
     Projection,
     RandomDenseNet,
@@ -18,15 +18,17 @@ from flows.evaluation.features import (
     embeddings,
     expert_features,
 )
-from flows.evaluation.fidelity import Clouds, fidelity
 from flows.evaluation.generated import Judged
-from flows.evaluation.masks import mask_figures
 from flows.evaluation.real import Real
-from flows.training.calibration import OF_BOTH, OF_ONE
+from flows.figures import reliability as calibration
+from flows.figures import spectrum
+from flows.figures.fidelity import Clouds, fidelity
+from flows.figures.masks import mask_figures
 from flows.training.checkpoints import metrics_of
-from flows.training.evaluator_attributes import evaluate as attribute_figures
 from flows.training.loop import console
-from synth.masks import MaskGenerator
+from flows.training.recipes.calibration import OF_BOTH, OF_ONE
+from flows.training.recipes.evaluator_attributes import evaluate as attribute_figures
+from synth.masks.generator import MaskGenerator
 
 #: The masks' distances depend on the seed of prompts, bodies and halves: these are told beside the first.
 OTHER_SEEDS = (1, 2)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from flows.evaluation.generated import ImageStore
-from synth.anatomy import enlarged_outline
 from synth.cases import Case, FindingRequest, Lesion, MaskSet
 from synth.findings import ANATOMY, FINDINGS
 from synth.generate import Synthesizer
+from synth.masks.anatomy import enlarged_outline
 from synth.seeding import numpy_generator
 
 #: Seed of the pairs' noise and bodies; their keys are 000000000 and on.

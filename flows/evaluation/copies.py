@@ -10,20 +10,20 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 
-from filters.embedding import TrainingIndex, normalise
-from filters.experts import EmbeddedFindings
-from flows.calibrate import PERCENTILES
+from filters.experts.embedded import EmbeddedFindings
+from filters.experts.embedding import TrainingIndex, normalise
 from flows.evaluation.features import attribute_features, embeddings
 from flows.evaluation.real import Real
-from flows.training.anatomy import expert_anatomy
+from flows.evaluation.thresholds import PERCENTILES
+from flows.material.scenes import simulate
 from flows.training.augment import disguise
 from flows.training.lesion_learning import auroc
-from flows.training.scenes import simulate
-from synth.blending import NoiseStreams, Solver, denoise
-from synth.denoisers import FrozenDenoiser, Text
-from synth.images import ImageModel
-from synth.masks import MaskGenerator
-from synth.radiographs import to_uint8
+from flows.training.recipes.anatomy import expert_anatomy
+from synth.images.denoisers import FrozenDenoiser, Text
+from synth.images.frozen.blending import NoiseStreams, Solver, denoise
+from synth.images.model import ImageModel
+from synth.images.radiographs import to_uint8
+from synth.masks.generator import MaskGenerator
 from synth.rendering import Scene
 from synth.weights import SHIPPED
 

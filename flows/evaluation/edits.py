@@ -8,21 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from filters.evaluators import load_lesion_evaluator
-from filters.experts import OPACITY
-from filters.opinions import Expert
+from filters.experts.embedded import OPACITY
+from filters.experts.evaluators import load_lesion_evaluator
+from filters.experts.opinion import Expert
+from flows.editing.retoucher import Retouched, Retoucher, unasked
 from flows.evaluation.copies import spaces
-from flows.retouching import Retouched, Retoucher, unasked
-from flows.training.data import Radiographs, load_nih
+from flows.material.real import Radiographs, load_nih
+from flows.material.scenes import demographics_of
 from flows.training.lesion_learning import auroc
 from flows.training.loop import console
-from flows.training.scenes import demographics_of
-from manifests.compositing import blend_weight
-from manifests.radiograph_files import read_original
+from manifests.films.compositing import blend_weight
+from manifests.films.files import read_original
 from synth.cases import FindingRequest
-from synth.edit_requests import EditRequest
 from synth.findings import OPACITIES
-from synth.radiographs import border_box, read_radiograph
+from synth.images.radiographs import border_box, read_radiograph
+from synth.prompts.edit_requests import EditRequest
 from synth.settings import TRIES
 
 #: What is asked of all films with a box, one after the other, and of the normal ones.

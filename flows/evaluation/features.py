@@ -7,9 +7,9 @@ import torch
 import torchvision
 from torch import nn
 
-from filters.embedding import INDEX, TrainingIndex
-from filters.evaluators import AttributeEvaluator
-from filters.experts import CHECKPOINTS, EmbeddedAnatomy, EmbeddedFindings, ask, prepare
+from filters.experts.embedded import CHECKPOINTS, EmbeddedAnatomy, EmbeddedFindings, ask, prepare
+from filters.experts.embedding import INDEX, TrainingIndex
+from filters.experts.evaluators import AttributeEvaluator
 
 #: Components kept of each space: fewer than the smallest sample compared, so that a covariance has full rank.
 DIMENSIONS = 64

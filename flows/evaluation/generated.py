@@ -10,13 +10,13 @@ from rich.progress import Progress
 
 from filters.judge import Judge
 from filters.verdicts import decide
-from flows.training.data import Radiographs
+from flows.material.real import Radiographs
+from flows.material.scenes import demographics_of, labelled_requests
 from flows.training.loop import console
-from flows.training.scenes import demographics_of, labelled_requests
 from synth.cases import Candidate, Case, MaskSet
 from synth.generate import Synthesizer
-from synth.phrases import write_prompt
-from synth.prompts import PromptSampler
+from synth.prompts.phrases import write_prompt
+from synth.prompts.sampler import PromptSampler
 
 #: Seed of the measured set, whose keys are 000000000 and on; the next one is that of the set alike.
 SEED = 11

@@ -4,23 +4,24 @@ from pathlib import Path
 
 import numpy as np
 
-from filters.ensemble import load_anatomy
-from filters.experts import EmbeddedAnatomy
-from flows.training import anatomy, codec
-from flows.training.data import Radiographs, load_lungs, part_of
-from synth.codec import PatchCodec
+from filters.experts.embedded import EmbeddedAnatomy
+from filters.experts.ensemble import load_anatomy
+from flows.material.real import Radiographs, load_lungs, part_of
+from flows.training.recipes import anatomy, codec
 from synth.findings import ANATOMY
+from synth.images.codec import PatchCodec
 
 
 def codec_figures(shipped: PatchCodec, data: Path, nih: Radiographs) -> dict[str, float | int]:
-    """Of :func:`flows.training.codec.evaluate` on the test part's radiographs as the source stores them."""
+    """Of :func:`flows.training.recipes.codec.evaluate` on the test part's radiographs as the source stores
+    them."""
     test = nih.where("test")
     return {**codec.evaluate(shipped, codec.as_stored(data, nih, test)), "images": len(test)}
 
 
 def anatomy_figures(data: Path) -> dict[str, dict[str, float]]:
-    """Lungs on held-out human masks (:func:`flows.training.anatomy.lung_figures`): of the ``first`` expert,
-    which taught the image model, and of ``both`` together, whom the filter asks.
+    """Lungs on held-out human masks (:func:`flows.training.recipes.anatomy.lung_figures`): of the ``first``
+    expert, which taught the image model, and of ``both`` together, whom the filter asks.
     """
     images, lungs, names = load_lungs(data, 256)
     held = np.array([part_of(n) != "train" for n in names])

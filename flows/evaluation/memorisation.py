@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from filters.embedding import normalise
+from filters.experts.embedding import normalise
 
 #: Percentile of held-out real images' distances below which a generated one is suspect.
 PERCENTILE = 1.0

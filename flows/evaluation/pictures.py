@@ -9,8 +9,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image, ImageDraw
 
-from flows.evaluation.calibration import Reliability
-from manifests.palette import font
+from flows.figures.reliability import Reliability
+from manifests.sheets.palette import font
 
 PAPER, INK = 18, 232
 GAP, LABEL = 4, 26

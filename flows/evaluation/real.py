@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.training.data import Radiographs, load_nih
-from flows.training.evaluator_attributes import without_markers
+from flows.material.real import Radiographs, load_nih
+from flows.training.recipes.evaluator_attributes import without_markers
 
 
 @dataclass(frozen=True)

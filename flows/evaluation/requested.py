@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from filters.experts import EmbeddedFindings
-from filters.opinions import Opinion
+from filters.experts.embedded import EmbeddedFindings
+from filters.experts.opinion import Opinion
 from flows.evaluation.controls import SEED, Pairs, lesion_area
 from flows.evaluation.generated import ImageStore
 from flows.training.lesion_learning import auroc

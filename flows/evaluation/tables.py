@@ -1,9 +1,9 @@
-"""The figures of ``python -m flows.evaluate`` as the tables of docs/benchmarks.md, each with its bar."""
+"""The figures of ``python -m flows.evaluation.shipped`` as the tables of docs/benchmarks.md, each with its bar."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from flows.evaluation.masks import CLOSE
+from flows.figures.masks import CLOSE
 
 #: What the project holds itself to.
 PSNR, SSIM, OPACITY, CALIBRATED = 36, 0.95, 0.84, 0.05
@@ -103,7 +103,7 @@ def _rank(seen: dict[str, Any]) -> str:
 
 
 def mask_rows(masks: dict[str, Any]) -> list[Row]:
-    """Of :func:`flows.evaluation.masks.mask_figures`."""
+    """Of :func:`flows.figures.masks.mask_figures`."""
     ratios = {n: v["ratio"] for n, v in masks["distances"].items()}
     far = [
         f"{_title(n)} ({', '.join(f'{m} {x:.2f}' for m, x in r.items() if x > CLOSE)})"

@@ -11,18 +11,18 @@ import numpy as np
 import torch
 
 from filters.anatomy_agreement import dice
-from filters.experts import EmbeddedAnatomy, EmbeddedFindings
+from filters.experts.embedded import EmbeddedAnatomy, EmbeddedFindings
 from flows.evaluation.requested import above
 from synth.cases import Case, MaskSet
-from synth.control_presets import Preset
-from synth.denoisers import FrozenDenoiser
 from synth.findings import FINDING_NAMES
 from synth.generate import Synthesizer
-from synth.phrases import write_prompt
-from synth.prompts import PromptSampler
-from synth.rough_latents import RoughLatents
+from synth.images.denoisers import FrozenDenoiser
+from synth.images.frozen.control_presets import Preset
+from synth.images.frozen.rough_latents import RoughLatents
+from synth.images.frozen.xreal import control_anatomy, control_pathology, lesion_hints
+from synth.prompts.phrases import write_prompt
+from synth.prompts.sampler import PromptSampler
 from synth.seeding import derive_seed, numpy_generator
-from synth.xreal import control_anatomy, control_pathology, lesion_hints
 
 #: Seed of the requests.
 SEED = 61

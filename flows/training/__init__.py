@@ -1,1 +1,1 @@
-"""Trainings of the shipped weights, one module each; ``flows.train`` runs them by name."""
+"""Trainings of the shipped weights, one module each; ``flows.training.registry`` runs them by name."""

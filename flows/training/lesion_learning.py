@@ -10,9 +10,9 @@ from scipy.optimize import minimize
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
+from flows.material.real import Radiographs
+from flows.material.scenes import Scenes, balanced
 from flows.training.augment import draw_warp, vary_exposure
-from flows.training.data import Radiographs
-from flows.training.scenes import Scenes, balanced
 from synth.findings import FINDING_NAMES, OPACITIES
 
 #: Indices of OPACITIES among FINDING_NAMES.
@@ -49,7 +49,7 @@ class Lessons:
     def of(
         cls, nih: Radiographs, real: Scenes, simulated: Scenes, size: int, batch: int, device: str
     ) -> "Lessons":
-        """Of what :func:`flows.training.scenes.load_scenes` returns."""
+        """Of what :func:`flows.material.scenes.load_scenes` returns."""
         part = nih.parts == "train"
         ill = list(balanced(nih, np.flatnonzero(part & ~nih.normal)))[2:]
         taught = np.flatnonzero(part[simulated.base])

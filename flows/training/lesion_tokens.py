@@ -10,18 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flows.training.chestxdet import Annotation, polygon_mask
+from flows.material.chestxdet import Annotation, polygon_mask
 from synth.findings import FINDING_NAMES
-from synth.lesion_sets import (
-    GRID,
-    SEVERITIES,
-    SIDES,
-    TOKEN,
-    BoxCode,
-    OutlineCode,
-    side_of,
-    zone_of,
-)
+from synth.masks.lesion_sets import GRID, SEVERITIES, SIDES, TOKEN, BoxCode, OutlineCode, side_of, zone_of
 
 #: Instances kept of an image, and its views: as it is, turned and stretched, and all of them mirrored.
 MOST, VIEWS = 24, 10

@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from flows.workers import bf16_pays
+from flows.config.workers import bf16_pays
 
 console = Console(stderr=True)
 

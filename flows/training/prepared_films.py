@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from manifests.errors import DatasetError
+from manifests.films.prepared import read_prepared
 from manifests.members import decode_anatomy, decode_lesions, decode_png
-from manifests.prepared import read_prepared
 from manifests.store import Store
-from synth.denoisers import FrozenDenoiser
+from synth.images.denoisers import FrozenDenoiser
 
 #: Share of films that is held out, by the hash of their source: patients are not known.
 HELD_OUT = 0.1
@@ -49,7 +49,8 @@ class Films:
         self._latents: dict[int, Tensor] = {}
 
     def masks(self, which: Sequence[int] | np.ndarray) -> Tensor:
-        """(N, CONTROLS, S, S) float32, 0 or 1: anatomy, then lesions (:data:`synth.pipelines.CONTROLS`)."""
+        """(N, CONTROLS, S, S) float32, 0 or 1: anatomy, then lesions
+        (:data:`synth.images.frozen.pipelines.CONTROLS`)."""
         stacks = []
         for i in which:
             anatomy, lesions = (self.store.read(name) for name in self._masks[int(i)])

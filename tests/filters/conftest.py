@@ -8,7 +8,7 @@ SHARED = Path(__file__).parents[2] / ".." / "shared" / "data"
 @pytest.fixture(scope="session")
 def real_images():
     """Every 22nd real radiograph, 256 × 256 uint8, exposure normalised as for training."""
-    from synth.radiographs import normalise_exposure, read_radiograph, to_uint8
+    from synth.images.radiographs import normalise_exposure, read_radiograph, to_uint8
 
     paths = sorted((SHARED / "nih" / "images").glob("*.jpg"))[::22]
     if not paths:

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from skimage.draw import ellipse
 
-from filters.embedding import TrainingIndex
-from filters.experts import EmbeddedAnatomy, EmbeddedFindings
-from filters.networks import anatomy_network, finding_network
+from filters.experts.embedded import EmbeddedAnatomy, EmbeddedFindings
+from filters.experts.embedding import TrainingIndex
+from filters.experts.networks import anatomy_network, finding_network
 from filters.panel import Panel
 from synth.cases import Candidate, Case, FindingRequest, Lesion, MaskSet
 from synth.findings import ANATOMY, FINDING_NAMES

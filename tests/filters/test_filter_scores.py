@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters import anatomy_agreement, finding_agreement, integrity, lesion_agreement
-from filters.opinions import Opinion
+from filters.experts.opinion import Opinion
 from synth.cases import Candidate, Lesion
 from synth.findings import ANATOMY, FINDING_NAMES
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters import FILTER_NAMES, FILTERS
-from filters.experts import EmbeddedAnatomy
+from filters.experts.embedded import EmbeddedAnatomy
 from filters.judge import Judge
 from filters.settings import FilterChoice, JudgeSettings
 from filters.verdicts import decide, passes

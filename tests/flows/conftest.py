@@ -36,7 +36,7 @@ def environment(tmp_path_factory):
 @pytest.fixture(scope="session")
 def server(environment):
     """URL of a Prefect server that stands for the whole session: its start takes seconds."""
-    from flows.server import LEAN, QUIET, OwnServer
+    from flows.building.server import LEAN, QUIET, OwnServer
 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (environment | QUIET | LEAN).items():
@@ -63,7 +63,7 @@ def write_config(tmp_path):
 @pytest.fixture(scope="session")
 def in_process(server, environment):
     """This process's Prefect talks to the session's server; nothing may import Prefect before."""
-    from flows.server import QUIET
+    from flows.building.server import QUIET
 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (environment | QUIET).items():
@@ -81,7 +81,7 @@ def invoke(in_process, monkeypatch):
     from standins import load_workshop
     from typer.testing import CliRunner
 
-    from flows import tools
+    from flows import loading as tools
     from flows.cli import app
 
     real_loader = tools.load_workshop
@@ -131,7 +131,7 @@ def models_read(monkeypatch):
     """`synthorax edit` gets the shipped models as they were read once; how they were asked for is listed."""
     from editing import shipped
 
-    from flows import edit
+    from flows import loading_retoucher as edit
 
     asked, load = [], edit.load_retoucher
 

@@ -7,8 +7,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 from scipy import ndimage
 
-from synth.anatomy import ShapeModel, rasterise
-from synth.radiographs import to_uint8
+from synth.images.radiographs import to_uint8
+from synth.masks.anatomy import ShapeModel, rasterise
 from synth.weights import SHIPPED
 
 

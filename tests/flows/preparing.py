@@ -7,9 +7,9 @@ from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner
 
-from filters.ensemble import load_anatomy, load_findings
+from filters.experts.ensemble import load_anatomy, load_findings
 from flows.cli import app
-from flows.prepare import prepare
+from flows.preparing.folder import prepare
 
 
 @cache

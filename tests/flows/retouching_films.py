@@ -8,10 +8,10 @@ import numpy as np
 from drawn_films import drawn_film
 from editing import shipped
 
-from flows.edit_plans import Film
-from manifests.originals import Original, default_window
+from flows.editing.plan import Film
+from manifests.films.originals import Original, default_window
 from synth.cases import FindingRequest
-from synth.edit_requests import EditRequest
+from synth.prompts.edit_requests import EditRequest
 
 SIZE = 256
 ADDED = EditRequest(add=(FindingRequest("consolidation", "right", "lower", "severe"),))

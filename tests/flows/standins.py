@@ -102,8 +102,8 @@ def digests(folder):
 
 def load_workshop(config, delay=0.0, broken=""):
     """In the place of the real one."""
-    from flows.config import config_hash
-    from flows.tools import Tools, Workshop
+    from flows.config.schema import config_hash
+    from flows.loading import Tools, Workshop
 
     synthesizer = Synthesizer(config.images.steps, delay, dict.fromkeys(broken.split(","), 99))
     inputs = {**synthesizer.digests, **Judge.digests}
@@ -113,7 +113,7 @@ def load_workshop(config, delay=0.0, broken=""):
 
 def main():
     """The command line with the stand-ins; STANDIN_DELAY is the seconds that a step takes."""
-    from flows import tools
+    from flows import loading as tools
     from flows.cli import main
 
     delay = float(os.environ.get("STANDIN_DELAY", "0"))

@@ -11,9 +11,9 @@ import pytest
 import torch
 from standins import digests
 
-from flows.errors import UserError, users_mistake
-from flows.guard import Ending, guarded
+from flows.commands.endings import Ending, guarded
 from manifests.store import Store
+from synth.errors import UserError, users_mistake
 
 HOLDER = """
 import sys, time

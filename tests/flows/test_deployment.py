@@ -33,7 +33,7 @@ def test_its_schedule_is_off_and_it_never_runs_twice_at_once():
 
 @pytest.mark.slow
 def test_a_tiny_build_goes_through_it(tmp_path, environment):
-    from flows.server import QUIET, OwnServer
+    from flows.building.server import QUIET, OwnServer
 
     # A workspace beside the repository: deploying writes into the folder that it is run from.
     workspace = tmp_path / "workspace"

@@ -181,7 +181,7 @@ def test_auditing_loads_no_torch(tmp_path):
     code = (
         "import sys; from manifests.audit import *; from manifests.store import Store;"
         f"waterfall(read_manifest(Store({str(tmp_path / 'out')!r})));"
-        "import manifests.builds, manifests.verify, manifests.contact_sheet;"
+        "import manifests.builds, manifests.verify, manifests.sheets.contact_sheet;"
         "sys.exit('torch' in sys.modules or 'prefect' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -10,9 +10,9 @@ from drawn_records import BUILD, build_store, draw_record
 from manifests import layout
 from manifests.audit import read_manifest
 from manifests.builds import finalise, open_build
-from manifests.contact_sheet import _first, contact_sheet
 from manifests.members import LABELS
 from manifests.shards import write_shard
+from manifests.sheets.contact_sheet import _first, contact_sheet
 from manifests.store import Store
 from manifests.tars import read_samples
 from manifests.verify import verify

@@ -3,7 +3,7 @@
 import torch
 from diffusers import UNet2DConditionModel
 
-from synth.denoisers import FrozenDenoiser, NoiseSchedule
+from synth.images.denoisers import FrozenDenoiser, NoiseSchedule
 
 #: As the scheduler folders of Stable Diffusion have it.
 STABLE = {

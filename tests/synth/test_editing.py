@@ -10,14 +10,14 @@ from bodies import schematic_body, schematic_radiograph
 from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
 from small_bases import STABLE, small_base
 
-from synth.blending import touched
 from synth.cases import FindingRequest, Lesion
 from synth.demographics import Demographics
-from synth.denoisers import FrozenDenoiser
 from synth.editing import ADDED, BY_TEXT, REMOVED, Edit, Editor, step_count
-from synth.images import CONDITION, Stopped
-from synth.radiographs import to_uint8
-from synth.reports import parse
+from synth.images.denoisers import FrozenDenoiser
+from synth.images.frozen.blending import touched
+from synth.images.model import CONDITION, Stopped
+from synth.images.radiographs import to_uint8
+from synth.prompts.reports import parse
 
 SIZE, SIDE = 64, 8
 BODY = schematic_body(SIZE)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from bodies import schematic_body, schematic_radiograph
 
-from filters.ensemble import load_findings
+from filters.experts.ensemble import load_findings
 from synth.cases import FindingRequest, Lesion
 from synth.editing import Edit, Editor
-from synth.images import ImageModel
-from synth.radiographs import normalise_exposure, to_uint8
+from synth.images.model import ImageModel
+from synth.images.radiographs import normalise_exposure, to_uint8
 from synth.weights import SHIPPED
 
 

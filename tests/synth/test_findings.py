@@ -3,7 +3,7 @@
 import pytest
 
 from synth.findings import ANATOMY, FINDING_NAMES, FINDINGS
-from synth.reports import parse
+from synth.prompts.reports import parse
 
 # torchxrayvision 1.x, datasets.default_pathologies; tested against the package where it is quick
 XRV = {

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from synth.anatomy import without_lesions
 from synth.cases import Case, FindingRequest
 from synth.generate import Stopped, Synthesizer
-from synth.imagers import CutPrompts, case_noise
+from synth.images.protocol import CutPrompts, case_noise
+from synth.masks.anatomy import without_lesions
 from synth.settings import SynthesisSettings
 
 #: Grey levels of 255 by which batch sizes may differ, and the share of pixels that may.

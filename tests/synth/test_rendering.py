@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from synth.anatomy import cardiothoracic_ratio
 from synth.cases import Lesion
 from synth.findings import FINDING_NAMES
+from synth.masks.anatomy import cardiothoracic_ratio
 from synth.rendering import RENDERERS, Scene, draw, enlarge_heart
 from synth.rendering.scene import attenuate
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from filters.evaluators import Attributes
+from filters.experts.evaluators import Attributes
 from flows.evaluation.attributes import OLD, YOUNG, aged, draw_aged, recovered
 from flows.evaluation.generated import ImageStore
 from synth.cases import Case, MaskSet

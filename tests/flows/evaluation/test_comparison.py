@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from flows.evaluation import calibration, comparison, fidelity, real
+from flows.evaluation import comparison, real
 from flows.evaluation.generated import ImageStore, Judged, Sample, draw_alike
-from flows.training.data import load_nih
+from flows.figures import fidelity
+from flows.figures import reliability as calibration
+from flows.material.real import load_nih
 from synth.cases import Case, MaskSet
 from synth.findings import ANATOMY
 from synth.settings import SynthesisSettings

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from filters.opinions import Opinion
+from filters.experts.opinion import Opinion
 from flows.evaluation.controls import Pairs, moved
 from flows.evaluation.requested import found, summed_up
 from synth.cases import Lesion, MaskSet

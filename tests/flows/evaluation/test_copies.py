@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from filters.embedding import normalise
+from filters.experts.embedding import normalise
 from flows.evaluation import copies
 from flows.evaluation.real import Real
-from flows.training.data import load_nih
+from flows.material.real import load_nih
 from synth.generate import Synthesizer
 from synth.settings import SynthesisSettings
 

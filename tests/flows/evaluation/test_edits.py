@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from filters.embedding import normalise
-from filters.opinions import Opinion
-from flows.edit_plans import Film
+from filters.experts.embedding import normalise
+from filters.experts.opinion import Opinion
+from flows.editing.plan import Film
+from flows.editing.retoucher import Retouched
 from flows.evaluation import edits
 from flows.evaluation.edits import (
     REMOVE,
@@ -23,14 +24,13 @@ from flows.evaluation.edits import (
     edit_films,
     identity,
 )
-from flows.retouching import Retouched
-from flows.training.data import load_nih
-from manifests.compositing import blend_weight
-from manifests.originals import Original
+from flows.material.real import load_nih
+from manifests.films.compositing import blend_weight
+from manifests.films.originals import Original
 from synth.cases import Lesion
-from synth.edit_requests import EditRequest
 from synth.editing import Edit
-from synth.framing import Framed
+from synth.images.framing import Framed
+from synth.prompts.edit_requests import EditRequest
 
 SIZE = 64
 MASK = np.zeros((SIZE, SIZE), bool)
@@ -190,7 +190,7 @@ def pixels(images):
 def test_two_films_are_edited_and_measured(shared_data, tmp_path):
     from typer.testing import CliRunner
 
-    from flows.evaluate_edits import app
+    from flows.evaluation.edits_command import app
 
     result = CliRunner().invoke(app, ["--data", str(shared_data), "--out", str(tmp_path), "--count", "1"])
     assert result.exit_code == 0, result.output

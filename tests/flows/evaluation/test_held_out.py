@@ -4,8 +4,8 @@ import pytest
 
 from flows.evaluation.held_out import anatomy_figures, codec_figures
 from flows.evaluation.tables import LUNG_DICE, PSNR, SSIM
-from flows.training.data import load_nih
-from synth.codec import PatchCodec
+from flows.material.real import load_nih
+from synth.images.codec import PatchCodec
 from synth.weights import SHIPPED
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 from PIL import Image
 
-from flows.evaluation.calibration import reliability
 from flows.evaluation.pictures import (
     nearest_pairs,
     reliability_curve,
@@ -11,6 +10,7 @@ from flows.evaluation.pictures import (
     side_by_side,
     thumbnails,
 )
+from flows.figures.reliability import reliability
 
 
 def test_thumbnails_keep_their_order():

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from manifests.prepared import Film, PreparedFolder
+from manifests.films.prepared import Film, PreparedFolder
 from synth.cases import Lesion, MaskSet
 from synth.demographics import UNKNOWN
 from synth.findings import ANATOMY

@@ -3,16 +3,9 @@
 import numpy as np
 import pytest
 
-from flows.training.lesion_tokens import (
-    VIEWS,
-    LesionTokens,
-    box_of,
-    fit_codes,
-    severities,
-    turned,
-)
+from flows.training.lesion_tokens import VIEWS, LesionTokens, box_of, fit_codes, severities, turned
 from synth.findings import FINDING_NAMES
-from synth.lesion_sets import side_of, zone_of
+from synth.masks.lesion_sets import side_of, zone_of
 
 FINDING = FINDING_NAMES.index("consolidation")
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from small_prepared import COUNT, SIZE, drawn
 
-from flows.training.controlnet import load_base
 from flows.training.prepared_films import Films, is_held_out
+from flows.training.recipes.controlnet import load_base
 
 
 def test_films_are_read_as_they_were_written(data, base):

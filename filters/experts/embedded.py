@@ -1,0 +1,267 @@
+"""The embedded experts: small networks trained here and shipped, asked in batches of one size."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from scipy.special import expit
+from torch import Tensor, nn
+from torch.nn import functional
+
+from filters.experts.embedding import TrainingIndex
+from filters.experts.networks import FindingNetwork, anatomy_network, finding_network
+from filters.experts.opinion import Expert, Opinion
+from synth.findings import FINDING_NAMES
+from synth.weights import SUMS, WeightsError, load_safetensors, verify_folder
+
+__all__ = ["EmbeddedAnatomy", "EmbeddedFindings", "Expert", "Opinion"]
+
+#: Where the shipped experts stand: one folder each, pinned by its SHA256SUMS.
+CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
+WEIGHTS = "model.safetensors"
+#: The deepest features are pooled to this many cells a side before they become an embedding.
+POOLED = 4
+#: The name that "any lung opacity" goes by in probabilities; it has no map.
+OPACITY = "opacity"
+
+T = TypeVar("T")
+N = TypeVar("N", bound=nn.Module)
+
+
+def in_batches(images: np.ndarray, size: int) -> Iterator[tuple[int, np.ndarray]]:
+    """(how many are real, batch of exactly ``size``): the last one is padded with its last image.
+
+    With one batch size the arithmetic, and so every bit, is the same wherever an image stands.
+    """
+    for start in range(0, len(images), size):
+        batch = images[start : start + size]
+        padding = np.repeat(batch[-1:], size - len(batch), axis=0)
+        yield len(batch), np.concatenate([batch, padding])
+
+
+def ask(images: np.ndarray, size: int, look: Callable[[np.ndarray], list[T]]) -> list[T]:
+    """One answer per image (N, H, W), given by ``look`` on batches of exactly ``size``."""
+    answers: list[T] = []
+    for count, batch in in_batches(images, size):
+        answers += look(batch)[:count]
+    return answers
+
+
+def prepare(images: np.ndarray, resolution: int, device: str | torch.device = "cpu") -> Tensor:
+    """uint8 (N, H, W) as the networks take it: (N, 1, R, R) float32 in [-1, 1], area-averaged."""
+    x = torch.from_numpy(np.ascontiguousarray(images)).to(device).float().div(127.5).sub(1)
+    return functional.interpolate(x[:, None], size=(resolution, resolution), mode="area")
+
+
+def enlarge(maps: Tensor, size: tuple[int, int]) -> np.ndarray:
+    """Maps (N, K, R, R) in [0, 1] resampled bilinearly to ``size``: (N, K, H, W) float32."""
+    maps = functional.interpolate(maps, size=size, mode="bilinear", align_corners=False)
+    return maps.float().clamp(0, 1).cpu().numpy()  # interpolation may round past 1
+
+
+def logistic(logits: Tensor) -> np.ndarray:
+    """1 / (1 + e^-x), each element by the same instructions wherever it stands, float32.
+
+    torch's own takes another path for the last few elements of a tensor, so that an image's place
+    in its batch would change the last bit.
+    """
+    return expit(logits.double().cpu().numpy()).astype(np.float32)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The expert's ``config.json``: resolution, what it was trained on, calibration."""
+    try:
+        return json.loads((folder / "config.json").read_text("utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise WeightsError(f"weights: {folder / 'config.json'}: {error}") from None
+
+
+def fit(network: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
+    """Put tensors into a network; WeightsError in one line when they are not its own."""
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        first = " ".join(str(error).split())[:200]
+        raise WeightsError(f"weights: {source} does not fit its network: {first}") from None
+
+
+def load_network(network: N, folder: Path, device: str = "cpu") -> tuple[N, str]:
+    """The network with the folder's pinned weights, ready to be asked, and their digest."""
+    tensors, pin = pinned_weights(folder)
+    fit(network, tensors, folder / WEIGHTS)
+    return network.requires_grad_(False).eval().to(device), pin
+
+
+def pinned_weights(folder: Path) -> tuple[dict[str, Tensor], str]:
+    """The tensors of a checkpoint folder and their digest; WeightsError without a pin that they match."""
+    pin = verify_folder(folder).get(WEIGHTS)
+    if pin is None:
+        raise WeightsError(f"weights: {folder / SUMS} does not name {WEIGHTS}, expected its pin")
+    return load_safetensors(folder / WEIGHTS, sha256=pin), pin
+
+
+class EmbeddedAnatomy:
+    """The shipped anatomy segmenter: probabilities of lungs, heart and what else it was taught.
+
+    ``network``, of segmentation-models-pytorch, takes (N, 1, R, R) in [-1, 1] and gives logits (N, K, R, R),
+    K as ``structures``. With an ``index`` it also embeds: what tells bodies apart tells patients apart, and a
+    lesion more or less changes little (measured: docs/benchmarks.md).
+    """
+
+    name = "embedded anatomy"
+    findings: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        network: nn.Module,
+        resolution: int,
+        structures: tuple[str, ...],
+        digest: str = "",
+        batch_size: int = 8,
+        device: str = "cpu",
+        index: TrainingIndex | None = None,
+    ) -> None:
+        self.network: Any = network.eval()
+        self.resolution, self.structures, self.digest = resolution, structures, digest
+        self.batch_size, self.device, self.index = batch_size, device, index
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path | None = None,
+        batch_size: int = 8,
+        device: str = "cpu",
+        index: TrainingIndex | None = None,
+    ) -> "EmbeddedAnatomy":
+        """From a checkpoint folder, by default the shipped one; WeightsError says what is wrong."""
+        folder = folder or CHECKPOINTS / "anatomy"
+        network = anatomy_network(len(read_config(folder)["structures"]))
+        return cls.of(network, folder, batch_size, device, index)
+
+    @classmethod
+    def of(
+        cls,
+        network: nn.Module,
+        folder: Path,
+        batch_size: int = 8,
+        device: str = "cpu",
+        index: TrainingIndex | None = None,
+    ) -> "EmbeddedAnatomy":
+        """A network of another architecture with the weights and config of a checkpoint folder."""
+        config = read_config(folder)
+        network, digest = load_network(network, folder, device)
+        structures = tuple(config["structures"])
+        return cls(network, config["resolution"], structures, digest, batch_size, device, index)
+
+    @torch.inference_mode()
+    def look(self, images: np.ndarray) -> list[Opinion]:
+        """Anatomy, and the embedding, of each image: ``images`` (N, H, W) uint8."""
+        return ask(images, self.batch_size, self._look)
+
+    @torch.inference_mode()
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """(N, F) float32: deepest features averaged over 4 × 4 cells, what an index is fit on."""
+        return _pooled(images, self.batch_size, self._encode)
+
+    def _encode(self, batch: np.ndarray) -> list[Tensor]:
+        return list(self.network.encoder(prepare(batch, self.resolution, self.device)))
+
+    def _look(self, batch: np.ndarray) -> list[Opinion]:
+        features = self._encode(batch)
+        logits = self.network.segmentation_head(self.network.decoder(features))
+        maps = enlarge(logits.sigmoid(), batch.shape[1:])
+        embeddings = self.index.project(_pool(features[-1])) if self.index else [None] * len(batch)
+        return [
+            Opinion(structures=self.structures, anatomy=m, embedding=e)
+            for m, e in zip(maps, embeddings, strict=True)
+        ]
+
+
+class EmbeddedFindings:
+    """The shipped lesion and finding model.
+
+    Its network's lesion and finding channels are FINDING_NAMES, the last finding any opacity;
+    ``findings`` are those that it was trained on: it speaks of no others, and of opacity.
+    ``calibration`` maps a finding to Platt's (scale, bias): p = sigmoid(scale · logit + bias)
+    (Platt, 1999); findings without one are taken as they are.
+    """
+
+    name = "embedded findings"
+    structures: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        network: FindingNetwork,
+        resolution: int,
+        findings: tuple[str, ...],
+        calibration: dict[str, dict[str, float]] | None = None,
+        digest: str = "",
+        batch_size: int = 8,
+        device: str = "cpu",
+    ) -> None:
+        self.network = network.eval()
+        self.resolution, self.digest = resolution, digest
+        self.findings = tuple(f for f in findings if f in FINDING_NAMES)
+        self.batch_size, self.device = batch_size, device
+        names = (*FINDING_NAMES, OPACITY)
+        platt = [(calibration or {}).get(n, {"scale": 1.0, "bias": 0.0}) for n in names]
+        self.scale = torch.tensor([p["scale"] for p in platt], device=device)
+        self.bias = torch.tensor([p["bias"] for p in platt], device=device)
+        self.spoken = (*self.findings, OPACITY)
+        self._columns = [names.index(n) for n in self.spoken]
+
+    @classmethod
+    def load(cls, folder: Path | None = None, batch_size: int = 8, device: str = "cpu") -> "EmbeddedFindings":
+        """From a checkpoint folder, by default the shipped one; WeightsError says what is wrong."""
+        return cls.of(finding_network(), folder or CHECKPOINTS / "findings", batch_size, device)
+
+    @classmethod
+    def of(
+        cls, network: FindingNetwork, folder: Path, batch_size: int = 8, device: str = "cpu"
+    ) -> "EmbeddedFindings":
+        """A network of another architecture with the weights and config of a checkpoint folder."""
+        config = read_config(folder)
+        network, digest = load_network(network, folder, device)
+        findings, calibration = tuple(config["findings"]), config.get("calibration")
+        return cls(network, config["resolution"], findings, calibration, digest, batch_size, device)
+
+    @torch.inference_mode()
+    def look(self, images: np.ndarray) -> list[Opinion]:
+        """Findings of each image (N, H, W) uint8, and where they are seen."""
+        return ask(images, self.batch_size, self._look)
+
+    @torch.inference_mode()
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """(N, F) float32: deepest features averaged over 4 × 4 cells."""
+        return _pooled(images, self.batch_size, self._encode)
+
+    def _encode(self, batch: np.ndarray) -> list[Tensor]:
+        return self.network.encode(prepare(batch, self.resolution, self.device))
+
+    def _look(self, batch: np.ndarray) -> list[Opinion]:
+        features = self._encode(batch)
+        lesion_logits, logits = self.network.heads(features)
+        calibrated = (self.scale * logits + self.bias)[:, self._columns]
+        probabilities = logistic(calibrated)
+        maps = enlarge(lesion_logits[:, self._columns[:-1]].sigmoid(), batch.shape[1:])
+        return [
+            Opinion(
+                probabilities=dict(zip(self.spoken, map(float, p), strict=True)),
+                lesions=dict(zip(self.findings, m, strict=True)),
+            )
+            for p, m in zip(probabilities, maps, strict=True)
+        ]
+
+
+def _pooled(images: np.ndarray, size: int, encode: Callable[[np.ndarray], list[Tensor]]) -> np.ndarray:
+    """(N, C · 16) float32 of images (N, H, W) uint8, encoded in batches of exactly ``size``."""
+    rows: list[np.ndarray] = ask(images, size, lambda batch: list(_pool(encode(batch)[-1])))
+    return np.stack(rows)
+
+
+def _pool(deepest: Tensor) -> np.ndarray:
+    """Feature maps (N, C, h, w) as rows (N, C · 16) float32."""
+    return functional.adaptive_avg_pool2d(deepest, POOLED).flatten(1).float().cpu().numpy()

@@ -1,0 +1,101 @@
+"""Several experts asked as one: the mean of their words, so that no filter rests on one opinion."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from scipy.special import expit, logit
+
+from filters.experts.embedded import CHECKPOINTS, EmbeddedAnatomy, EmbeddedFindings, read_config
+from filters.experts.embedding import INDEX, TrainingIndex
+from filters.experts.networks import second_finding_network, second_lung_network
+from filters.experts.opinion import Expert, Opinion
+from synth.findings import ANATOMY, FINDING_NAMES
+from synth.weights import verify_folder
+
+#: The folder of each kind's second expert, which is of another architecture than the first.
+SECOND = {"anatomy": "anatomy_second", "findings": "findings_second"}
+
+
+#: Under which name the second finding expert's config holds how the two are calibrated together.
+TOGETHER = "together"
+
+
+class Ensemble:
+    """Experts asked as one. It speaks of what any member speaks of: each mean is over those that do.
+
+    Maps are averaged as probabilities (Lakshminarayanan et al., 2017), a finding's probabilities as logits
+    (logarithmic opinion pool, Genest & Zidek, 1986), for the mean of two calibrated probabilities is too
+    timid; ``calibration`` then maps a finding to Platt's (scale, bias) of the mean logit. The embedding is
+    that of the first member with one.
+    """
+
+    def __init__(
+        self, members: Sequence[Expert], calibration: Mapping[str, Mapping[str, float]] | None = None
+    ) -> None:
+        self.members = tuple(members)
+        self.calibration = calibration or {}
+        self.name = " and ".join(m.name for m in members)
+        self.digest = sha256("".join(m.digest for m in members).encode()).hexdigest()
+        self.findings = tuple(n for n in FINDING_NAMES if any(n in m.findings for m in members))
+        self.structures = tuple(n for n in ANATOMY if any(n in m.structures for m in members))
+
+    def look(self, images: np.ndarray) -> list[Opinion]:
+        """The members' joint opinion of each of ``images`` (N, H, W) uint8."""
+        return [self._joint(said) for said in zip(*(m.look(images) for m in self.members), strict=True)]
+
+    def _joint(self, said: Sequence[Opinion]) -> Opinion:
+        maps = [
+            np.mean([m for o in said if (m := o.probability_map(n)) is not None], 0) for n in self.structures
+        ]
+        spoken = dict.fromkeys(n for o in said for n in o.probabilities)
+        seen = dict.fromkeys(n for o in said for n in o.lesions)
+        return Opinion(
+            structures=self.structures,
+            anatomy=np.stack(maps) if maps else None,
+            probabilities={n: self._probability(n, said) for n in spoken},
+            lesions={n: np.mean([o.lesions[n] for o in said if n in o.lesions], 0) for n in seen},
+            embedding=next((o.embedding for o in said if o.embedding is not None), None),
+        )
+
+    def _probability(self, name: str, said: Sequence[Opinion]) -> float:
+        fitted = self.calibration.get(name, {"scale": 1.0, "bias": 0.0})
+        pooled = pooled_logit([o.probabilities[name] for o in said if name in o.probabilities])
+        return float(expit(fitted["scale"] * pooled + fitted["bias"]))
+
+
+def pooled_logit(probabilities: Sequence[float]) -> float:
+    """The mean logit of probabilities in [0, 1], none taken as quite certain; NaN stays NaN."""
+    return float(logit(np.clip(np.asarray(probabilities, float), 1e-6, 1 - 1e-6)).mean())
+
+
+def expert_digests(root: Path = CHECKPOINTS) -> dict[str, str]:
+    """SHA-256 of each file that the experts of a folder are made of, the index of training images aside."""
+    kinds = [kind for kind in (*SECOND, *SECOND.values()) if (root / kind).is_dir()]
+    pinned = {f"filters/{kind}/{name}": v for kind in kinds for name, v in verify_folder(root / kind).items()}
+    return {name: v for name, v in pinned.items() if not name.endswith(INDEX)}
+
+
+def load_anatomy(
+    root: Path = CHECKPOINTS, batch_size: int = 8, device: str = "cpu", index: TrainingIndex | None = None
+) -> Expert:
+    """The anatomy experts of a folder: two, or one where no second stands beside it.
+
+    The first embeds when it has an ``index``.
+    """
+    first = EmbeddedAnatomy.load(root / "anatomy", batch_size, device, index)
+    second = root / SECOND["anatomy"]
+    if not second.is_dir():
+        return first
+    return Ensemble([first, EmbeddedAnatomy.of(second_lung_network(), second, batch_size, device)])
+
+
+def load_findings(root: Path = CHECKPOINTS, batch_size: int = 8, device: str = "cpu") -> Expert:
+    """The finding experts of a folder, as :func:`load_anatomy`."""
+    first = EmbeddedFindings.load(root / "findings", batch_size, device)
+    second = root / SECOND["findings"]
+    if not second.is_dir():
+        return first
+    other = EmbeddedFindings.of(second_finding_network(), second, batch_size, device)
+    return Ensemble([first, other], read_config(second).get(TOGETHER))

@@ -1,0 +1,1 @@
+"""One build: its shards, what holds it together, and the Prefect server beside it."""

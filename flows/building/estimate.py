@@ -1,0 +1,67 @@
+"""What a build will take, measured on a small real sample of it rather than guessed."""
+
+import math
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.building.session import tally
+from flows.building.shard import Watch, build_shard
+from flows.config.schema import BuildConfig
+from flows.config.shards import Shard, shard, shard_count
+from flows.config.workers import pin_threads, worker_count
+from flows.loading import Workshop, frozen_fields
+from manifests.identity import open_build
+from manifests.store import Store
+
+SAMPLE_BATCHES = 2
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """``candidates``: expected to be made; ``seconds``: of the whole build with all its workers, if
+    they do not slow each other; ``size``: bytes written; ``sample``: candidates measured."""
+
+    sample: int
+    share_accepted: float
+    candidates: int
+    reachable: bool
+    shards: int
+    seconds: float
+    size: int
+
+
+def estimate(config: BuildConfig, shop: Workshop) -> Estimate:
+    """Builds the first candidates into a temporary folder and scales up their time and size."""
+    pin_threads(config.workers.threads)
+    whole = shard(config, 0)
+    stop = min(whole.stop, SAMPLE_BATCHES * config.images.batch_size)
+    sample = Shard(0, 0, stop)
+    with tempfile.TemporaryDirectory(prefix="synthorax-plan-") as folder:
+        store = Store(folder)
+        open_build(store, frozen_fields(config, shop))
+        begun = time.perf_counter()
+        commit = build_shard(sample, shop.order(config), shop.tools, store, Watch())
+        seconds = time.perf_counter() - begun
+        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+    counts = tally(commit)
+    share = counts.accepted / counts.candidates
+    candidates = _candidates(config, share)
+    return Estimate(
+        sample=stop,
+        share_accepted=share,
+        candidates=candidates,
+        reachable=config.accepted is None or candidates * share >= config.accepted,
+        shards=math.ceil(candidates / config.shard_size),
+        seconds=seconds / stop * candidates / min(worker_count(config), shard_count(config)),
+        size=round(size / stop * candidates),
+    )
+
+
+def _candidates(config: BuildConfig, share: float) -> int:
+    """All, or as many whole shards as the accepted samples need at this share."""
+    if config.accepted is None or share == 0:
+        return config.candidates
+    shards = math.ceil(config.accepted / share / config.shard_size)
+    return min(config.candidates, shards * config.shard_size)

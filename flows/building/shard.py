@@ -1,0 +1,191 @@
+"""One shard from prompts to its commit, as plain Python: no Prefect, no global state.
+
+Prompt -> masks -> radiographs in batches of one fixed size -> verdicts -> records -> tar, Parquet,
+commit. A candidate that raises is tried again alone; when it keeps raising it becomes a ``failed``
+row that carries its error, and its neighbours are untouched.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from filters.verdicts import decide
+from flows.building.makers import Jury, Maker, ShardJury
+from flows.config.shards import Shard
+from manifests.commits import Commit
+from manifests.records import Record
+from manifests.shards import write_shard
+from manifests.store import Store
+from synth.cases import Candidate, Case, MaskSet
+from synth.errors import Interrupted
+
+if TYPE_CHECKING:  # these bring torch; whoever made the tools has it already
+    from filters.judge import Judgement
+    from synth.prompts.sampler import PromptSource
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What makes and judges candidates; loaded once per process and shared by its threads."""
+
+    prompts: "PromptSource"
+    synthesizer: Maker
+    judge: Jury
+
+
+@dataclass(frozen=True)
+class Order:
+    """How a shard is to be built, beyond the tools: seed, batch size and retries per candidate."""
+
+    seed: int
+    batch_size: int
+    retries: int = 0
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What the caller sees and steers: ``should_stop`` is asked often, ``made`` is told counts."""
+
+    should_stop: Callable[[], bool] = lambda: False
+    made: Callable[[int], None] = lambda count: None
+
+    def check(self) -> None:
+        """Raises :class:`Interrupted` once a stop is asked for."""
+        if self.should_stop():
+            raise Interrupted
+
+
+def build_shard(shard: Shard, order: Order, tools: Tools, store: Store, watch: Watch) -> Commit:
+    """Builds one shard and commits it last; the same arguments give the same bytes.
+
+    Raises :class:`Interrupted` when ``watch`` asks to stop (nothing is committed then), and what
+    the store raises. Errors of single candidates do not raise: they become failed rows.
+    """
+    records = make_records(shard, order, tools, watch)
+    watch.check()
+    return write_shard(store, shard.number, records, dict(order.provenance))
+
+
+def make_records(shard: Shard, order: Order, tools: Tools, watch: Watch) -> list[Record]:
+    """One record per candidate of the shard, in the order of their keys."""
+    failed: dict[str, Record] = {}
+    drafts = []
+    for key in shard.keys:
+        watch.check()
+        draft = _draft(key, order, tools)
+        if isinstance(draft, Record):
+            failed[key] = draft
+            watch.made(1)
+        else:
+            drafts.append(draft)
+    judged = {}
+    judge = tools.judge.for_shard()
+    for batch in _batches(drafts, order.batch_size):
+        for record in _finish(batch, order, tools, judge, watch):
+            judged[record.case.key] = record
+        watch.made(len(batch))
+    return [failed.get(key) or judged[key] for key in shard.keys]
+
+
+@dataclass(frozen=True)
+class _Draft:
+    case: Case
+    masks: MaskSet
+
+
+def _draft(key: str, order: Order, tools: Tools) -> _Draft | Record:
+    case = _attempt(lambda: tools.prompts.case(order.seed, key), order.retries)
+    if isinstance(case, Exception):
+        return _failed(Case(key, order.seed, prompt=""), "prompt", case)
+    masks = _attempt(lambda: tools.synthesizer.masks(case), order.retries)
+    if isinstance(masks, Exception):
+        return _failed(case, "masks", masks)
+    return _Draft(case, masks)
+
+
+def _finish(
+    batch: Sequence[_Draft], order: Order, tools: Tools, judge: ShardJury, watch: Watch
+) -> list[Record]:
+    """Draws and judges one batch; what raises as a batch is tried again candidate by candidate."""
+    made = _each(batch, lambda drafts: _draw(drafts, tools.synthesizer, watch), order.retries)
+    candidates = {c.case.key: c for c in made if not isinstance(c, Exception)}
+    watch.check()
+    judgements = dict(
+        zip(candidates, _each(list(candidates.values()), judge.judge, order.retries), strict=True)
+    )
+    records = []
+    for draft, candidate in zip(batch, made, strict=True):
+        if isinstance(candidate, Exception):
+            records.append(_failed(draft.case, "image", candidate))
+        else:
+            records.append(_record(candidate, judgements[draft.case.key]))
+    return records
+
+
+def _draw(drafts: Sequence[_Draft], synthesizer: Maker, watch: Watch) -> Sequence[Candidate]:
+    from synth.generate import Stopped
+
+    cases, masks = [d.case for d in drafts], [d.masks for d in drafts]
+    try:
+        return synthesizer.candidates(cases, masks, watch.should_stop)
+    except Stopped:
+        raise Interrupted from None
+
+
+def _record(candidate: Candidate, judgement: "Judgement | Exception") -> Record:
+    if isinstance(judgement, Exception):
+        return _failed(candidate.case, "verdicts", judgement)
+    decision = decide(judgement.verdicts)
+    return Record(
+        case=candidate.case,
+        status=decision.status,
+        candidate=candidate,
+        verdicts=judgement.verdicts,
+        reasons=decision.reasons,
+        embedding=judgement.embedding,
+    )
+
+
+def _failed(case: Case, stage: str, error: Exception) -> Record:
+    message = " ".join(str(error).split())
+    text = f"{stage}: {type(error).__name__}: {message}"
+    return Record(case=case, status="failed", candidate=None, verdicts=(), reasons=(), error=text)
+
+
+def _each(
+    items: Sequence[Any], work: Callable[[Sequence[Any]], Sequence[T]], retries: int
+) -> list[T | Exception]:
+    """``work`` on all items at once, or one at a time where that raises; an error in a result's
+    place where it raised to the end."""
+    if not items:
+        return []
+    together = _attempt(lambda: work(items), 0)
+    if not isinstance(together, Exception):
+        return list(together)
+    results: list[T | Exception] = []
+    for item in items:
+        alone = _attempt(lambda item=item: work([item])[0], retries)  # type: ignore[misc]
+        results.append(alone)
+    return results
+
+
+def _attempt(work: Callable[[], T], retries: int) -> T | Exception:
+    """The result, or the last error after ``retries`` more tries; a stop passes through."""
+    error: Exception | None = None
+    for _ in range(retries + 1):
+        try:
+            return work()
+        except Interrupted:
+            raise
+        except Exception as caught:
+            error = caught
+    assert error is not None
+    return error
+
+
+def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,240 @@
+"""Radiographs edited from files to files: what can be is, what cannot is told, what was done is skipped."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flows.editing.plan import Film, plan
+from flows.editing.retoucher import Retouched, Retoucher, is_afresh, seen_again, shortfall, unasked
+from manifests.errors import DatasetError
+from manifests.films.edited import EditedFolder, EditedRadiograph, stem_of
+from manifests.films.files import read_original
+from manifests.films.folders import check_frontal, demographics
+from manifests.films.masks import MaskFile
+from manifests.films.originals import Original
+from manifests.sheets.edit_sheet import EditShown, edit_sheet
+from synth.cases import Lesion
+from synth.editing import step_count
+from synth.prompts.edit_requests import EditRequest
+from synth.seeding import derive_seed
+
+#: Films that are in memory at once; the experts' own batch.
+BATCH = 8
+#: Side in pixels of a picture on a sheet.
+TILE = 480
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be done to each radiograph, and how: the same for all of a call."""
+
+    request: EditRequest
+    seed: int
+    tries: int
+    mask: MaskFile | None = None
+
+    def of(self, original: Original, size: int, digests: Mapping[str, str]) -> dict[str, Any]:
+        """All that an edit's bytes depend on, for its record."""
+        return {
+            "source_sha256": original.sha256,
+            "request": {
+                "remove": list(self.request.remove),
+                "add": [asdict(added) for added in self.request.add],
+                "replace": self.request.replace,
+                "everywhere": self.request.everywhere,
+            },
+            "seed": self.seed,
+            "tries": self.tries,
+            "size": size,
+            "mask_sha256": self.mask.sha256 if self.mask else None,
+            "weights": dict(sorted(digests.items())),
+        }
+
+
+@dataclass
+class Summary:
+    """``edited`` radiographs, of them ``earlier`` in an earlier call, and those ``refused``."""
+
+    edited: int = 0
+    earlier: int = 0
+    refused: int = 0
+
+    @property
+    def behind(self) -> int:
+        """Radiographs that nothing is left to do for."""
+        return self.edited + self.refused
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told how it goes: ``step`` how many radiographs are behind, those in work by the
+    share of their steps that is made; ``refuse`` one line for each file that cannot be edited."""
+
+    step: Callable[[float], None] = lambda behind: None
+    refuse: Callable[[str], None] = lambda line: None
+
+
+def read_radiograph(path: Path) -> Original:
+    """A frontal radiograph, by its header if it has one. Raises DatasetError and OSError."""
+    original = read_original(path)
+    check_frontal(original)
+    return original
+
+
+def edit_files(
+    images: Sequence[Path],
+    target: EditedFolder,
+    asked: Asked,
+    retoucher: Retoucher,
+    digests: Mapping[str, str],
+    watch: Watch,
+) -> Summary:
+    """Edit each radiograph into the folder ``target``, where an earlier call stopped going on.
+
+    ``digests``: SHA-256 of each file that ``retoucher`` was made of. A file that cannot be edited is told to
+    ``watch`` and the others are edited; the only one is raised, as is what concerns all: DatasetError and
+    OSError, one line each.
+    """
+    with target.store.lock():
+        return _Run(target, asked, retoucher, digests, watch, len(images) == 1).edit(images)
+
+
+@dataclass
+class _Run:
+    target: EditedFolder
+    asked: Asked
+    retoucher: Retoucher
+    digests: Mapping[str, str]
+    watch: Watch
+    alone: bool
+    summary: Summary = field(default_factory=Summary)
+
+    def edit(self, images: Sequence[Path]) -> Summary:
+        for some in (images[i : i + BATCH] for i in range(0, len(images), BATCH)):
+            read = [original for path in some if (original := self._read(path)) is not None]
+            films = self._each(read, self._look)
+            films = [film for film in films if self._each([film], self._plan)]
+            for made in self._each(films, self._retouch):
+                self._write(made)
+                self.summary.edited += 1
+                self.watch.step(self.summary.behind)
+        return self.summary
+
+    def _read(self, path: Path) -> Original | None:
+        """A radiograph that is still to be edited."""
+        try:
+            original = read_radiograph(path)
+            done = self.target.is_done(stem_of(path), self._record(original))
+        except (DatasetError, OSError) as error:
+            self._refuse(path, error)
+            return None
+        if done:
+            self.summary.edited += 1
+            self.summary.earlier += 1
+            self.watch.step(self.summary.behind)
+        return None if done else original
+
+    def _each(self, items: Sequence[Any], work: Callable[[Sequence[Any]], list[Any]]) -> list[Any]:
+        """What ``work`` makes of originals or films together; where it cannot of all, of each that it can."""
+        try:
+            return work(items) if items else []
+        except DatasetError as error:
+            if len(items) > 1:
+                return [made for item in items for made in self._each([item], work)]
+            (item,) = items
+            self._refuse((item.original if isinstance(item, Film) else item).path, error)
+            return []
+
+    def _look(self, originals: Sequence[Original]) -> list[Film]:
+        return self.retoucher.look(originals, [demographics(o) for o in originals])
+
+    def _plan(self, films: Sequence[Film]) -> list[Film]:
+        """The films, if an edit of each can be planned: found out before any is edited."""
+        for film in films:
+            plan(film, self.asked.request, self.retoucher.masker, self._seed(film), 0, self._mask())
+        return list(films)
+
+    def _retouch(self, films: Sequence[Film]) -> list[Retouched]:
+        count, tick = len(films), itertools.count()
+        asked = sum(step_count(is_afresh(attempt, self.asked.request)) for attempt in range(self.asked.tries))
+        steps = asked * -(-count // self.retoucher.editor.batch_size)
+
+        def watched() -> bool:
+            self.watch.step(self.summary.behind + count * next(tick) / steps)
+            return False
+
+        requests, masks = [self.asked.request] * count, [self._mask()] * count
+        seeds = [self._seed(film) for film in films]
+        return self.retoucher.retouch(films, requests, seeds, masks, self.asked.tries, watched)
+
+    def _mask(self) -> np.ndarray | None:
+        return None if self.asked.mask is None else self.asked.mask.pixels
+
+    def _seed(self, film: Film) -> int:
+        """Of the file's content: the same radiograph is edited in the same way wherever it lies."""
+        return derive_seed(self.asked.seed, film.original.sha256, "edit")
+
+    def _record(self, original: Original) -> dict[str, Any]:
+        """What an edit's record must say to be of this call."""
+        return self.asked.of(original, self.retoucher.size, self.digests)
+
+    def _write(self, made: Retouched) -> None:
+        film, request = made.film, self.asked.request
+        original = film.original
+        told = {
+            "synthorax": version("synthorax"),
+            "source": str(original.path),
+            "done": str(request),
+            "attempt": made.attempt,
+            "probabilities": {
+                "before": _rounded(film.opinion.probabilities),
+                "after": _rounded(made.opinion.probabilities),
+            },
+            "shortfall": round(shortfall(made, request), 6),
+            "unasked": list(unasked(made, request)),
+        }
+        edited = edited_radiograph(made, request)
+        self.target.write(edited, stem_of(original.path), str(request), self._record(original), told)
+
+    def _refuse(self, path: Path, error: DatasetError | OSError) -> None:
+        if self.alone:
+            raise error
+        line = str(error) if isinstance(error, DatasetError) else f"{path}: {error.strerror or error}"
+        self.summary.refused += 1
+        self.watch.refuse(" ".join(line.split()))
+
+
+def edited_radiograph(made: Retouched, request: EditRequest) -> EditedRadiograph:
+    """An edit as it is written: masks in the frame of the whole radiograph, and a sheet."""
+    film, framed = made.film, made.film.framed
+
+    def whole(lesions: Sequence[Lesion]) -> tuple[Lesion, ...]:
+        return tuple(Lesion(m.finding, framed.restore_mask(m.mask)) for m in lesions)
+
+    before, after = film.opinion.probabilities, made.opinion.probabilities
+    sheet = edit_sheet(
+        EditShown(
+            film.original.path.name,
+            str(request),
+            seen_again(film, film.original.pixels, TILE),
+            seen_again(film, made.pixels, TILE),
+            made.edit.removed,
+            made.edit.added,
+            {name: (before[name], after[name]) for name in before if name in after},
+            f"attempt {made.attempt + 1}",
+        ),
+        TILE,
+    )
+    mask = framed.restore_mask(made.edit.mask)
+    return EditedRadiograph(
+        film.original, made.pixels, mask, whole(made.edit.removed), whole(made.edit.added), sheet
+    )
+
+
+def _rounded(probabilities: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(float(value), 6) for name, value in probabilities.items()}

@@ -1,0 +1,1 @@
+"""A user's own films and checkpoints, made ready for training and use."""

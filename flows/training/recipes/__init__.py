@@ -1,0 +1,1 @@
+"""One training per file: what 'synthorax train NAME' names."""

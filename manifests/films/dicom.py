@@ -1,0 +1,194 @@
+"""DICOM radiographs: read into grey values, and written again as a derived, synthetic instance.
+
+Tags and their meaning are those of DICOM PS3.3; the sections are named where they decide something.
+"""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom import dcmread, dcmwrite
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.multival import MultiValue
+from pydicom.pixels import get_decoder, pixel_array
+from pydicom.uid import ExplicitVRBigEndian
+
+from manifests.errors import DatasetError
+from manifests.films.derivation import derive
+from manifests.films.originals import Original, check_size, default_window
+
+_MAGIC_AT, _MAGIC = 128, b"DICM"
+
+
+def is_dicom(data: bytes) -> bool:
+    """Whether bytes begin as PS3.10 (7.1) says: a preamble of 128 bytes, then ``DICM``."""
+    return data[_MAGIC_AT : _MAGIC_AT + len(_MAGIC)] == _MAGIC
+
+
+def read_dicom(path: Path, data: bytes, digest: str) -> Original:
+    """One grey image of 8 to 16 stored bits; its first VOI window, if any, becomes the view only.
+
+    A VOI LUT Sequence is not looked at. ``digest``: SHA-256 of ``data`` in hex; ``path`` is for messages.
+
+    :raises DatasetError: for several frames, colour, missing pixels or identifiers, a transfer syntax that
+        cannot be decoded here, values outside the stored bits, and a damaged or truncated file.
+    """
+    with _told(path, "damaged or truncated DICOM"):
+        header = dcmread(io.BytesIO(data))
+        header.buffer = None  # it would keep a second copy of the file alive
+        _check_header(path, header)
+        stored = _decoded(path, header)
+        pixels = _to_grey(stored, header)
+        window = _view(header, stored, pixels)
+        del header.PixelData
+    return Original(path, "dicom", digest, pixels, header.BitsStored, window, header)
+
+
+def encode_dicom(original: Original, pixels: np.ndarray, description: str) -> bytes:
+    """A new instance in the source's study: explicit VR little endian, not compressed, marked synthetic.
+
+    ``pixels`` (H, W) as :attr:`Original.pixels`; they are put back into the source's photometric
+    interpretation, sign and allocated bits. What else the header says, the patient included, is kept:
+    take out what identifies before or after. See :func:`manifests.films.derivation.derive` for the tags.
+    """
+    assert original.header is not None
+    with _told(original.path, "DICOM header that cannot be written"):
+        header = deepcopy(original.header)
+        digest = sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
+        derive(header, digest, description)
+        allocated = header.BitsAllocated
+        values = _to_stored(pixels, header).astype("<u2" if allocated == 16 else "u1").tobytes()
+        header.add_new("PixelData", "OW" if allocated == 16 else "OB", values + b"\0" * (len(values) % 2))
+        out = io.BytesIO()
+        dcmwrite(out, header, enforce_file_format=True)
+    return out.getvalue()
+
+
+def _check_header(path: Path, header: FileDataset) -> None:
+    """Refuse, by the name of the tag, what is no single grey image."""
+    for name in ("SOPClassUID", "SOPInstanceUID", "Rows", "Columns", "BitsAllocated", "BitsStored"):
+        if not header.get(name):
+            raise DatasetError(f"{path}: no {name}, expected one in a DICOM radiograph")
+    if "PixelData" not in header:
+        raise DatasetError(f"{path}: no PixelData, expected a DICOM image")
+    if (frames := int(header.get("NumberOfFrames") or 1)) != 1:
+        raise DatasetError(f"{path}: NumberOfFrames is {frames}, expected 1")
+    grey = ("MONOCHROME1", "MONOCHROME2")
+    if (found := header.get("PhotometricInterpretation")) not in grey or header.get(
+        "SamplesPerPixel", 1
+    ) != 1:
+        raise DatasetError(f"{path}: PhotometricInterpretation is {found!r}, expected {' or '.join(grey)}")
+    allocated, stored = header.BitsAllocated, header.BitsStored
+    if allocated not in (8, 16) or not 8 <= stored <= allocated:
+        raise DatasetError(
+            f"{path}: BitsStored is {stored} of {allocated} allocated, expected 8 to 16 of 8 or 16"
+        )
+    if (high := header.get("HighBit", stored - 1)) != stored - 1:
+        raise DatasetError(f"{path}: HighBit is {high}, expected {stored - 1} (BitsStored - 1)")
+    check_size(path, header.Rows, header.Columns)
+
+
+def _decoded(path: Path, header: FileDataset) -> np.ndarray:
+    """(H, W) integers as stored."""
+    syntax = header.file_meta.get("TransferSyntaxUID")
+    if syntax is None:
+        raise DatasetError(f"{path}: no TransferSyntaxUID, expected one in the file meta information")
+    if syntax == ExplicitVRBigEndian:
+        # Values of unknown representation would keep their byte order in a little-endian copy.
+        raise DatasetError(f"{path}: TransferSyntaxUID is {syntax.name}, expected little endian")
+    try:
+        available = get_decoder(syntax).is_available
+    except NotImplementedError:
+        available = False
+    if not available:
+        raise DatasetError(
+            f"{path}: TransferSyntaxUID is {syntax.name}, which cannot be decoded here; "
+            "expected uncompressed, RLE, JPEG or JPEG 2000"
+        )
+    packed = f"TransferSyntaxUID is {syntax.name}, and its pixels cannot be decoded here"
+    with _told(path, packed if syntax.is_compressed else "damaged or truncated DICOM"):
+        pixels = pixel_array(header)
+    if not syntax.is_compressed and header.BitsAllocated == 16:
+        _check_unused_bits(path, pixels, header)
+    return pixels
+
+
+def _check_unused_bits(path: Path, pixels: np.ndarray, header: FileDataset) -> None:
+    """Refuse values above BitsStored (or an overlay there): decoding cuts their upper bits off silently."""
+    raw = np.frombuffer(header.PixelData, "<u2", count=pixels.size).reshape(pixels.shape)
+    top = (1 << header.BitsStored) - 1
+    if not ((raw <= top) | (raw == pixels.astype(np.uint16))).all():
+        raise DatasetError(
+            f"{path}: words up to {raw.max()}, expected at most {top} (BitsStored is {header.BitsStored})"
+        )
+
+
+def _range(header: Dataset) -> tuple[int, int]:
+    """The least stored value that the header allows, and how many steps lie above it."""
+    bits = header.BitsStored
+    return -(1 << (bits - 1)) if header.get("PixelRepresentation", 0) else 0, (1 << bits) - 1
+
+
+def _rescale(header: Dataset) -> tuple[float, float]:
+    """Rescale Slope and Intercept (C.11.1), 1 and 0 where the header has none."""
+    slope, intercept = header.get("RescaleSlope"), header.get("RescaleIntercept")
+    return float(slope or 1), float(intercept or 0)
+
+
+def _is_inverted(header: Dataset) -> bool:
+    """Whether a larger stored value is shown darker (C.7.6.3.1.2), a falling rescale slope included."""
+    return (header.PhotometricInterpretation == "MONOCHROME1") != (_rescale(header)[0] < 0)
+
+
+def _to_grey(stored: np.ndarray, header: Dataset) -> np.ndarray:
+    """Stored values to those of :attr:`Original.pixels`: from 0, brighter is denser."""
+    least, top = _range(header)
+    grey = stored.astype(np.int32) - least
+    if _is_inverted(header):
+        grey = top - grey
+    return grey.astype(np.uint8 if header.BitsStored == 8 else np.uint16)
+
+
+def _to_stored(pixels: np.ndarray, header: Dataset) -> np.ndarray:
+    """The inverse of :func:`_to_grey`: (H, W) int32."""
+    least, top = _range(header)
+    grey = pixels.astype(np.int32)
+    return (top - grey if _is_inverted(header) else grey) + least
+
+
+def _view(header: Dataset, stored: np.ndarray, pixels: np.ndarray) -> tuple[float, float]:
+    """The first VOI window (C.11.2) in values of ``pixels`` where it shows any of them, else the default."""
+    padding = header.get("PixelPaddingValue")
+    shown = pixels if padding is None else pixels[stored != padding]
+    default = default_window(shown, header.BitsStored)
+    centre, width = _first(header.get("WindowCenter")), _first(header.get("WindowWidth"))
+    if centre is None or width is None or not width > 0:
+        return default
+    (slope, intercept), (least, top) = _rescale(header), _range(header)
+    ends = ((np.array([centre - width / 2, centre + width / 2]) - intercept) / slope) - least
+    low, high = np.sort(top - ends if _is_inverted(header) else ends)
+    useful = np.isfinite(ends).all() and low < default[1] and high > default[0]
+    return (float(low), float(high)) if useful else default
+
+
+def _first(value: Any) -> float | None:
+    """The first of one or several decimal strings; None where the tag is absent or empty."""
+    values = list(value) if isinstance(value, MultiValue) else [value]
+    return float(values[0]) if values and values[0] not in (None, "") else None
+
+
+@contextmanager
+def _told(path: Path, what: str) -> Iterator[None]:
+    """pydicom reads lazily, and a damaged file can raise nearly anything from any of its tags."""
+    try:
+        yield
+    except DatasetError:
+        raise
+    except Exception as error:
+        why = " ".join(str(error).split())
+        raise DatasetError(f"{path}: {what} ({type(error).__name__}: {why})") from error

@@ -1,0 +1,1 @@
+"""Other people's base models, never trained here: read, controlled (XReal, ControlNet), sampled."""

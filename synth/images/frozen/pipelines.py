@@ -1,0 +1,215 @@
+"""Folders in diffusers' layout of Stable Diffusion 1.x and 2.x: what they say, and which files go in.
+
+Only JSON, text and safetensors are read, and only parts of the classes named here are taken: nothing of a
+folder is run. See :mod:`synth.images.frozen.pipeline_parts` for the networks.
+"""
+
+import json
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from synth.findings import ANATOMY, FINDING_NAMES
+from synth.weights import SUMS, WeightsError, digest, pins
+
+INDEX = "model_index.json"
+#: The field of a build's config that names a checkpoint.
+CHECKPOINT = "images.checkpoint"
+PIPELINES = ("StableDiffusionPipeline", "StableDiffusionControlNetPipeline")
+
+#: Part to the classes that it may be of; schedulers are checked where their noise levels are read.
+CLASSES = {
+    "unet": ("UNet2DConditionModel",),
+    "vae": ("AutoencoderKL",),
+    "text_encoder": ("CLIPTextModel",),
+    "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
+}
+CONFIGS = (
+    "unet/config.json",
+    "vae/config.json",
+    "text_encoder/config.json",
+    "scheduler/scheduler_config.json",
+)
+#: Part with weights to the name of its weight file, without ending.
+STEMS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
+CONTROLNET_STEM = "diffusion_pytorch_model"
+PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
+
+#: Channels that a ControlNet is told: masks in [0, 1] at the image's resolution, anatomy in the order of
+#: ANATOMY, then lesions in the order of FINDING_NAMES.
+CONTROLS = len(ANATOMY) + len(FINDING_NAMES)
+
+
+@dataclass(frozen=True)
+class WeightFiles:
+    """The weight files of one part; ``variant``: None, or diffusers' name of the only one there is."""
+
+    files: tuple[Path, ...]
+    variant: str | None = None
+
+
+@dataclass(frozen=True)
+class PipelineFolder:
+    """A checkpoint and, as ``controlnet``, the folder of its ControlNet.
+
+    ``factor``: pixels of a latent cell's side; ``multiple``: what an image's side must be a multiple of;
+    ``size``: the side in pixels that it was trained at, None where it does not say.
+    """
+
+    folder: Path
+    controlnet: Path | None
+    factor: int
+    multiple: int
+    size: int | None
+    field: str = CHECKPOINT
+
+    @classmethod
+    def read(cls, folder: Path, controlnet: Path | None = None, field: str = CHECKPOINT) -> "PipelineFolder":
+        """Read and check all but the weights' content; errors name the checkpoint's ``field``.
+
+        Raises WeightsError, one line, for another kind of pipeline, a missing part, pickled weights, or a
+        ControlNet that is told anything but CONTROLS masks.
+        """
+        index = _json(folder / INDEX, field)
+        if (kind := index.get("_class_name")) not in PIPELINES:
+            raise WeightsError(f"{field}: {folder} is a {kind}, expected {' or '.join(PIPELINES)}")
+        for part, classes in CLASSES.items():
+            if (of := (index.get(part) or [None])[-1]) not in classes:
+                raise WeightsError(f"{field}: {folder}, {part} is {of}, expected {classes[0]}")
+        if controlnet is None and kind == PIPELINES[1]:
+            controlnet = folder / "controlnet"
+        said = {name: _json(folder / name, field) for name in CONFIGS}
+        unet, vae = said["unet/config.json"], said["vae/config.json"]
+        factor = 2 ** (len(vae.get("block_out_channels", (64,))) - 1)
+        halvings = len(unet.get("down_block_types", range(4))) - 1
+        cells = unet.get("sample_size")
+        size = cells * factor if isinstance(cells, int) else None
+        found = cls(folder, controlnet, factor, factor * 2**halvings, size, field)
+        found.weights()
+        found._check_tokenizer()
+        if controlnet is not None:
+            found._check_controlnet(controlnet)
+        return found
+
+    @property
+    def alone(self) -> "PipelineFolder":
+        """The checkpoint without its ControlNet."""
+        return replace(self, controlnet=None)
+
+    def check_size(self, size: int, field: str = "images.size") -> None:
+        """Raises WeightsError, which names the ``field``, unless images of ``size`` pixels can be made."""
+        if size % self.multiple:
+            raise WeightsError(
+                f"{field}: {size}, expected a multiple of {self.multiple}, as VAE and UNet of "
+                f"{self.folder} need it"
+            )
+
+    def weights(self) -> dict[str, WeightFiles]:
+        """Part to its weight files; raises WeightsError for one without safetensors."""
+        found = {p: weight_files(self.folder / p, s, self.field) for p, s in STEMS.items()}
+        if self.controlnet is not None:
+            found["controlnet"] = weight_files(self.controlnet, CONTROLNET_STEM, "images.controlnet")
+        return found
+
+    def digests(self) -> dict[str, str]:
+        """Relative name to SHA-256 of every file that goes in, for the build's record.
+
+        Names begin with ``images/`` or ``controlnet/``. Raises WeightsError where a folder has pins that
+        say otherwise.
+        """
+        weights = self.weights()
+        own = [self.folder / INDEX, *_texts(self.folder / "tokenizer"), *_texts(self.folder / "scheduler")]
+        for part in STEMS:
+            own += [self.folder / part / "config.json", *weights[part].files]
+        found = _digests(self.folder, own, "images")
+        if self.controlnet is not None:
+            files = [self.controlnet / "config.json", *weights["controlnet"].files]
+            found |= _digests(self.controlnet, files, "controlnet")
+        return found
+
+    def _check_tokenizer(self) -> None:
+        names = {path.name for path in _texts(self.folder / "tokenizer")}
+        if not ({"vocab.json", "merges.txt"} <= names or "tokenizer.json" in names):
+            raise WeightsError(
+                f"{self.field}: {self.folder / 'tokenizer'} has no vocabulary, expected vocab.json with "
+                "merges.txt, or tokenizer.json"
+            )
+
+    def _check_controlnet(self, folder: Path) -> None:
+        config = _json(folder / "config.json", "images.controlnet")
+        if (kind := config.get("_class_name")) != "ControlNetModel":
+            raise WeightsError(f"images.controlnet: {folder} is a {kind}, expected ControlNetModel")
+        if (channels := config.get("conditioning_channels", 3)) != CONTROLS:
+            raise WeightsError(
+                f"images.controlnet: {folder} is told {channels} channels, expected {CONTROLS}: masks of "
+                f"{len(ANATOMY)} structures and {len(FINDING_NAMES)} findings"
+            )
+        factor = 2 ** (len(config.get("conditioning_embedding_out_channels", range(4))) - 1)
+        if factor != self.factor:
+            raise WeightsError(
+                f"images.controlnet: {folder} has cells of {factor} pixels, expected the checkpoint's "
+                f"{self.factor}"
+            )
+
+
+def is_pipeline(folder: Path) -> bool:
+    """Whether a folder is in diffusers' layout, and not one of our own image models."""
+    return (folder / INDEX).is_file()
+
+
+def weight_files(folder: Path, stem: str, field: str) -> WeightFiles:
+    """The safetensors of one part, whole or sharded; a variant where there is nothing else.
+
+    Raises WeightsError, which names the config's ``field``, for a folder without.
+    """
+    for variant in (None, "fp16"):
+        dotted = f".{variant}" if variant else ""
+        files = [folder / f"{stem}{dotted}.safetensors"]
+        index = folder / f"{stem}.safetensors.index{dotted}.json"
+        if index.is_file():
+            shards = sorted(set(_json(index, field).get("weight_map", {}).values()))
+            files += [index, *(folder / name for name in shards)]
+            if missing := [p for p in files[2:] if not p.is_file() or p.parent != folder]:
+                raise WeightsError(f"{field}: {missing[0]} not found, expected as {index.name} names it")
+        if there := tuple(path for path in files if path.is_file()):
+            return WeightFiles(there, variant)
+    return _refuse(folder, stem, field)
+
+
+def _refuse(folder: Path, stem: str, field: str) -> WeightFiles:
+    pickles = sorted(p.name for p in folder.glob("*") if p.suffix in PICKLES)
+    if pickles:
+        whole = folder if field == "images.controlnet" else folder.parent
+        raise WeightsError(
+            f"{field}: {folder} holds {pickles[0]}, a pickle that may run code, expected safetensors: "
+            f"`synthorax convert {shlex.quote(str(whole))} OUT` converts it"
+        )
+    raise WeightsError(f"{field}: {folder / stem}.safetensors not found, expected diffusers' layout")
+
+
+def _json(path: Path, field: str) -> dict[str, Any]:
+    if not path.is_file():
+        raise WeightsError(f"{field}: {path} not found, expected diffusers' layout of Stable Diffusion")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise WeightsError(f"{field}: {path} is no JSON object, expected diffusers' layout")
+    return content
+
+
+def _texts(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.glob("*") if p.suffix in (".json", ".txt"))
+
+
+def _digests(folder: Path, files: list[Path], prefix: str) -> dict[str, str]:
+    pinned = pins(folder) if (folder / SUMS).is_file() else {}
+    found = {}
+    for path in files:
+        name = path.relative_to(folder).as_posix()
+        found[f"{prefix}/{name}"] = value = digest(path)
+        if pinned.get(name, value) != value:
+            raise WeightsError(f"weights: {path} has SHA-256 {value}, expected {pinned[name]}")
+    return found

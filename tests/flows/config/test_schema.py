@@ -1,0 +1,270 @@
+"""The config: strict, frozen, and a hash that moves exactly when the result can."""
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from filters.registry import FILTER_NAMES
+from flows.config.reading import apply_overrides, parse_config, read_config
+from flows.config.schema import NEUTRAL, BuildConfig, Filters, Prompts, config_hash, result_fields
+from synth.errors import UserError
+from synth.prompts.label_tables import TABLES
+
+PRESETS = sorted((Path(__file__).parents[3] / "flows" / "presets").glob("*.yaml"))
+BASE = {"candidates": 64, "shard_size": 16, "output": "out"}
+
+#: Another valid value for every field; a field that is missing here fails the test below.
+CHANGES = {
+    "seed": 5,
+    "candidates": 65,
+    "accepted": 9,
+    "shard_size": 17,
+    "output": "elsewhere",
+    "prompts.file": "prompts.csv",
+    "prompts.table": "chexpert",
+    "prompts.findings": ["nodule"],
+    "prompts.weights": {"nodule": 2.0},
+    "prompts.normals": 0.5,
+    "prompts.age": [40, 60],
+    "prompts.sex": {"F": 1.0},
+    "prompts.view": {"PA": 1.0},
+    "anatomy.weights": "a",
+    "masks.weights": "m",
+    "images.checkpoint": "i",
+    "images.controlnet": "c",
+    "images.size": 512,
+    "images.steps": 20,
+    "images.guidance": 2.5,
+    "images.lesion_guidance": 3.0,
+    "images.batch_size": 4,
+    "images.precision": "bf16",
+    "images.device": "cuda",
+    "filters.mode": "cheap_first",
+    "filters.checkpoints": "f",
+    **{f"filters.{name}.enabled": False for name in FILTER_NAMES},
+    **{f"filters.{name}.threshold": 0.123 for name in FILTER_NAMES},
+    "edit": {"source": "radiographs", "remove": ["effusion"]},
+    "workers.count": 3,
+    "workers.threads": 2,
+    "workers.retries": 7,
+}
+#: What an edit needs: both samples of a pair resemble each other and their source.
+PAIRED = ("filters.near_duplicate.enabled", "filters.training_copy.enabled")
+#: Not drawn together with others: each excludes some of them.
+APART = {"prompts.file", "edit"}
+#: They change only together: the other family needs its weights and their digest.
+TOGETHER = ("expert", "weights", "sha256")
+
+
+def leaves(model=BuildConfig, prefix=""):
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from leaves(inner, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def changed(*paths):
+    data = dict(BASE)
+    if "edit" in paths:
+        paths = (*paths, *PAIRED)
+    for path in paths:
+        *groups, name = path.split(".")
+        at = data
+        for group in groups:
+            at = at.setdefault(group, {})
+        at[name] = CHANGES[path]
+    return parse_config(data)
+
+
+def test_every_field_has_a_change_to_test():
+    alone = {p for p in leaves() if not (p.count(".") == 2 and p.rsplit(".", 1)[1] in TOGETHER)}
+    assert alone == set(CHANGES)
+
+
+def test_the_filters_are_those_that_exist():
+    assert tuple(n for n in Filters.model_fields if n in FILTER_NAMES) == FILTER_NAMES
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_the_hash_moves_exactly_with_what_changes_the_result(path):
+    moved = config_hash(changed(path), {}) != config_hash(parse_config(BASE), {})
+    assert moved == (path not in NEUTRAL)
+
+
+@given(st.sets(st.sampled_from(sorted(set(CHANGES) - APART))))
+def test_equal_hashes_mean_equal_results(paths):
+    one, other = changed(*paths), changed(*(p for p in paths if p not in NEUTRAL))
+    assert config_hash(one, {}) == config_hash(other, {})
+    assert (config_hash(one, {}) == config_hash(parse_config(BASE), {})) == (paths <= set(NEUTRAL))
+
+
+@given(st.sets(st.sampled_from(sorted(set(CHANGES) - APART))))
+def test_a_config_survives_being_written_and_read(paths):
+    config = changed(*paths)
+    again = parse_config(config.model_dump(mode="json"))
+    assert again == config
+    assert result_fields(again) == result_fields(config)
+
+
+EDIT = {"source": "radiographs", "remove": ["effusion"]}
+PAIRS = {**BASE, "edit": EDIT, "filters": {name.split(".")[1]: {"enabled": False} for name in PAIRED}}
+
+
+@pytest.mark.parametrize(
+    ("change", "moves"),
+    [
+        ({"source": "elsewhere"}, False),
+        ({"labels": "labels.csv"}, False),
+        ({"remove": ["mass"]}, True),
+        ({"add": ["effusion, left"]}, True),
+        ({"add": ["mass"], "replace": True}, True),
+        ({"tries": 5}, True),
+    ],
+)
+def test_the_hash_moves_exactly_with_what_changes_an_edit(change, moves):
+    one, other = parse_config(PAIRS), parse_config({**PAIRS, "edit": {**EDIT, **change}})
+    assert (config_hash(one, {}) != config_hash(other, {})) == moves
+    assert parse_config(other.model_dump(mode="json")) == other
+
+
+@pytest.mark.parametrize(
+    ("edit", "others", "message"),
+    [
+        ({"remove": []}, {}, "edit: nothing to remove or add, expected a finding"),
+        ({"remove": ["cardiomegaly"]}, {}, "edit.remove.0: cardiomegaly, expected one of atelectasis,"),
+        ({"remove": ["mass", "mass"]}, {}, "edit.remove: mass, mass, expected each finding once"),
+        ({"add": ["fog"]}, {}, "edit.add: 'fog', expected 'name side zone severity'"),
+        ({"add": ["cardiomegaly"]}, {}, "edit.add: 'cardiomegaly', expected one of"),
+        ({"replace": True}, {}, "edit.replace: true, expected something in both remove and add"),
+        (
+            {"everywhere": True, "add": ["mass"]},
+            {},
+            "edit.everywhere: with something to add, expected findings to remove alone",
+        ),
+        ({"tries": 0}, {}, "edit.tries: 0, expected an integer >= 1"),
+        ({"remvoe": []}, {}, "edit.remvoe: unknown key, did you mean remove?"),
+        ({}, {"candidates": 7}, "candidates: 7, expected an even number with edit"),
+        ({}, {"shard_size": 7}, "shard_size: 7, expected an even number with edit"),
+        ({}, {"prompts": {"table": "nih"}}, "prompts: given, expected none with edit"),
+        ({}, {"images": {"steps": 9}}, "images.steps: 9, expected none with edit"),
+        ({}, {"images": {"controlnet": "c"}}, "images.controlnet: c, expected none with edit"),
+        ({}, {"filters": {}}, "filters.near_duplicate.enabled: true, expected false with edit"),
+        (
+            {},
+            {"filters": {**PAIRS["filters"], "training_copy": {}}},
+            "filters.training_copy.enabled: true, expected false with edit",
+        ),
+        (
+            {},
+            {"filters": {**PAIRS["filters"], "finding_agreement": {"enabled": False}}},
+            "filters.finding_agreement.enabled: false, expected true with edit",
+        ),
+    ],
+)
+def test_what_makes_no_sense_for_an_edit_is_told(edit, others, message):
+    with pytest.raises(UserError) as error:
+        parse_config({**PAIRS, **others, "edit": {**EDIT, **edit}})
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
+
+
+def test_an_edit_needs_a_source():
+    with pytest.raises(UserError, match=r"^edit\.source: missing, expected text"):
+        parse_config({**PAIRS, "edit": {"remove": ["mass"]}})
+
+
+def test_the_hash_covers_the_files_that_the_config_names():
+    config = parse_config(BASE)
+    hashes = {config_hash(config, i) for i in ({}, {"codec": "a"}, {"codec": "b"}, {"x": "a"})}
+    assert len(hashes) == 4
+    assert config_hash(config, {"a": "1", "b": "2"}) == config_hash(config, {"b": "2", "a": "1"})
+
+
+def test_a_config_is_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        parse_config(BASE).seed = 3
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda p: p.name)
+def test_presets_are_valid(path):
+    assert read_config(path)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("images.steps=-3", "images.steps: -3, expected an integer >= 1"),
+        ("candidates=-1", "candidates: -1, expected an integer >= 1"),
+        ("candidates=many", "candidates: many, expected an integer >= 1"),
+        ("shard_size=0", "shard_size: 0, expected an integer >= 1"),
+        ("seed=1.5", "seed: 1.5, expected an integer >= 0"),
+        ("seed=yes", "seed: True, expected an integer >= 0"),
+        ("imagse.steps=4", "imagse: unknown key, did you mean images?"),
+        ("images.step=4", "images.step: unknown key, did you mean steps?"),
+        ("images.device=gpu", "images.device: gpu, expected one of cpu, mps, cuda"),
+        ("images.precision=fp16", "images.precision: fp16, expected one of fp32, bf16"),
+        ("images.guidance=.nan", "images.guidance: nan, expected a number"),
+        ("images=3", "images: 3, expected a group of keys"),
+        ("output=", "output: null, expected text that is not empty"),
+        ("accepted=999", "accepted: 999, expected at most candidates (64)"),
+        ("prompts.findings=[nodul]", "prompts.findings.0: nodul, expected one of atelectasis"),
+        ("prompts.weights.nodule=-1", "prompts.weights.nodule: -1, expected a number >= 0"),
+        ("prompts.age=[60,40]", "prompts.age: [60, 40], expected the lower age first"),
+        ("prompts.age=[60]", "prompts.age.1: missing, expected an integer"),
+        ("prompts.sex={F: 0}", "expected a weight above 0"),
+        ("filters.integrity.threshold=.inf", "filters.integrity.threshold: inf, expected a number"),
+        ("filters.integrty.threshold=1", "did you mean integrity?"),
+        ("filters.finding_agreement.expert=torchxrayvision", "needs weights"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_field_value_and_cure(override, message):
+    with pytest.raises(UserError) as caught:
+        parse_config(apply_overrides(BASE, [override]), "file demo.yaml", [override])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(f"(--set {override})")
+
+
+def test_a_mistake_in_the_file_names_the_file():
+    with pytest.raises(UserError) as caught:
+        parse_config({**BASE, "images": {"steps": -3}}, "file demo.yaml")
+    expected = "images.steps: -3, expected an integer >= 1 or null (file demo.yaml)"
+    assert str(caught.value).replace(" and <= 1000", "") == expected
+
+
+@pytest.mark.parametrize("item", ["seed", "=3", "a..b=3", "seed.x=3", "seed=[1"])
+def test_a_malformed_override_is_told(item):
+    with pytest.raises(UserError, match="--set"):
+        apply_overrides({"seed": 1}, [item])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"seed: [1", "line 1: not valid YAML"),
+        (b"seed: \xff", "not UTF-8"),
+        (b"- 1", "expected keys"),
+        (b"", "expected keys"),
+        (b"seed: 1", "candidates: missing, expected an integer"),
+    ],
+)
+def test_an_unreadable_file_is_told(tmp_path, content, message):
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        read_config(path)
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(UserError, match="no such config file"):
+        read_config(tmp_path / "none.yaml")
+
+
+def test_the_tables_are_those_that_exist():
+    assert set(get_args(Prompts.model_fields["table"].annotation)) == set(TABLES)

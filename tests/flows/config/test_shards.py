@@ -1,0 +1,82 @@
+"""Shards cover the candidates once, and waves depend on results alone."""
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.config.reading import parse_config
+from flows.config.shards import Tally, missing_shards, shard, shard_count, shortfall
+
+sizes = st.builds(
+    lambda candidates, size: parse_config({"candidates": candidates, "shard_size": size, "output": "x"}),
+    st.integers(1, 500),
+    st.integers(1, 60),
+)
+
+
+def wanting(accepted, candidates=400, shard_size=8):
+    return parse_config(
+        {"candidates": candidates, "accepted": accepted, "shard_size": shard_size, "output": "x"}
+    )
+
+
+def judge(number, size, seed, share):
+    """What becomes of a shard: decided by its number, as a real one is by its keys."""
+    accepted = sum(random.Random(f"{seed}/{number}/{i}").random() < share for i in range(size))
+    return Tally(accepted, size - accepted)
+
+
+def build(config, seed, share, workers, order):
+    """Runs the plan; shards of a wave finish in any order."""
+    done = {}
+    while numbers := missing_shards(config, done):
+        order.shuffle(numbers)
+        for number in numbers[:workers]:
+            work = shard(config, number)
+            done[number] = judge(number, work.stop - work.first, seed, share)
+    return done
+
+
+@given(sizes)
+def test_shards_cover_every_candidate_once(config):
+    keys = [k for n in range(shard_count(config)) for k in shard(config, n).keys]
+    assert keys == [f"{i:09d}" for i in range(config.candidates)]
+    assert missing_shards(config, {}) == list(range(shard_count(config)))
+
+
+@given(
+    st.integers(1, 200),
+    st.floats(0, 1),
+    st.integers(0, 9),
+    st.integers(1, 9),
+    st.randoms(use_true_random=False),
+)
+def test_neither_workers_nor_order_nor_resume_change_what_is_built(accepted, share, seed, workers, order):
+    config = wanting(accepted)
+    done = build(config, seed, share, workers, order)
+    assert done == build(config, seed, share, 1, random.Random(0))
+    total = sum(done.values(), Tally())
+    assert total.accepted >= accepted or len(done) == shard_count(config)
+    assert (shortfall(config, total) is None) == (total.accepted >= accepted)
+
+
+def test_a_low_first_share_does_not_take_the_whole_ceiling():
+    config = wanting(8)
+    assert missing_shards(config, {}) == [0]
+    assert missing_shards(config, {0: Tally(0, 8)}) == [1]
+    assert missing_shards(config, {0: Tally(0, 8), 1: Tally(0, 8)}) == [2, 3]
+
+
+def test_no_more_than_needed():
+    config = wanting(8)
+    assert missing_shards(config, {0: Tally(8, 0)}) == []
+
+
+def test_why_a_build_falls_short():
+    config = wanting(300, candidates=400)
+    total = Tally(200, 199, 1)
+    message = shortfall(config, total)
+    assert "300 wanted, 200 reached with all 400 candidates (50% pass, 1 failed)" in message
+    assert shortfall(config, Tally(300, 100)) is None
+    assert shortfall(parse_config({"candidates": 9, "output": "x"}), Tally(0, 9)) is None

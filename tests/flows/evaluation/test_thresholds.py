@@ -1,0 +1,42 @@
+"""Shipped thresholds come from held-out real data and can be read off it again."""
+
+import numpy as np
+import pytest
+
+from filters.registry import FILTERS
+from filters.thresholds import calibrate
+from flows.evaluation.features import embeddings
+from flows.evaluation.thresholds import COMMAND, PERCENTILES, lung_scores
+from flows.material.real import load_nih
+from flows.training.augment import disguise
+
+
+@pytest.mark.parametrize("name", list(FILTERS))
+def test_every_threshold_is_calibrated_and_says_on_what(name):
+    shipped = FILTERS[name].default
+    assert shipped.percentile == PERCENTILES[name]
+    assert shipped.n * shipped.percentile >= 100
+    assert shipped.command == COMMAND
+    assert shipped.reference
+
+
+def test_the_anatomy_threshold_repeats_from_the_real_masks(shared_data):
+    shipped = FILTERS["anatomy_agreement"]
+    again = calibrate(lung_scores(shared_data), shipped.keep, 10.0, shipped.default.reference, COMMAND)
+    assert again.n == shipped.default.n
+    assert again.threshold == pytest.approx(shipped.threshold, abs=0.002)
+
+
+def test_copies_are_near_duplicates_and_other_patients_are_not(shared_data):
+    nih = load_nih(shared_data)
+    held = np.flatnonzero(nih.parts != "train")
+    held = held[np.unique(nih.patients[held], return_index=True)[1]][:40]
+    films = nih.images[held]
+    known = embeddings(films)
+    limit = FILTERS["near_duplicate"].threshold
+    for kind, least in (("moved", 0.8), ("exposed", 1.0)):
+        copies = disguise(films, seed=1)[kind]
+        apart = 1 - embeddings(copies) @ known.T
+        assert (apart.diagonal() < limit).mean() >= least, kind
+        np.fill_diagonal(apart, np.inf)
+        assert apart.min() >= limit, kind
