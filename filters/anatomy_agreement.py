@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from filters.experts.opinion import Opinion
+from filters.filter import Calibration, Evidence, Filter
 from filters.verdicts import Score
-from synth.cases import Candidate
 from synth.findings import ANATOMY
 
 #: The structures whose worse Dice is the score; others that the expert knows stand in the detail.
@@ -22,7 +21,7 @@ def dice(a: np.ndarray, b: np.ndarray) -> float:
     return 2 * int((a & b).sum()) / total if total else 1.0
 
 
-def score(candidate: Candidate, opinion: Opinion) -> Score:
+def score(evidence: Evidence) -> Score:
     """Dice in [0, 1] of the worse lung: where the expert says p > 0.5, against the request.
 
     Pixels of requested lesions that hide a lung's border (:data:`HIDING`) are left out, and so is
@@ -30,7 +29,7 @@ def score(candidate: Candidate, opinion: Opinion) -> Score:
     Detail: ``dice`` of every structure that the expert knows and the case holds, and ``hidden``,
     the share of the lungs left out. With no lung requested or none known, the score is NaN.
     """
-    masks = candidate.masks
+    masks, opinion = evidence.candidate.masks, evidence.heard
     hidden = masks.anatomy[ANATOMY.index("heart")].copy()
     for lesion in masks.lesions:
         if lesion.finding in HIDING:
@@ -55,3 +54,15 @@ def _dice_in_sight(seen: np.ndarray, requested: np.ndarray, hidden: np.ndarray) 
     if (requested & in_sight).sum() < LEAST_IN_SIGHT * requested.sum():
         return dice(seen, requested)
     return dice(seen & in_sight, requested & in_sight)
+
+
+FILTER = Filter(
+    name="anatomy_agreement",
+    question="the lungs are where the anatomy mask says",
+    unit="Dice of the worse lung, 0 to 1",
+    keep=">=",
+    score=score,
+    cost=5,
+    asks="anatomy",
+    calibration=Calibration(10.0, "lungs", "held-out radiographs with human lung masks"),
+)

@@ -1,6 +1,7 @@
 """Does the radiograph show the prompted findings and no others?"""
 
 from filters.experts.opinion import Opinion
+from filters.filter import Calibration, Evidence, Filter
 from filters.verdicts import Score, rounded
 from synth.cases import Candidate
 
@@ -25,13 +26,14 @@ def claims(candidate: Candidate, opinion: Opinion) -> dict[str, bool]:
     return claimed
 
 
-def score(candidate: Candidate, opinion: Opinion) -> Score:
+def score(evidence: Evidence) -> Score:
     """The least believed claim: p of a prompted finding, 1 - p of an unprompted one, in [0, 1].
 
     Only findings that the expert speaks of count; with none the score is 1. Detail: ``probability``
     of each such finding, ``prompted`` those claimed, and ``worst``, the claim that the score is of.
     """
-    claimed = claims(candidate, opinion)
+    opinion = evidence.heard
+    claimed = claims(evidence.candidate, opinion)
     belief = {
         name: opinion.probabilities[name] if present else 1 - opinion.probabilities[name]
         for name, present in claimed.items()
@@ -48,3 +50,15 @@ def score(candidate: Candidate, opinion: Opinion) -> Score:
     }
     doubt = "is not seen" if claimed[worst] else "is seen but was not prompted"
     return Score(belief[worst], f"{worst.replace('_', ' ')} {doubt}", detail)
+
+
+FILTER = Filter(
+    name="finding_agreement",
+    question="shows the prompted findings and no others",
+    unit="probability of the least believed claim, 0 to 1",
+    keep=">=",
+    score=score,
+    cost=3,
+    asks="findings",
+    calibration=Calibration(10.0, "films", "held-out NIH radiographs with their labels"),
+)

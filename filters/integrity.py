@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from filters.filter import Calibration, Evidence, Filter, readable
 from filters.verdicts import Score
-from synth.cases import Candidate
 
 #: What a sub-check that is the smallest says of the image.
 REASONS = {
@@ -16,14 +16,7 @@ REASONS = {
 }
 
 
-def well_formed(candidate: Candidate) -> bool:
-    """Whether an expert can be shown the image: uint8, square, the masks' size."""
-    image = candidate.image
-    size = candidate.masks.size
-    return isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.shape == (size, size)
-
-
-def score(candidate: Candidate) -> Score:
+def score(evidence: Evidence) -> Score:
     """The smallest of six margins, each in [0, 1], 0 broken.
 
     ``format``, ``finite`` and ``range`` are 0 or 1. ``contrast`` is the span from the 1st to the
@@ -32,8 +25,8 @@ def score(candidate: Candidate) -> Score:
     The three are not looked at when the image is not well formed. Detail holds every margin, and
     the dtype and shape of an image that is not well formed.
     """
-    image = np.asarray(candidate.image)
-    if not well_formed(candidate):
+    image = np.asarray(evidence.candidate.image)
+    if not readable(evidence.candidate):
         return _malformed(image)
     histogram = np.bincount(image.ravel(), minlength=256)
     share = histogram / image.size
@@ -67,3 +60,15 @@ def _malformed(image: np.ndarray) -> Score:
 def _worst(margins: dict[str, float]) -> Score:
     name = min(margins, key=margins.__getitem__)
     return Score(margins[name], REASONS[name], {k: round(v, 4) for k, v in margins.items()})
+
+
+FILTER = Filter(
+    name="integrity",
+    question="is a readable image: right format, not blank, not clipped",
+    unit="the smallest of five margins, 0 (broken) to 1",
+    keep=">=",
+    score=score,
+    cost=0,
+    any_image=True,
+    calibration=Calibration(1.0, "films", "held-out NIH radiographs, exposure normalised"),
+)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import ndimage
 
-from filters.experts.opinion import Opinion
+from filters.filter import Calibration, Evidence, Filter
 from filters.verdicts import Score, rounded
-from synth.cases import Candidate, MaskSet
+from synth.cases import MaskSet
 
 #: Findings whose instances mean nothing alone: they are judged together.
 SCATTERED = frozenset(("diffuse_nodule",))
@@ -49,7 +49,7 @@ def contrast(image: np.ndarray, lesion: np.ndarray, avoid: np.ndarray) -> float:
     return float(image[lesion].mean() - image[ring].mean()) / 255
 
 
-def score(candidate: Candidate, opinion: Opinion) -> Score:
+def score(evidence: Evidence) -> Score:
     """The worst lesion's localisation, in [-1, 1]: 0 says that the expert sees it no more than not.
 
     Of each lesion whose finding the expert has a map for: the mean of that map inside the mask
@@ -57,7 +57,7 @@ def score(candidate: Candidate, opinion: Opinion) -> Score:
     Detail: ``lesions``, for each the finding, ``localisation`` and the image's own grey
     ``contrast`` against a ring around it (told, not judged: no one sign or size is right for all).
     """
-    masks = candidate.masks
+    masks, opinion = evidence.candidate.masks, evidence.heard
     judged = [(f, mask) for f, mask in lesions(masks) if f in opinion.lesions]
     if not judged:
         return Score(1.0, "", {"lesions": []})
@@ -68,10 +68,22 @@ def score(candidate: Candidate, opinion: Opinion) -> Score:
         {
             "finding": finding,
             "localisation": rounded(value),
-            "contrast": rounded(contrast(candidate.image, mask, anywhere & ~mask)),
+            "contrast": rounded(contrast(evidence.candidate.image, mask, anywhere & ~mask)),
         }
         for (finding, mask), value in zip(judged, values, strict=True)
     ]
     worst = int(np.argmin(values))  # argmin gives the first NaN, should there be one
     name = judged[worst][0].replace("_", " ")
     return Score(values[worst], f"{name} is not seen where its mask says", {"lesions": rows})
+
+
+FILTER = Filter(
+    name="lesion_agreement",
+    question="each lesion is seen where its mask says",
+    unit="localisation inside minus outside of the worst lesion, -1 to 1",
+    keep=">=",
+    score=score,
+    cost=4,
+    asks="findings",
+    calibration=Calibration(10.0, "lesions", "lesions simulated in held-out normal NIH radiographs"),
+)

@@ -1,5 +1,6 @@
 """Which expert each filter asks, loaded once and shared by every shard and thread."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,21 +8,21 @@ from filters.experts.embedded import CHECKPOINTS, WEIGHTS
 from filters.experts.embedding import INDEX, TrainingIndex
 from filters.experts.ensemble import SECOND, load_anatomy, load_findings
 from filters.experts.opinion import Expert
-from filters.settings import EXPERT_FILTERS, FilterChoice, JudgeSettings
-from synth.weights import SUMS, WeightsError, verify_folder
-
-#: Filters that compare embeddings.
-EMBEDDING_FILTERS = ("near_duplicate", "training_copy")
+from filters.filter import Filter, Kind
+from filters.registry import FILTERS
+from filters.settings import FilterChoice, JudgeSettings
+from synth.errors import UserError, WeightsError
+from synth.weights import SUMS, verify_folder
 
 
 @dataclass(frozen=True)
 class Panel:
     """The experts of one judge.
 
-    ``experts`` maps a filter of EXPERT_FILTERS to the expert that it asks; a disabled filter has
-    none. ``embedder`` makes the embeddings that duplicates and copies are found by, and ``index``
-    is the training set in its space; both None when neither filter is enabled. ``digests`` maps
-    every file that a score depends on to its SHA-256.
+    ``experts`` maps a filter that asks one to its expert; a disabled filter has none. ``embedder`` makes
+    the embeddings that duplicates and copies are found by, and ``index`` is the training set in its
+    space; both None when no enabled filter embeds. ``digests`` maps every file that a score depends on to
+    its SHA-256.
     """
 
     experts: dict[str, Expert]
@@ -30,39 +31,37 @@ class Panel:
     digests: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, settings: JudgeSettings) -> "Panel":
-        """Load what the enabled filters need and nothing else.
+    def load(cls, settings: JudgeSettings, own: Mapping[str, Filter] | None = None) -> "Panel":
+        """Load what the enabled filters, those that ship and ``own``, need and nothing else.
 
         Raises ValueError (WeightsError among them) in one line for weights that are missing, not
         what their pin says, or of a kind that the filter cannot ask.
         """
-        return _Loader(settings).panel()
+        return _Loader(settings, {**FILTERS, **(own or {})}).panel()
 
 
 class _Loader:
     """Loads each expert once, however many filters ask it."""
 
-    def __init__(self, settings: JudgeSettings) -> None:
+    def __init__(self, settings: JudgeSettings, filters: Mapping[str, Filter]) -> None:
         self.settings = settings
+        self.filters = [f for f in filters.values() if settings.choice(f.name).enabled]
         self.root = settings.checkpoints or CHECKPOINTS
         self.digests: dict[str, str] = {}
         self.loaded: dict[object, Expert] = {}
         self.index: TrainingIndex | None = None
 
     def panel(self) -> Panel:
-        embeds = any(self.settings.choice(name).enabled for name in EMBEDDING_FILTERS)
+        embeds = any(f.embeds for f in self.filters)
         if embeds:
             self.index = self._index()
         embedder = self._embedded("anatomy") if embeds else None
         experts = {
-            name: self._expert(name, self.settings.choice(name))
-            for name in EXPERT_FILTERS
-            if self.settings.choice(name).enabled
+            f.name: self._expert(f.name, f.asks, self.settings.choice(f.name)) for f in self.filters if f.asks
         }
         return Panel(experts, embedder, self.index, self.digests)
 
-    def _expert(self, name: str, choice: FilterChoice) -> Expert:
-        kind = "anatomy" if name == "anatomy_agreement" else "findings"
+    def _expert(self, name: str, kind: Kind, choice: FilterChoice) -> Expert:
         if choice.expert == "embedded":
             return self._embedded(kind)
         assert choice.weights is not None, "settings have checked"
@@ -89,7 +88,7 @@ class _Loader:
             self.loaded[path, sha256] = load(path, sha256, settings.batch_size, settings.device)
         expert = self.loaded[path, sha256]
         if not (expert.structures if kind == "anatomy" else expert.findings):
-            raise ValueError(f"filters.{name}.weights: {expert.name} does not speak of {kind}")
+            raise UserError(f"filters.{name}.weights: {expert.name} does not speak of {kind}")
         self.digests[f"filters/{name}/{path.name}"] = expert.digest
         return expert
 

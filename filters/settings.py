@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from filters.registry import FILTER_NAMES, FILTERS
+from synth.errors import UserError
 
 Mode = Literal["all", "cheap_first"]
 Family = Literal["embedded", "torchxrayvision"]
-
-#: Filters that ask an expert, and so can be given one of the other family.
-EXPERT_FILTERS = ("anatomy_agreement", "finding_agreement", "lesion_agreement")
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,8 @@ class JudgeSettings:
     """Everything that a verdict depends on, besides the candidate.
 
     ``mode`` ``all`` lets every filter score every candidate; ``cheap_first`` asks the cheapest
-    first and stops at the first fail. ``filters`` holds only those that differ from the default.
+    first and stops at the first fail. ``filters`` holds only those that differ from the default; ``own``
+    are files of the user's own filters (:mod:`filters.own`).
     ``checkpoints`` is a folder with ``anatomy/`` and ``findings/``, and second experts beside them or not
     (:mod:`filters.experts.ensemble`); None for the shipped one.
     ``batch_size`` is the experts', fixed: another one changes scores in the last bits only.
@@ -43,15 +42,16 @@ class JudgeSettings:
 
     mode: Mode = "all"
     filters: Mapping[str, FilterChoice] = field(default_factory=dict)
+    own: tuple[Path, ...] = ()
     checkpoints: Path | None = None
     device: str = "cpu"
     batch_size: int = 8
 
     def __post_init__(self) -> None:
         if self.mode not in ("all", "cheap_first"):
-            raise ValueError(f"filters.mode: {self.mode!r}, expected 'all' or 'cheap_first'")
+            raise UserError(f"filters.mode: {self.mode!r}, expected 'all' or 'cheap_first'")
         if self.batch_size < 1:
-            raise ValueError(f"filters.batch_size: {self.batch_size}, expected 1 or more")
+            raise UserError(f"filters.batch_size: {self.batch_size}, expected 1 or more")
         for name, choice in self.filters.items():
             _check(name, choice)
 
@@ -59,28 +59,23 @@ class JudgeSettings:
         """What is chosen for a filter, the default when nothing is."""
         return self.filters.get(name, FilterChoice())
 
-    def threshold(self, name: str) -> float:
-        """The threshold that a filter is held to, in its own unit."""
-        chosen = self.choice(name).threshold
-        return FILTERS[name].threshold if chosen is None else chosen
-
 
 def _check(name: str, choice: FilterChoice) -> None:
     """Raise ValueError, in one line, for a choice that cannot be."""
     where = f"filters.{name}"
     if name not in FILTER_NAMES:
-        raise ValueError(f"{where}: no such filter, expected one of {', '.join(FILTER_NAMES)}")
+        raise UserError(f"{where}: no such filter, expected one of {', '.join(FILTER_NAMES)}")
     if choice.threshold is not None and not math.isfinite(choice.threshold):
-        raise ValueError(f"{where}.threshold: {choice.threshold}, expected a finite number")
+        raise UserError(f"{where}.threshold: {choice.threshold}, expected a finite number")
     if choice.expert not in ("embedded", "torchxrayvision"):
-        raise ValueError(f"{where}.expert: {choice.expert!r}, expected 'embedded' or 'torchxrayvision'")
+        raise UserError(f"{where}.expert: {choice.expert!r}, expected 'embedded' or 'torchxrayvision'")
     if choice.expert == "embedded":
         if choice.weights or choice.sha256:
-            raise ValueError(f"{where}.weights: only for expert 'torchxrayvision'")
+            raise UserError(f"{where}.weights: only for expert 'torchxrayvision'")
         return
-    if name not in EXPERT_FILTERS:
-        raise ValueError(f"{where}.expert: 'torchxrayvision', expected 'embedded' for this filter")
+    if FILTERS[name].asks is None:
+        raise UserError(f"{where}.expert: 'torchxrayvision', expected 'embedded' for this filter")
     if choice.weights is None or choice.sha256 is None:
-        raise ValueError(
+        raise UserError(
             f"{where}: expert 'torchxrayvision' needs weights (converted, .safetensors) and sha256"
         )

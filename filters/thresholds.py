@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from filters.verdicts import Keep
+from synth.errors import UserError
 
 #: Thresholds are kept to this many decimals, rounded to the lenient side.
 DECIMALS = 4
@@ -33,9 +34,9 @@ class Threshold:
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.threshold):
-            raise ValueError(f"threshold: {self.threshold}, expected a finite number")
+            raise UserError(f"threshold: {self.threshold}, expected a finite number")
         if self.percentile is not None and not 0 < self.percentile < 100:
-            raise ValueError(f"percentile: {self.percentile}, expected a number in (0, 100) or null")
+            raise UserError(f"percentile: {self.percentile}, expected a number in (0, 100) or null")
 
     @property
     def provisional(self) -> bool:
@@ -61,12 +62,12 @@ def calibrate(
     """
     values = np.asarray(scores, dtype=np.float64)
     if not 0 < percentile < 100:
-        raise ValueError(f"percentile: {percentile}, expected a number in (0, 100)")
+        raise UserError(f"percentile: {percentile}, expected a number in (0, 100)")
     if not np.isfinite(values).all():
-        raise ValueError(f"scores: {int((~np.isfinite(values)).sum())} not finite, expected none")
+        raise UserError(f"scores: {int((~np.isfinite(values)).sum())} not finite, expected none")
     if len(values) * percentile < 100:
         needed = math.ceil(100 / percentile)
-        raise ValueError(
+        raise UserError(
             f"scores: {len(values)} of {reference}, expected at least {needed} for percentile {percentile:g}"
         )
     scale = 10**DECIMALS
@@ -97,11 +98,11 @@ def parse_thresholds(text: str, source: str = "thresholds.json") -> dict[str, Th
     try:
         table = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{source}: {error}, expected JSON") from None
+        raise UserError(f"{source}: {error}, expected JSON") from None
     thresholds = {}
     for name, entry in table.items():
         try:
             thresholds[name] = Threshold(**entry)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{source}: {name}: {error}") from None
+            raise UserError(f"{source}: {name}: {error}") from None
     return thresholds

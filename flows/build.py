@@ -17,6 +17,7 @@ from prefect.futures import PrefectFuture
 from prefect.tasks import Task
 
 from flows.building.hooks import Hooks, current_hooks
+from flows.building.pipeline import Order
 from flows.building.session import Session, open_session, tally
 from flows.building.shard import Watch, build_shard
 from flows.config.checkpoints import settled
@@ -24,7 +25,7 @@ from flows.config.reading import parse_config, read_config
 from flows.config.schema import BuildConfig
 from flows.config.shards import Tally, missing_shards, shard
 from flows.config.workers import pin_threads, worker_count
-from flows.loading import workshop
+from flows.loading import shared_pipeline
 from manifests.store import Store
 from synth.errors import Interrupted, is_lasting
 
@@ -44,8 +45,8 @@ def build_dataset(config: dict[str, Any] | str) -> dict[str, Any]:
     build = settled(read_config(Path(config)) if isinstance(config, str) else parse_config(config))
     hooks = current_hooks()
     try:
-        shop = workshop(build)
-        with open_session(build, shop) as session:
+        pipeline = shared_pipeline(build)
+        with open_session(build, pipeline.digests) as session:
             hooks.start(session.done)
             while numbers := missing_shards(build, session.done):
                 for number, counts in _build_shards(build, numbers, hooks):
@@ -56,7 +57,7 @@ def build_dataset(config: dict[str, Any] | str) -> dict[str, Any]:
         hooks.stop.set()
         raise
     _publish_table(session)
-    maker = shop.tools.synthesizer
+    maker = pipeline.synthesizer
     return {**summary, "cut": len(maker.cut), "length": maker.length}
 
 
@@ -79,10 +80,11 @@ def build_one_shard(config: dict[str, Any], number: int) -> Tally:
     """One shard, wherever Prefect runs it: the models come from this process's own cache."""
     build = parse_config(config)
     hooks = current_hooks()
-    shop = workshop(build)
+    pipeline = shared_pipeline(build)
     pin_threads(build.workers.threads)
     watch = Watch(hooks.stop.is_set, hooks.made)
-    commit = build_shard(shard(build, number), shop.order(build), shop.tools, Store(build.output), watch)
+    order, store = Order.of(build, pipeline), Store(build.output)
+    commit = build_shard(shard(build, number), order, pipeline, store, watch)
     return tally(commit)
 
 

@@ -12,13 +12,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.registry import FILTER_NAMES
 from filters.verdicts import Status
 from manifests import layout
 from manifests.errors import DatasetError
 from manifests.index import read_index
 from manifests.members import NO_FINDING
 from manifests.parts import open_parquet, read_rows
+from manifests.schema import filter_columns
 from manifests.store import Store
 
 STATUSES: tuple[Status, ...] = ("accepted", "rejected", "failed")
@@ -63,7 +63,7 @@ def waterfall(table: pa.Table) -> Waterfall:
     reasons = table["reasons"].to_pylist()
     rows = []
     left = counts["accepted"] + counts["rejected"]
-    for name in FILTER_NAMES:
+    for name in filter_columns(table.schema):
         verdicts = _verdicts(table, name)
         first = sum(r[0] == name for r in reasons if r)
         left -= first
@@ -100,7 +100,7 @@ class Histogram:
 def histograms(table: pa.Table, bins: int = 20) -> dict[str, Histogram]:
     """One histogram per filter that scored anything, its edges from lowest to highest score."""
     out = {}
-    for name in FILTER_NAMES:
+    for name in filter_columns(table.schema):
         verdicts, scores = _verdicts(table, name), _numbers(table, f"{name}_score")
         judged = np.isin(verdicts, ("pass", "fail"))
         if not judged.any():
@@ -147,7 +147,7 @@ def replay(table: pa.Table, thresholds: Mapping[str, float]) -> Replay:
     broken = before == "failed"
     fails = np.zeros(table.num_rows, dtype=bool)
     unknown = np.zeros(table.num_rows, dtype=bool)
-    for name in FILTER_NAMES:
+    for name in filter_columns(table.schema):
         fails |= _fails(table, name, thresholds.get(name))
         unknown |= _never_judged(table, name, before)
     _check_thresholds(table, thresholds)
@@ -166,9 +166,10 @@ def replay(table: pa.Table, thresholds: Mapping[str, float]) -> Replay:
 
 
 def _check_thresholds(table: pa.Table, thresholds: Mapping[str, float]) -> None:
+    known = filter_columns(table.schema)
     for name, value in thresholds.items():
-        if name not in FILTER_NAMES:
-            raise DatasetError(f"filters.{name}: unknown, expected one of {', '.join(FILTER_NAMES)}")
+        if name not in known:
+            raise DatasetError(f"filters.{name}: unknown, expected one of {', '.join(known)}")
         if np.isnan(value):
             raise DatasetError(f"filters.{name}.threshold: {value}, expected a number")
         if not np.isin(_verdicts(table, name), ("pass", "fail")).any():

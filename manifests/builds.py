@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from manifests.exports.coco import coco_lines
 from manifests.identity import open_build, read_build
 from manifests.index import Index, count_rows, make_index, read_index
 from manifests.parts import iter_rows
-from manifests.schema import MANIFEST_SCHEMA
+from manifests.schema import filter_columns, manifest_schema, own_columns
 from manifests.shards import PARQUET_OPTIONS
 from manifests.store import FileInfo, Store
 
@@ -46,7 +47,8 @@ def finalise(store: Store) -> Index:
         pq.write_table(pairs, made[layout.NEAR_DUPLICATES], **PARQUET_OPTIONS)
         with made[layout.COCO].open("wb") as stream:
             stream.writelines(coco_lines(_batches(made[layout.MANIFEST])))
-        made[layout.CARD].write_text(dataset_card(build, counts, left_out), "utf-8")
+        judged_by = filter_columns(pq.read_schema(made[layout.MANIFEST]))
+        made[layout.CARD].write_text(dataset_card(build, counts, left_out, judged_by), "utf-8")
         files = {name: _info(path) for name, path in made.items()}
         index = make_index(commits, counts, left_out, files)
         _publish(store, made, index)
@@ -67,8 +69,11 @@ def _publish(store: Store, made: dict[str, Path], index: Index) -> None:
 
 
 def _write_manifest(store: Store, commits: list[Commit], path: Path) -> None:
-    with pq.ParquetWriter(path, MANIFEST_SCHEMA, **PARQUET_OPTIONS) as writer:
-        for table in iter_rows(store, commits, ROW_GROUP):
+    tables = iter_rows(store, commits, ROW_GROUP)
+    first = next(tables)
+    schema = manifest_schema(own_columns(first.schema))
+    with pq.ParquetWriter(path, schema, **PARQUET_OPTIONS) as writer:
+        for table in chain([first], tables):
             writer.write_table(table)
 
 

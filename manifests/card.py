@@ -6,9 +6,9 @@ from typing import Any
 
 import yaml
 
-from filters.registry import FILTERS
 from manifests import layout
 from manifests.index import Counts
+from manifests.schema import Column
 from synth.findings import FINDINGS
 
 #: Hugging Face's size categories: upper bound (exclusive) and name.
@@ -56,8 +56,10 @@ samples that resemble an earlier one of another shard: leave out its `key` colum
 `{layout.INDEX}` holds the SHA-256 of every file."""
 
 
-def dataset_card(build: Mapping[str, Any], counts: Counts, near_duplicates: int) -> str:
-    """The card of a finished dataset, from its ``build.json`` and its rows alone."""
+def dataset_card(
+    build: Mapping[str, Any], counts: Counts, near_duplicates: int, judged_by: Mapping[str, Column]
+) -> str:
+    """The card of a finished dataset, from its ``build.json``, its rows, and the filters that judged them."""
     edited = bool((build.get("config") or {}).get("edit"))
     title = "Counterfactual chest radiographs" if edited else "Synthetic chest radiographs"
     front = yaml.safe_dump(_front_matter(counts, title, edited), sort_keys=False, allow_unicode=True)
@@ -68,7 +70,7 @@ def dataset_card(build: Mapping[str, Any], counts: Counts, near_duplicates: int)
         _summary(counts, near_duplicates) + (f"\n\n{_pairs(counts)}" if edited else ""),
         f"## Reading it\n\n{_READING}",
         f"## Findings\n\n{_findings(counts)}",
-        f"## What was left out\n\n{_left_out(counts)}",
+        f"## What was left out\n\n{_left_out(counts, judged_by)}",
         f"## How it was made\n\n{_made(build)}",
     ]
     return "\n\n".join(sections) + "\n"
@@ -133,14 +135,14 @@ def _findings(counts: Counts) -> str:
     return "\n".join(lines)
 
 
-def _left_out(counts: Counts) -> str:
+def _left_out(counts: Counts, judged_by: Mapping[str, Column]) -> str:
     lines = [
         "| first filter to say no | it asks that the image | candidates |",
         "| --- | --- | ---: |",
     ]
-    for name, info in FILTERS.items():
+    for name, column in judged_by.items():
         rejected = counts.first_reasons.get(name, 0)
-        lines.append(f"| {name} | {info.description} | {rejected:,} |")
+        lines.append(f"| {name} | {column.question} | {rejected:,} |")
     return "\n".join(lines)
 
 

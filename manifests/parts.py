@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 from manifests.commits import Commit, read_commits
 from manifests.errors import DatasetError
-from manifests.schema import MANIFEST_SCHEMA, PART_SCHEMA
+from manifests.schema import manifest_schema, own_columns, part_schema
 from manifests.store import Store
 
 
@@ -22,16 +22,22 @@ def open_parquet(data: bytes) -> pq.ParquetFile:
     return pq.ParquetFile(pa.BufferReader(copy.getvalue()))
 
 
-def read_part(store: Store, commit: Commit, columns: Sequence[str] | None = None) -> pa.Table:
-    """The rows of one shard; all columns, or those named.
+def read_part(
+    store: Store, commit: Commit, columns: Sequence[str] | None = None, embedding: bool = True
+) -> pa.Table:
+    """The rows of one shard; those columns named, or all, with or without the ``embedding``.
 
     :raises DatasetError: when the part is broken or has other columns than this version's.
     """
     try:
-        table = open_parquet(store.read(commit.part)).read(columns)
-    except pa.ArrowException as error:
+        file = open_parquet(store.read(commit.part))
+        whole = part_schema(own_columns(file.schema_arrow))
+        if columns is None and not embedding:
+            columns = manifest_schema(own_columns(whole)).names
+        table = file.read(columns)
+    except (pa.ArrowException, ValueError, TypeError) as error:
         raise DatasetError(f"{commit.part}: broken Parquet file: {error}") from error
-    expected = PART_SCHEMA if columns is None else pa.schema([PART_SCHEMA.field(c) for c in columns])
+    expected = whole if columns is None else pa.schema([whole.field(c) for c in columns])
     if not table.schema.equals(expected):
         raise DatasetError(f"{commit.part}: its columns are not those of this schema version")
     return table
@@ -42,21 +48,26 @@ def read_rows(store: Store, columns: Sequence[str] | None = None) -> pa.Table:
 
     Serves a build that is still going on as well as a finished one.
     """
-    names = list(columns) if columns is not None else MANIFEST_SCHEMA.names
-    tables = [read_part(store, commit, names) for commit in read_commits(store).values()]
-    schema = pa.schema([MANIFEST_SCHEMA.field(n) for n in names])
+    tables = [_rows(store, commit, columns) for commit in read_commits(store).values()]
     if not tables:
-        return schema.empty_table()
-    return pa.concat_tables(tables).replace_schema_metadata(MANIFEST_SCHEMA.metadata)
+        schema = manifest_schema()
+        return pa.schema([schema.field(n) for n in columns or schema.names]).empty_table()
+    return pa.concat_tables(tables)
 
 
 def iter_rows(store: Store, commits: Sequence[Commit], at_least: int) -> Iterator[pa.Table]:
     """The manifest's rows in tables of at least so many rows (the last may have fewer)."""
     waiting: list[pa.Table] = []
     for commit in commits:
-        waiting.append(read_part(store, commit, MANIFEST_SCHEMA.names))
+        waiting.append(_rows(store, commit))
         if sum(t.num_rows for t in waiting) >= at_least:
             yield pa.concat_tables(waiting)
             waiting = []
     if waiting:
         yield pa.concat_tables(waiting)
+
+
+def _rows(store: Store, commit: Commit, columns: Sequence[str] | None = None) -> pa.Table:
+    """A part's rows as the manifest has them: without the embedding, with the manifest's metadata."""
+    table = read_part(store, commit, columns, embedding=False)
+    return table.replace_schema_metadata(manifest_schema(own_columns(table.schema)).metadata)

@@ -1,7 +1,7 @@
 """A judged candidate and its row in the manifest."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from filters.registry import FILTER_NAMES
+from filters.filter import Filter
 from filters.verdicts import Status, Verdict, decide
 from manifests.annotations import encode_rle
 from manifests.errors import DatasetError
-from manifests.schema import PART_SCHEMA
+from manifests.schema import part_schema
 from synth.cases import Candidate, Case, MaskSet
 from synth.findings import FINDING_NAMES
 
@@ -45,8 +45,8 @@ class Record:
         if (self.status == "failed") != bool(self.error):
             raise DatasetError(f"record {key}: {self.status} with error {self.error!r}")
         names = [v.filter for v in self.verdicts]
-        if unknown := [n for n in names if n not in FILTER_NAMES or names.count(n) > 1]:
-            raise DatasetError(f"record {key}: filter {unknown[0]!r} unknown or said twice")
+        if twice := [n for n in names if names.count(n) > 1]:
+            raise DatasetError(f"record {key}: filter {twice[0]!r} said twice")
         if self.status != "failed":
             self._check_decision()
 
@@ -70,10 +70,17 @@ def image_digest(image: np.ndarray) -> str:
     return sha256(np.ascontiguousarray(image, dtype=np.uint8).tobytes()).hexdigest()
 
 
-def records_table(shard: int, records: Sequence[Record]) -> pa.Table:
-    """The manifest rows of one shard, in the order of the records."""
+def records_table(shard: int, records: Sequence[Record], own: Mapping[str, Filter] | None = None) -> pa.Table:
+    """The manifest rows of one shard, in the order of the records; ``own`` are filters that do not ship.
+
+    :raises DatasetError: for the verdict of a filter without columns.
+    """
     rows = [_row(shard, position, record) for position, record in enumerate(records)]
-    return pa.Table.from_pylist(rows, schema=PART_SCHEMA)
+    schema = part_schema(own)
+    for row in rows:
+        if unknown := row.keys() - set(schema.names):
+            raise DatasetError(f"record {row['key']}: {min(unknown)!r}, expected a column of the manifest")
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def _row(shard: int, position: int, record: Record) -> dict[str, Any]:

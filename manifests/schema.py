@@ -4,9 +4,15 @@ The order, type and meaning of every column stand here and nowhere else; the tab
 ``docs/dataset-format.md`` is made from it.
 """
 
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import pyarrow as pa
 
-from filters.registry import FILTER_NAMES
+from filters.filter import Filter
+from filters.registry import FILTERS
+from filters.verdicts import Keep
 from synth.findings import FINDING_NAMES
 
 #: Raised whenever a column is added, removed or changes its meaning.
@@ -77,20 +83,52 @@ _EMBEDDING = _field("embedding", pa.list_(pa.float32()), "anatomy expert's featu
 
 _METADATA = {"schema_version": str(SCHEMA_VERSION), "made_by": "synthorax"}
 
-#: Columns of ``manifest.parquet``.
-MANIFEST_SCHEMA = pa.schema(
-    [*_CASE, *_RESULT, *(f for name in FILTER_NAMES for f in _filter_fields(name))],
-    metadata=_METADATA,
-)
+#: Under which name the metadata of a file tells of filters that do not ship.
+_OWN = b"own_filters"
 
-#: Columns of ``parts/NNNNNN.parquet``: the manifest's and the embedding, which is large.
-PART_SCHEMA = pa.schema([*MANIFEST_SCHEMA, _EMBEDDING], metadata=_METADATA)
+
+class Column(NamedTuple):
+    """What a file tells of a filter that has columns in it; as of :class:`filters.filter.Filter`."""
+
+    name: str
+    question: str
+    unit: str
+    keep: Keep
+
+
+SHIPPED_COLUMNS = {f.name: Column(f.name, f.question, f.unit, f.keep) for f in FILTERS.values()}
+
+
+def manifest_schema(own: Mapping[str, Filter] | Mapping[str, Column] | None = None) -> pa.Schema:
+    """Columns of ``manifest.parquet``, with those of the user's ``own`` filters."""
+    told = [Column(f.name, f.question, f.unit, f.keep) for f in (own or {}).values()]
+    extra = {_OWN.decode(): json.dumps([c._asdict() for c in told])} if told else {}
+    names = [*SHIPPED_COLUMNS, *(c.name for c in told)]
+    fields = [*_CASE, *_RESULT, *(f for name in names for f in _filter_fields(name))]
+    return pa.schema(fields, metadata=_METADATA | extra)
+
+
+def part_schema(own: Mapping[str, Filter] | Mapping[str, Column] | None = None) -> pa.Schema:
+    """Columns of ``parts/NNNNNN.parquet``: the manifest's and the embedding, which is large."""
+    manifest = manifest_schema(own)
+    return pa.schema([*manifest, _EMBEDDING], metadata=manifest.metadata)
+
+
+def filter_columns(schema: pa.Schema) -> dict[str, Column]:
+    """The filters that a manifest or part was judged by, in their order. ValueError for broken metadata."""
+    return SHIPPED_COLUMNS | own_columns(schema)
+
+
+def own_columns(schema: pa.Schema) -> dict[str, Column]:
+    """As :func:`filter_columns`, of those that do not ship."""
+    told = [Column(**c) for c in json.loads((schema.metadata or {}).get(_OWN, b"[]"))]
+    return {c.name: c for c in told}
 
 
 def schema_table() -> str:
     """The schema as a Markdown table: column, type, null allowed, meaning."""
     lines = ["| column | type | null | meaning |", "| --- | --- | --- | --- |"]
-    for field in PART_SCHEMA:
+    for field in part_schema():
         meaning = field.metadata[b"description"].decode()
         kind = str(field.type).replace(" not null", "").replace("|", "\\|")
         lines.append(f"| `{field.name}` | `{kind}` | {'yes' if field.nullable else 'no'} | {meaning} |")

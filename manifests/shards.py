@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from filters.filter import Filter
 from filters.verdicts import Status
 from manifests import layout
 from manifests.commits import Commit, CommittedFile, read_commit, read_commits
@@ -31,12 +32,13 @@ def write_shard(
     records: Sequence[Record],
     provenance: Mapping[str, Any],
     keep_rejected: bool = True,
+    own: Mapping[str, Filter] | None = None,
 ) -> Commit:
     """Write a shard and commit it; the same records give the same bytes.
 
     ``records``: one per candidate, keys rising. ``provenance`` is JSON-able and must not hold
-    times or host names. A shard that is committed already is taken back first, with the
-    dataset's index, so that no reader ever sees a commit that does not fit its files.
+    times or host names. ``own`` are filters that do not ship. A shard that is committed already is taken
+    back first, with the dataset's index, so that no reader ever sees a commit that does not fit its files.
 
     :raises DatasetError: for records that make no shard, and for what the file system refuses.
     """
@@ -51,7 +53,7 @@ def write_shard(
         if chosen := [r for r in records if r.status == status]:
             files[path] = _write_tar(store, path, chosen)
     part = layout.part_path(shard)
-    files[part] = _write_part(store, part, records_table(shard, records))
+    files[part] = _write_part(store, part, records_table(shard, records, own))
     commit = Commit(
         shard=shard,
         first_key=records[0].case.key,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from synth.demographics import Demographics
+from synth.errors import UserError
 from synth.findings import ANATOMY, FINDING_NAMES, Severity, Sex, Side, View, Zone
 
 
@@ -19,7 +20,7 @@ class FindingRequest:
 
     def __post_init__(self) -> None:
         if self.name not in FINDING_NAMES:
-            raise ValueError(f"finding: {self.name!r}, expected one of {', '.join(FINDING_NAMES)}")
+            raise UserError(f"finding: {self.name!r}, expected one of {', '.join(FINDING_NAMES)}")
 
 
 @dataclass(frozen=True)

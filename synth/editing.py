@@ -133,7 +133,7 @@ class Editor:
         ``afresh``: what may change is made of new noise, and not of the radiograph's own.
         Cells that no mask touches (and that touch no such cell) are those of the image encoded and decoded:
         composite the result to keep its pixels. An edit depends on its own image and seed alone: batches
-        have one size, the last is filled up. Raises ValueError and Stopped.
+        have one size, the last is filled up. Raises ValueError and Interrupted.
         """
         count, size = len(edits), images.shape[-1]
         if images.ndim != 3 or images.dtype != np.uint8 or not count == len(images) == len(seeds):

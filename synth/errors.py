@@ -1,10 +1,8 @@
-"""Which errors are the user's to mend, and how they are told: in one line, without a traceback."""
+"""Whose mistake an error is: a matter of its class. What the user can mend is told in one line."""
 
 import errno
-import traceback
 from typing import Final
 
-_ROOMS: Final = ("synth", "filters", "manifests", "flows")
 _ENVIRONMENT: Final = {
     errno.ENOSPC: "no space left on the disk: free some and run the same command again",
     errno.EDQUOT: "disk quota exceeded: free some and run the same command again",
@@ -19,31 +17,29 @@ _ENVIRONMENT: Final = {
 
 
 class UserError(ValueError):
-    """A mistake that the user can mend. The message is one line."""
+    """What the user can mend: one line that names the field or file, its value, and what was expected.
+
+    A ``ValueError``, so that code calling us as a library, and pydantic, may catch it as one. A plain
+    ``ValueError`` is never the user's: it is a bug of ours.
+    """
+
+
+class WeightsError(UserError):
+    """A weight file that is missing, not what its pin says, or not safetensors."""
 
 
 class Interrupted(Exception):
-    """The build was asked to stop; what is committed stays, the same command resumes it."""
+    """The work was asked to stop; what is committed stays, the same command resumes it."""
 
 
 def users_mistake(error: BaseException) -> str | None:
-    """The one line to show when ``error`` is the user's to mend, otherwise None (it is our bug).
-
-    A ``ValueError``, or a missing file without errno, counts only when our own code raised it: one out
-    of NumPy or torch is a bug.
-    """
+    """The one line to show when ``error`` is the user's to mend, otherwise None (it is our bug)."""
+    if isinstance(error, UserError):
+        return " ".join(str(error).split())
     if isinstance(error, OSError) and error.errno in _ENVIRONMENT:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{_ENVIRONMENT[error.errno]}"
-    told = isinstance(error, ValueError | FileNotFoundError)
-    if told and (type(error) is UserError or _raised_by_us(error)):
-        return " ".join(str(error).split())
     return None
-
-
-def _raised_by_us(error: BaseException) -> bool:
-    frames = list(traceback.walk_tb(error.__traceback__))
-    return bool(frames) and frames[-1][0].f_globals.get("__name__", "").split(".")[0] in _ROOMS
 
 
 def is_lasting(error: BaseException) -> bool:

@@ -6,17 +6,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from synth.cases import Candidate, Case, MaskSet
+from synth.errors import WeightsError
 from synth.images.frozen.checkpoints import load_foreign
 from synth.images.frozen.pipelines import INDEX, is_pipeline
-from synth.images.model import ImageModel, Stopped
+from synth.images.model import ImageModel
 from synth.images.protocol import CutPrompts, Imager, ShouldStop
 from synth.masks.anatomy import ShapeModel
 from synth.masks.generator import MaskGenerator, draw_body
 from synth.seeding import numpy_generator
 from synth.settings import SynthesisSettings
-from synth.weights import SHIPPED, WeightsError, pins
-
-__all__ = ["Stopped", "Synthesizer"]
+from synth.weights import SHIPPED, pins
 
 
 @dataclass
@@ -74,7 +73,7 @@ class Synthesizer:
     ) -> np.ndarray:
         """(n, size, size) uint8, n at most the batch size; short batches are padded with the last case.
 
-        Padding keeps the bytes of a sample the same whatever stands beside it. Raises Stopped.
+        Padding keeps the bytes of a sample the same whatever stands beside it. Raises Interrupted.
         """
         count, batch = len(cases), self.settings.batch_size
         if not 0 < count <= batch or len(masks) != count:

@@ -7,14 +7,12 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
+from synth.errors import WeightsError
+
 #: Checkpoints that ship with the package.
 SHIPPED = Path(__file__).parent / "checkpoints"
 
 SUMS = "SHA256SUMS"
-
-
-class WeightsError(ValueError):
-    """A weight file that is missing, not what its pin says, or not safetensors."""
 
 
 def digest(path: Path) -> str:

@@ -19,7 +19,8 @@ from torchxrayvision.models import model_urls
 
 from filters.experts.embedded import fit
 from filters.experts.torchxrayvision import MODEL_KEY, PSPNET, network
-from synth.weights import WeightsError, digest
+from synth.errors import WeightsError
+from synth.weights import digest
 
 PSPNET_URL = "https://github.com/mlmed/torchxrayvision/releases/download/v1/pspnet_chestxray_best_model_4.pth"
 

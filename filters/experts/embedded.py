@@ -14,8 +14,9 @@ from torch.nn import functional
 from filters.experts.embedding import TrainingIndex
 from filters.experts.networks import FindingNetwork, anatomy_network, finding_network
 from filters.experts.opinion import Expert, Opinion
+from synth.errors import WeightsError
 from synth.findings import FINDING_NAMES
-from synth.weights import SUMS, WeightsError, load_safetensors, verify_folder
+from synth.weights import SUMS, load_safetensors, verify_folder
 
 __all__ = ["EmbeddedAnatomy", "EmbeddedFindings", "Expert", "Opinion"]
 

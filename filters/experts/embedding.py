@@ -1,4 +1,4 @@
-"""Images as points: how alike two radiographs are, and which training image lies nearest."""
+"""Images as points: how alike two radiographs are, and which earlier or training image lies nearest."""
 
 import json
 from collections.abc import Sequence
@@ -9,6 +9,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from synth.errors import WeightsError
+
+#: The distance from nothing: the largest cosine distance there is.
+FARTHEST = 2.0
 #: Components whose variance falls below this share of the first one's are noise and are left out.
 VARIANCE_FLOOR = 1e-4
 METADATA = "training_index"
@@ -25,6 +29,43 @@ def normalise(vectors: np.ndarray) -> np.ndarray:
 def cosine_distances(embedding: np.ndarray, others: np.ndarray) -> np.ndarray:
     """1 - cosine of the angle, in [0, 2]: ``embedding`` (D,), ``others`` (N, D), all unit; (N,)."""
     return np.clip(1 - others.astype(np.float32) @ embedding.astype(np.float32), 0, 2)
+
+
+class Memory:
+    """The embeddings of one shard's candidates so far, in order.
+
+    Every candidate that an expert could be shown is remembered, accepted or rejected, so that no
+    score depends on a threshold and an audit can replay any other from the manifest. One that broke
+    has no image and is never here.
+    """
+
+    def __init__(self, keys: Sequence[str] = (), embeddings: Sequence[np.ndarray] = ()) -> None:
+        self._keys, self._embeddings = list(keys), list(embeddings)
+        self._count = len(self._keys)
+
+    def nearest(self, embedding: np.ndarray) -> tuple[float, str]:
+        """Cosine distance in [0, 2] to the nearest remembered one, and its key; 2, "" with none."""
+        if not self._count:
+            return FARTHEST, ""
+        distances = cosine_distances(embedding, np.stack(self._embeddings[: self._count]))
+        index = int(distances.argmin())
+        return float(distances[index]), self._keys[index]
+
+    def copy(self) -> "Memory":
+        """A memory that starts with the same and forgets nothing of its own into this one."""
+        return Memory(self._keys[: self._count], self._embeddings[: self._count])
+
+    def so_far(self) -> "Memory":
+        """What is remembered now, whatever is added to this one later; for reading alone."""
+        now = Memory()
+        now._keys, now._embeddings, now._count = self._keys, self._embeddings, self._count
+        return now
+
+    def add(self, key: str, embedding: np.ndarray) -> None:
+        """Remember a candidate; ``embedding`` (D,) of unit length."""
+        self._keys.append(key)
+        self._embeddings.append(embedding)
+        self._count += 1
 
 
 @dataclass(frozen=True)
@@ -111,7 +152,7 @@ class TrainingIndex:
             about = json.loads(metadata[METADATA])
             names, encoder = tuple(about["names"]), about["encoder"]
         except FileNotFoundError:
-            raise ValueError(f"training index: no file {path}") from None
+            raise WeightsError(f"training index: no file {path}") from None
         except (SafetensorError, KeyError, json.JSONDecodeError) as error:
-            raise ValueError(f"training index: {path} is not one ({error})") from None
+            raise WeightsError(f"training index: {path} is not one ({error})") from None
         return cls(mean, components, embeddings, names, encoder)

@@ -24,7 +24,7 @@ from filters.experts.embedded import (
     read_config,
 )
 from filters.experts.networks import lesion_evaluator_network, lung_evaluator_network
-from synth.weights import WeightsError
+from synth.errors import WeightsError
 
 #: Folders under CHECKPOINTS.
 ANATOMY_EVALUATOR, ATTRIBUTE_EVALUATOR, LESION_EVALUATOR = (

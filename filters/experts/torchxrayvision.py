@@ -21,8 +21,9 @@ from torchxrayvision.models import DenseNet, model_urls, op_norm
 
 from filters.experts.embedded import ask, enlarge, fit, logistic
 from filters.experts.opinion import Expert, Opinion
+from synth.errors import UserError, WeightsError
 from synth.findings import FINDINGS
-from synth.weights import WeightsError, load_safetensors
+from synth.weights import load_safetensors
 
 #: The name that the anatomy segmenter goes by; classifiers go by theirs in ``model_urls``.
 PSPNET = "pspnet"
@@ -48,7 +49,7 @@ def network(model: str) -> nn.Module:
         return pspnet(len(PSPNet.targets))
     if model not in model_urls:
         known = sorted(name for name in model_urls if "-res" in name)
-        raise ValueError(f"torchxrayvision model: {model!r}, expected {PSPNET} or {', '.join(known)}")
+        raise UserError(f"torchxrayvision model: {model!r}, expected {PSPNET} or {', '.join(known)}")
     labels = len(model_urls[model]["labels"])
     if not model.startswith("resnet"):
         return DenseNet(num_classes=labels)

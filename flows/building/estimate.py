@@ -6,12 +6,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.building.pipeline import Order, Pipeline
 from flows.building.session import tally
 from flows.building.shard import Watch, build_shard
+from flows.config.identity import frozen_fields
 from flows.config.schema import BuildConfig
 from flows.config.shards import Shard, shard, shard_count
 from flows.config.workers import pin_threads, worker_count
-from flows.loading import Workshop, frozen_fields
 from manifests.identity import open_build
 from manifests.store import Store
 
@@ -32,7 +33,7 @@ class Estimate:
     size: int
 
 
-def estimate(config: BuildConfig, shop: Workshop) -> Estimate:
+def estimate(config: BuildConfig, pipeline: Pipeline) -> Estimate:
     """Builds the first candidates into a temporary folder and scales up their time and size."""
     pin_threads(config.workers.threads)
     whole = shard(config, 0)
@@ -40,9 +41,9 @@ def estimate(config: BuildConfig, shop: Workshop) -> Estimate:
     sample = Shard(0, 0, stop)
     with tempfile.TemporaryDirectory(prefix="synthorax-plan-") as folder:
         store = Store(folder)
-        open_build(store, frozen_fields(config, shop))
+        open_build(store, frozen_fields(config, pipeline.digests))
         begun = time.perf_counter()
-        commit = build_shard(sample, shop.order(config), shop.tools, store, Watch())
+        commit = build_shard(sample, Order.of(config, pipeline), pipeline, store, Watch())
         seconds = time.perf_counter() - begun
         size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
     counts = tally(commit)

@@ -1,13 +1,13 @@
 """One build's hold on its output: locked, matched with what stands there, resumed, finalised."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from flows.config.identity import frozen_fields
 from flows.config.schema import BuildConfig
 from flows.config.shards import Tally, shortfall
-from flows.loading import Workshop, frozen_fields
 from manifests.builds import finalise
 from manifests.commits import Commit, read_commits
 from manifests.identity import open_build
@@ -43,12 +43,12 @@ class Session:
 
 
 @contextmanager
-def open_session(config: BuildConfig, shop: Workshop) -> Iterator[Session]:
+def open_session(config: BuildConfig, digests: Mapping[str, str]) -> Iterator[Session]:
     """Locks the output and reads what is done. Raises ``ValueError`` with one line when another
     build holds it or when it was begun with another config, weights or schema."""
     store = Store(config.output)
     with store.lock():
-        open_build(store, frozen_fields(config, shop))
+        open_build(store, frozen_fields(config, digests))
         # A shard with failed candidates is built again; it is replaced when that one commits.
         counts = {number: tally(commit) for number, commit in read_commits(store).items()}
         yield Session(config, store, {n: t for n, t in counts.items() if not t.failed})

@@ -5,12 +5,12 @@ commit. A candidate that raises is tried again alone; when it keeps raising it b
 row that carries its error, and its neighbours are untouched.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from filters.verdicts import decide
-from flows.building.makers import Jury, Maker, ShardJury
+from flows.building.pipeline import Maker, Order, Pipeline, ShardJury
 from flows.config.shards import Shard
 from manifests.commits import Commit
 from manifests.records import Record
@@ -21,28 +21,8 @@ from synth.errors import Interrupted
 
 if TYPE_CHECKING:  # these bring torch; whoever made the tools has it already
     from filters.judge import Judgement
-    from synth.prompts.sampler import PromptSource
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What makes and judges candidates; loaded once per process and shared by its threads."""
-
-    prompts: "PromptSource"
-    synthesizer: Maker
-    judge: Jury
-
-
-@dataclass(frozen=True)
-class Order:
-    """How a shard is to be built, beyond the tools: seed, batch size and retries per candidate."""
-
-    seed: int
-    batch_size: int
-    retries: int = 0
-    provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,33 +38,33 @@ class Watch:
             raise Interrupted
 
 
-def build_shard(shard: Shard, order: Order, tools: Tools, store: Store, watch: Watch) -> Commit:
+def build_shard(shard: Shard, order: Order, pipeline: Pipeline, store: Store, watch: Watch) -> Commit:
     """Builds one shard and commits it last; the same arguments give the same bytes.
 
     Raises :class:`Interrupted` when ``watch`` asks to stop (nothing is committed then), and what
     the store raises. Errors of single candidates do not raise: they become failed rows.
     """
-    records = make_records(shard, order, tools, watch)
+    records = make_records(shard, order, pipeline, watch)
     watch.check()
-    return write_shard(store, shard.number, records, dict(order.provenance))
+    return write_shard(store, shard.number, records, dict(order.provenance), own=pipeline.judge.own)
 
 
-def make_records(shard: Shard, order: Order, tools: Tools, watch: Watch) -> list[Record]:
+def make_records(shard: Shard, order: Order, pipeline: Pipeline, watch: Watch) -> list[Record]:
     """One record per candidate of the shard, in the order of their keys."""
     failed: dict[str, Record] = {}
     drafts = []
     for key in shard.keys:
         watch.check()
-        draft = _draft(key, order, tools)
+        draft = _draft(key, order, pipeline)
         if isinstance(draft, Record):
             failed[key] = draft
             watch.made(1)
         else:
             drafts.append(draft)
     judged = {}
-    judge = tools.judge.for_shard()
+    judge = pipeline.judge.for_shard()
     for batch in _batches(drafts, order.batch_size):
-        for record in _finish(batch, order, tools, judge, watch):
+        for record in _finish(batch, order, pipeline, judge, watch):
             judged[record.case.key] = record
         watch.made(len(batch))
     return [failed.get(key) or judged[key] for key in shard.keys]
@@ -96,21 +76,21 @@ class _Draft:
     masks: MaskSet
 
 
-def _draft(key: str, order: Order, tools: Tools) -> _Draft | Record:
-    case = _attempt(lambda: tools.prompts.case(order.seed, key), order.retries)
+def _draft(key: str, order: Order, pipeline: Pipeline) -> _Draft | Record:
+    case = _attempt(lambda: pipeline.prompts.case(order.seed, key), order.retries)
     if isinstance(case, Exception):
         return _failed(Case(key, order.seed, prompt=""), "prompt", case)
-    masks = _attempt(lambda: tools.synthesizer.masks(case), order.retries)
+    masks = _attempt(lambda: pipeline.synthesizer.masks(case), order.retries)
     if isinstance(masks, Exception):
         return _failed(case, "masks", masks)
     return _Draft(case, masks)
 
 
 def _finish(
-    batch: Sequence[_Draft], order: Order, tools: Tools, judge: ShardJury, watch: Watch
+    batch: Sequence[_Draft], order: Order, pipeline: Pipeline, judge: ShardJury, watch: Watch
 ) -> list[Record]:
     """Draws and judges one batch; what raises as a batch is tried again candidate by candidate."""
-    made = _each(batch, lambda drafts: _draw(drafts, tools.synthesizer, watch), order.retries)
+    made = _each(batch, lambda drafts: _draw(drafts, pipeline.synthesizer, watch), order.retries)
     candidates = {c.case.key: c for c in made if not isinstance(c, Exception)}
     watch.check()
     judgements = dict(
@@ -126,13 +106,8 @@ def _finish(
 
 
 def _draw(drafts: Sequence[_Draft], synthesizer: Maker, watch: Watch) -> Sequence[Candidate]:
-    from synth.generate import Stopped
-
     cases, masks = [d.case for d in drafts], [d.masks for d in drafts]
-    try:
-        return synthesizer.candidates(cases, masks, watch.should_stop)
-    except Stopped:
-        raise Interrupted from None
+    return synthesizer.candidates(cases, masks, watch.should_stop)
 
 
 def _record(candidate: Candidate, judgement: "Judgement | Exception") -> Record:

@@ -1,13 +1,13 @@
 """`synthorax audit`: where candidates went and why, how scores lie, what other thresholds do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import yaml
 from rich.console import Console
 from rich.table import Table
 
-from filters.registry import FILTERS
 from manifests.audit import Histogram, Replay, Waterfall, histograms, read_manifest, replay, waterfall
+from manifests.schema import Column, filter_columns
 from manifests.store import Store
 from synth.errors import UserError
 
@@ -19,14 +19,17 @@ def run(dataset: str, overrides: Sequence[str]) -> None:
     """Prints the audit; reads nothing but the manifest."""
     thresholds = parse_thresholds(overrides)
     table = read_manifest(Store(dataset))
+    columns = filter_columns(table.schema)
     console = Console()
     if thresholds:
-        _print_replay(console, replay(table, thresholds), thresholds)
+        found = replay(table, thresholds)
+        held = [f"{name} {columns[name].keep} {value:g}" for name, value in thresholds.items()]
+        _print_replay(console, found, held)
         return
     _print_waterfall(console, waterfall(table))
     _print_errors(console, [e for e in table["error"].to_pylist() if e])
     for name, histogram in histograms(table, bins=_BINS).items():
-        _print_histogram(console, name, histogram)
+        _print_histogram(console, columns[name], histogram)
 
 
 def parse_thresholds(overrides: Sequence[str]) -> dict[str, float]:
@@ -66,11 +69,10 @@ def _print_errors(console: Console, errors: Sequence[str]) -> None:
         console.print(f"{errors.count(error)} failed: {error}", markup=False)
 
 
-def _print_histogram(console: Console, name: str, histogram: Histogram) -> None:
+def _print_histogram(console: Console, column: Column, histogram: Histogram) -> None:
     thresholds = ", ".join(f"{value:.4g}" for value in histogram.thresholds)
     console.print(
-        f"\n[bold]{name}[/], {FILTERS[name].description}\n"
-        f"{FILTERS[name].unit}; kept: {histogram.keep} {thresholds}"
+        f"\n[bold]{column.name}[/], {column.question}\n{column.unit}; kept: {histogram.keep} {thresholds}"
     )
     top = max((histogram.passing + histogram.failing).max(), 1)
     bars = []
@@ -83,17 +85,15 @@ def _print_histogram(console: Console, name: str, histogram: Histogram) -> None:
     console.print(f"{low:>8} {''.join(bars)} {high}{lost}")
 
 
-def _print_replay(console: Console, found: Replay, thresholds: Mapping[str, float]) -> None:
-    held = ", ".join(f"{n} {FILTERS[n].keep} {value:g}" for n, value in thresholds.items())
-    console.print(
-        f"[bold]with {held}[/]: {found.accepted} accepted, {found.rejected} rejected, {found.failed} failed"
-    )
+def _print_replay(console: Console, found: Replay, held: Sequence[str]) -> None:
+    counts = f"{found.accepted} accepted, {found.rejected} rejected, {found.failed} failed"
+    console.print(f"[bold]with {', '.join(held)}[/]: {counts}")
     console.print(f"{len(found.gained)} gained, {len(found.lost)} lost")
     if found.undecided:
         console.print(f"{len(found.undecided)} undecided: skipped filters never judged them")
     table = Table("finding", box=None, pad_edge=False)
-    for column in ("accepted before", "after", "undecided"):
-        table.add_column(column, justify="right")
+    for title in ("accepted before", "after", "undecided"):
+        table.add_column(title, justify="right")
     for name, row in found.findings.iterrows():
         table.add_row(str(name), *(str(row[key]) for key in ("before", "after", "undecided")))
     console.print(table)

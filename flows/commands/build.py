@@ -57,13 +57,13 @@ def _build(config: BuildConfig, hooks: Hooks, brake: Brake) -> dict[str, Any]:
 
 def _load(config: BuildConfig, console: Console) -> None:
     """Loads the models while the server starts, so that their errors come first and alone."""
-    from flows.loading import workshop
+    from flows.loading import shared_pipeline
 
     images = config.images
     if images.precision == "bf16" and not bf16_pays(images.device):
         console.print("images.precision: bf16, which this CPU only emulates, expected fp32 (much faster)")
     with console.status("loading models"):
-        workshop(config)
+        shared_pipeline(config)
 
 
 def _tell(summary: Mapping[str, Any]) -> None:

@@ -34,7 +34,7 @@ def run(
     console = Console(stderr=True)
     with console.status("loading models"):
         from flows.editing.files import Asked, Watch, edit_files, read_radiograph
-        from flows.loading_retoucher import load_retoucher
+        from flows.loading import load_retoucher
 
         if len(images) == 1:
             read_radiograph(images[0])  # before models are loaded for nothing

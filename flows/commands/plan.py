@@ -7,31 +7,33 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.building.estimate import Estimate, estimate
+from flows.building.pipeline import Pipeline
 from flows.config.checkpoints import settled
+from flows.config.identity import config_hash
 from flows.config.reading import read_config
 from flows.config.schema import BuildConfig
 from flows.config.workers import core_count, worker_count
-from flows.loading import Workshop, workshop
+from flows.loading import shared_pipeline
 
 
 def run(path: Path, overrides: Sequence[str]) -> None:
     """Prints the plan; writes nothing to the output."""
     config = settled(read_config(path, overrides))
-    shop = workshop(config)
-    Console().print(_table(config, shop, estimate(config, shop)))
+    pipeline = shared_pipeline(config)
+    Console().print(_table(config, pipeline, estimate(config, pipeline)))
 
 
-def _table(config: BuildConfig, shop: Workshop, found: Estimate) -> Table:
+def _table(config: BuildConfig, pipeline: Pipeline, found: Estimate) -> Table:
     images = config.images
     table = Table(show_header=False, box=None, pad_edge=False)
     wanted = f"{config.accepted} accepted" if config.accepted else f"{config.candidates} candidates"
     ceiling = "" if found.reachable else ", not reachable at this share: raise candidates"
     for name, value in (
         ("output", config.output),
-        ("config hash", shop.config_hash),
+        ("config hash", config_hash(config, pipeline.digests)),
         ("wanted", f"{wanted}{ceiling}"),
         _source(config),
-        ("findings", ", ".join(shop.tools.synthesizer.findings)),
+        ("findings", ", ".join(pipeline.synthesizer.findings)),
         ("checkpoint", _checkpoint(config)),
         ("images", f"{images.size}², {_sampling(config)}{images.precision} on {images.device}"),
         (

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from flows.config.group import Group
+from synth.errors import UserError
 from synth.prompts.edit_requests import EDITABLE, EditRequest, read_finding
 from synth.settings import TRIES
 
@@ -32,15 +33,15 @@ class Edit(Group):
     @model_validator(mode="after")
     def _can_be_done(self) -> Self:
         if len(set(self.remove)) < len(self.remove):
-            raise ValueError(f"edit.remove: {', '.join(self.remove)}, expected each finding once")
+            raise UserError(f"edit.remove: {', '.join(self.remove)}, expected each finding once")
         if self.replace and not (self.remove and self.add):
-            raise ValueError("edit.replace: true, expected something in both remove and add")
+            raise UserError("edit.replace: true, expected something in both remove and add")
         try:
             _ = self.request
-        except ValueError as error:
+        except UserError as error:
             about, _, told = str(error).partition(": ")
             field = "edit.everywhere" if about == "everywhere" else "edit.add" if self.add else "edit"
-            raise ValueError(f"{field}: {told}") from None
+            raise UserError(f"{field}: {told}") from None
         return self
 
     @property

@@ -1,21 +1,19 @@
 """The one configuration of a build: what is made, how it is judged, where it goes.
 
-Frozen, strict (no silent conversion), and hashed: :func:`config_hash` covers everything that
-changes the result and nothing else. Relative paths are taken from the current folder.
+Frozen, strict (no silent conversion), and hashed (:mod:`flows.config.identity`). Relative paths are taken
+from the current folder.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
-from filters.registry import FILTER_NAMES
+from filters.registry import FILTERS
 from filters.settings import FilterChoice, JudgeSettings
 from flows.config.edit import Edit
 from flows.config.group import Group
+from synth.errors import UserError
 from synth.findings import FINDING_NAMES
 from synth.settings import SynthesisSettings
 
@@ -43,12 +41,12 @@ class Prompts(Group):
     def _one_source(self) -> Self:
         sampled = (self.findings, self.weights, self.age, self.sex, self.view, self.normals)
         if self.file and any(value not in (None, {}) for value in sampled):
-            raise ValueError("prompts.file: excludes findings, weights, normals, age, sex and view")
+            raise UserError("prompts.file: excludes findings, weights, normals, age, sex and view")
         if self.age and self.age[0] > self.age[1]:
-            raise ValueError(f"prompts.age: {list(self.age)}, expected the lower age first")
+            raise UserError(f"prompts.age: {list(self.age)}, expected the lower age first")
         for name, weights in (("sex", self.sex), ("view", self.view)):
             if weights and not sum(weights.values()):
-                raise ValueError(f"prompts.{name}: {weights}, expected a weight above 0")
+                raise UserError(f"prompts.{name}: {weights}, expected a weight above 0")
         return self
 
 
@@ -94,17 +92,28 @@ class Rule(Group):
     sha256: Annotated[str, Field(min_length=64, max_length=64)] | None = None
 
 
-class Filters(Group):
-    """Who judges and how strictly. Mode ``cheap_first`` stops at the first filter that says no."""
+class _Filters(Group):
+    """Who judges and how strictly: a :class:`Rule` for each shipped filter, under its name.
+
+    Mode ``cheap_first`` stops at the first filter that says no. ``own`` are Python files with filters of
+    the user's own, which are run (:mod:`filters.own`).
+    """
 
     mode: Literal["all", "cheap_first"] = "all"
     checkpoints: Path | None = None  # folder of the embedded experts, None takes the shipped one
-    integrity: Rule = Rule()
-    anatomy_agreement: Rule = Rule()
-    finding_agreement: Rule = Rule()
-    lesion_agreement: Rule = Rule()
-    near_duplicate: Rule = Rule()
-    training_copy: Rule = Rule()
+    own: tuple[Path, ...] = ()
+
+    def rule(self, name: str) -> Rule:
+        """That of one shipped filter."""
+        found: Rule = getattr(self, name)
+        return found
+
+
+if TYPE_CHECKING:
+    Filters = _Filters
+else:
+    _rules = {name: (Rule, Rule()) for name in FILTERS}
+    Filters = create_model("Filters", __base__=_Filters, __doc__=_Filters.__doc__, **_rules)
 
 
 class Workers(Group):
@@ -134,10 +143,10 @@ class BuildConfig(Group):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.accepted is not None and self.accepted > self.candidates:
-            raise ValueError(f"accepted: {self.accepted}, expected at most candidates ({self.candidates})")
+            raise UserError(f"accepted: {self.accepted}, expected at most candidates ({self.candidates})")
         judge_settings(self)
         if self.images.precision == "bf16" and self.images.device == "mps":
-            raise ValueError("images.precision: bf16, expected fp32 on device mps")
+            raise UserError("images.precision: bf16, expected fp32 on device mps")
         if self.edit is not None:
             _check_edit(self)
         return self
@@ -147,74 +156,34 @@ def _check_edit(config: BuildConfig) -> None:
     """Raises ``ValueError`` for what makes no sense where radiographs are edited rather than drawn."""
     images, filters = config.images, config.filters
     if config.prompts != Prompts():
-        raise ValueError("prompts: given, expected none with edit: prompts are written for what is edited")
+        raise UserError("prompts: given, expected none with edit: prompts are written for what is edited")
     for name, usual in (("steps", None), ("guidance", None), ("lesion_guidance", DEFAULTS.lesion_guidance)):
         if (value := getattr(images, name)) != usual:
-            raise ValueError(f"images.{name}: {value}, expected none with edit: edits have their own")
+            raise UserError(f"images.{name}: {value}, expected none with edit: edits have their own")
     if images.controlnet is not None:
-        raise ValueError(f"images.controlnet: {images.controlnet}, expected none with edit")
-    for name in ("near_duplicate", "training_copy"):
-        if getattr(filters, name).enabled:
-            raise ValueError(
+        raise UserError(f"images.controlnet: {images.controlnet}, expected none with edit")
+    for name in (f.name for f in FILTERS.values() if f.embeds):
+        if filters.rule(name).enabled:
+            raise UserError(
                 f"filters.{name}.enabled: true, expected false with edit: "
                 "both samples of a pair resemble each other and their source"
             )
-    if not filters.finding_agreement.enabled:
-        raise ValueError(
+    if not filters.rule("finding_agreement").enabled:
+        raise UserError(
             "filters.finding_agreement.enabled: false, expected true with edit: it says no to failed edits"
         )
     for name in ("candidates", "shard_size"):
         if (value := getattr(config, name)) % 2:
-            raise ValueError(f"{name}: {value}, expected an even number with edit: two a radiograph")
+            raise UserError(f"{name}: {value}, expected an even number with edit: two a radiograph")
 
 
 def judge_settings(config: BuildConfig) -> JudgeSettings:
     """What the room ``filters`` needs to know. Raises ``ValueError`` for an impossible choice."""
-    rules = {name: getattr(config.filters, name) for name in FILTER_NAMES}
     return JudgeSettings(
         mode=config.filters.mode,
-        filters={name: FilterChoice(**dict(rule)) for name, rule in rules.items()},
+        filters={name: FilterChoice(**dict(config.filters.rule(name))) for name in FILTERS},
+        own=config.filters.own,
         checkpoints=config.filters.checkpoints,
         device=config.images.device,
         batch_size=config.images.batch_size,
     )
-
-
-#: Fields that leave the result as it is. Paths are here because their content is hashed instead.
-NEUTRAL = (
-    "output",
-    "workers.count",
-    "workers.retries",
-    "prompts.file",
-    "anatomy.weights",
-    "masks.weights",
-    "images.checkpoint",
-    "images.controlnet",
-    "filters.checkpoints",
-    "edit.source",
-    "edit.labels",
-    *(f"filters.{name}.weights" for name in FILTER_NAMES),
-)
-
-
-def result_fields(config: BuildConfig) -> dict[str, Any]:
-    """The config as plain JSON values, without the fields that cannot change the result."""
-    fields = config.model_dump(mode="json")
-    for path in NEUTRAL:
-        *groups, name = path.split(".")
-        at = fields
-        for group in groups:
-            at = at[group]
-        if at is not None:  # an optional group that is left out
-            del at[name]
-    return fields
-
-
-def config_hash(config: BuildConfig, inputs: Mapping[str, str]) -> str:
-    """SHA-256 (hex) of what determines the result: config fields and the files that they name.
-
-    ``inputs``: file's role or name -> SHA-256 of its content (weights and the prompt file).
-    """
-    content = {"config": result_fields(config), "inputs": dict(inputs)}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from filters.experts import outlines
-from filters.judge import Judgement
+from filters.filter import Filter
+from filters.judge import Judge, Judgement, ShardJudge
 from filters.verdicts import Verdict
-from flows.building.makers import Jury, ShardJury
 from flows.editing.pair_sources import UNCHANGED, PairCases
 from flows.editing.plan import Film
 from flows.editing.retoucher import Retouched, Retoucher
@@ -77,7 +77,7 @@ class PairMaker:
     def candidates(
         self, cases: Sequence[Case], masks: Sequence[MaskSet], should_stop: ShouldStop = None
     ) -> list[Candidate]:
-        """A candidate for each case: a radiograph as the models see it, or its best edit. Raises Stopped.
+        """A candidate for each case: a radiograph as the models see it, or its best edit. Raises Interrupted.
 
         Masks: anatomy as the experts see it before the edit, and as lesions those removed or those added.
         Raises DatasetError and OSError for a file that is no longer what it was.
@@ -187,21 +187,26 @@ def _without_path(error: DatasetError, original: Original) -> str:
 class PairJury:
     """A judge who says no to what is :class:`Unusable` as well."""
 
-    judge: Jury
+    judge: Judge
 
     @property
     def digests(self) -> dict[str, str]:
         """The judge's."""
         return self.judge.digests
 
-    def for_shard(self) -> ShardJury:
+    @property
+    def own(self) -> dict[str, Filter]:
+        """The judge's."""
+        return self.judge.own
+
+    def for_shard(self) -> "_ShardPairJury":
         """Who judges one shard, with nothing remembered yet."""
         return _ShardPairJury(self.judge.for_shard())
 
 
 @dataclass(frozen=True)
 class _ShardPairJury:
-    judge_: ShardJury
+    judge_: ShardJudge
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Judgement]:
         judged = zip(candidates, self.judge_.judge(candidates), strict=True)

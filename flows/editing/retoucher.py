@@ -79,7 +79,7 @@ class Retoucher:
         The best falls least short of the request and shows least besides; a later attempt has to be better
         by BETTER_BY. Lungs are cleared by all ``requests`` or by none.
 
-        Raises DatasetError for an edit that cannot be planned, and Stopped.
+        Raises DatasetError for an edit that cannot be planned, and Interrupted.
         """
         best: dict[int, Retouched] = {}
         for attempt in range(tries):

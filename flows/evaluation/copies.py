@@ -12,9 +12,9 @@ import torch
 
 from filters.experts.embedded import EmbeddedFindings
 from filters.experts.embedding import TrainingIndex, normalise
+from filters.training_copy import FILTER
 from flows.evaluation.features import attribute_features, embeddings
 from flows.evaluation.real import Real
-from flows.evaluation.thresholds import PERCENTILES
 from flows.material.scenes import simulate
 from flows.training.augment import disguise
 from flows.training.lesion_learning import auroc
@@ -27,6 +27,8 @@ from synth.masks.generator import MaskGenerator
 from synth.rendering import Scene
 from synth.weights import SHIPPED
 
+#: In percent: what the filter against copies refuses of real films.
+REFUSED = FILTER.calibration.percentile if FILTER.calibration else 0.0
 #: Seed of all alterations, images drawn at a time, steps of a whole denoising.
 SEED, BATCH, STEPS = 83, 8, 16
 #: Share of the noise levels that a film is drawn anew from.
@@ -84,7 +86,7 @@ def copy_figures(real: Real, copies: Mapping[str, np.ndarray]) -> dict[str, dict
     """By space: how well held-out patients are told apart, and what share of each kind of ``copies`` of the
     held-out films is found.
 
-    A copy is found where its own film is nearer than all but PERCENTILES["training_copy"] in a hundred
+    A copy is found where its own film is nearer than all but REFUSED % of the
     held-out films are to the nearest of another patient, among all films.
     """
     patients = real.nih.patients
@@ -94,7 +96,7 @@ def copy_figures(real: Real, copies: Mapping[str, np.ndarray]) -> dict[str, dict
         films = space(real.images)
         others = films[real.held] @ films.T
         others[held[:, None] == patients] = -1
-        least = np.percentile(others.max(1), 100 - PERCENTILES["training_copy"])
+        least = np.percentile(others.max(1), 100 - REFUSED)
         out[name] = patient_figures(films[real.held], held)
         for kind, images in copies.items():
             alike = (space(images) * films[real.held]).sum(1)

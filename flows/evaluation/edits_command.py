@@ -28,7 +28,7 @@ def run(
     import numpy as np
 
     from flows.evaluation import edits, pictures
-    from flows.loading_retoucher import load_retoucher
+    from flows.loading import load_retoucher
 
     retoucher, _ = load_retoucher(device=device)
     found, made = edits.measure(retoucher, data, count)

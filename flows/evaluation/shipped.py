@@ -1,4 +1,4 @@
-"""The figures of what ships: ``python -m flows.evaluation.shipped [--data DIR] [--images N] [--pairs N] [--out DIR]``.
+"""The figures of what ships: ``synthorax evaluate models``.
 
 Each figure is at home in a module of :mod:`flows.evaluation`; here they are gathered. Those that compare
 with real radiographs need ``--data``, laid out like shared/data. The radiographs measured are kept in

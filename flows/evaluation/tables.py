@@ -1,4 +1,4 @@
-"""The figures of ``python -m flows.evaluation.shipped`` as the tables of docs/benchmarks.md, each with its bar."""
+"""The figures of ``synthorax evaluate models`` as the tables of docs/benchmarks.md, each with its bar."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -1,21 +1,23 @@
 """Thresholds read off real held-out radiographs: ``synthorax calibrate --data DIR``.
 
 Each filter scores material that ought to pass: real images with what is known of them. Its threshold
-is the score that a stated percentile of them would not reach. ``near_duplicate`` scores what ought not to
-pass: copies, most of which it is to refuse, for how near others come depends on how many there are.
+is the score that a stated percentile of them would not reach (:class:`filters.filter.Calibration`).
+``near_duplicate`` scores what ought not to pass: copies, most of which it is to refuse, for how near others
+come depends on how many there are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from filters import anatomy_agreement, finding_agreement, integrity, lesion_agreement
 from filters.experts.embedded import CHECKPOINTS
-from filters.experts.embedding import INDEX, TrainingIndex, cosine_distances
+from filters.experts.embedding import INDEX, Memory, TrainingIndex
 from filters.experts.ensemble import load_anatomy, load_findings
-from filters.experts.opinion import Expert
-from filters.registry import FILTERS, THRESHOLDS_FILE
+from filters.filter import Evidence, Filter
+from filters.registry import SHIPPED, THRESHOLDS_FILE
 from filters.thresholds import Threshold, calibrate, dump_thresholds
 from flows.evaluation.features import embeddings
 from flows.material.real import Radiographs, load_lungs, part_of
@@ -28,66 +30,95 @@ COMMAND = "synthorax calibrate --data DIR"
 #: Seed of the copies.
 SEED = 0
 
-#: Share of the reference in percent that each threshold refuses. A copy does more harm than a lost image.
-PERCENTILES = {
-    "integrity": 1.0,
-    "anatomy_agreement": 10.0,
-    "finding_agreement": 10.0,
-    "lesion_agreement": 10.0,
-    "near_duplicate": 95.0,
-    "training_copy": 3.0,
+
+@dataclass(frozen=True)
+class Material:
+    """The real data that thresholds are read off, each part read when it is first asked for.
+
+    ``work`` keeps the simulated scenes of the trainings (``runs/``); nothing here was trained on.
+    """
+
+    data: Path
+    work: Path
+
+    @cached_property
+    def scenes(self) -> tuple[Radiographs, Scenes, Scenes]:
+        """NIH's films, a scene of each, and simulated ones."""
+        return load_scenes(self.data, self.work)
+
+    @cached_property
+    def held(self) -> np.ndarray:
+        """Indices of the NIH films that no expert learned from."""
+        return np.flatnonzero(self.scenes[0].parts != "train")
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """(M, D) float32: their embeddings."""
+        return embeddings(self.scenes[1].images[self.held])
+
+    def films(self) -> Iterator[Evidence]:
+        """Held-out NIH films with their labels, opinions of the finding experts, and the training index."""
+        nih, real, _ = self.scenes
+        index = TrainingIndex.load(CHECKPOINTS / "anatomy" / INDEX)
+        opinions = load_findings().look(real.images[self.held])
+        for i, opinion, vector in zip(self.held, opinions, self.vectors, strict=True):
+            yield Evidence(_candidate(real.images[i], _labels(nih, i)), opinion, vector, index=index)
+
+    def lungs(self) -> Iterator[Evidence]:
+        """Held-out human lung masks, with opinions of the anatomy experts."""
+        images, lungs, names = load_lungs(self.data, 256)
+        held = [i for i, n in enumerate(names) if part_of(n) != "train"]
+        for i, opinion in zip(held, load_anatomy().look(images[held]), strict=True):
+            anatomy = np.zeros((len(ANATOMY), *images.shape[1:]), bool)
+            anatomy[:2] = lungs[i]
+            yield Evidence(_candidate(images[i], (), MaskSet(anatomy)), opinion)
+
+    def lesions(self) -> Iterator[Evidence]:
+        """Lesions simulated in held-out films, with opinions of the finding experts.
+
+        Few at a time: an opinion's maps take some megabytes.
+        """
+        expert = load_findings()
+        candidates = list(_held_out_lesions(*self.scenes[::2]))
+        for start in range(0, len(candidates), 64):
+            some = candidates[start : start + 64]
+            opinions = expert.look(np.stack([c.image for c in some]))
+            yield from (Evidence(c, o) for c, o in zip(some, opinions, strict=True))
+
+    def disguises(self) -> Iterator[Evidence]:
+        """Held-out films moved a little or exposed otherwise, where the film itself is remembered."""
+        real = self.scenes[1].images[self.held]
+        for images in disguise(real, SEED).values():
+            for image, film, copy in zip(images, self.vectors, embeddings(images), strict=True):
+                yield Evidence(_candidate(image), embedding=copy, memory=Memory(["film"], [film]))
+
+
+#: What a filter's :class:`~filters.filter.Calibration` may name.
+MATERIAL: Mapping[str, Callable[[Material], Iterator[Evidence]]] = {
+    "films": Material.films,
+    "lungs": Material.lungs,
+    "lesions": Material.lesions,
+    "disguises": Material.disguises,
 }
 
 
 def calibrate_filters(data: Path, work: Path, target: Path = THRESHOLDS_FILE) -> Path:
-    """Score the references, write ``target`` (JSON) and return it.
-
-    ``work`` keeps the simulated scenes of the trainings (``runs/``); none of the images scored here
-    was trained on.
-    """
-    nih, real, scenes = load_scenes(data, work)
-    held = np.flatnonzero(nih.parts != "train")
-    index = TrainingIndex.load(CHECKPOINTS / "anatomy" / INDEX)
-    vectors = embeddings(real.images[held])
-    findings = load_findings()
-    seen = findings.look(real.images[held])
-    lesions = list(_held_out_lesions(nih, scenes))
-    scores: dict[str, tuple[str, list[float]]] = {
-        "integrity": (
-            "held-out NIH radiographs, exposure normalised",
-            [integrity.score(_candidate(real.images[i])).value for i in held],
-        ),
-        "anatomy_agreement": ("held-out radiographs with human lung masks", lung_scores(data)),
-        "finding_agreement": (
-            "held-out NIH radiographs with their labels",
-            [
-                finding_agreement.score(_candidate(real.images[i], _labels(nih, i)), o).value
-                for i, o in zip(held, seen, strict=True)
-            ],
-        ),
-        "lesion_agreement": (
-            "lesions simulated in held-out normal NIH radiographs",
-            list(_lesion_scores(findings, lesions)),
-        ),
-        "near_duplicate": (
-            "held-out NIH radiographs moved a little or exposed otherwise, against themselves",
-            [
-                float(cosine_distances(a, b[None])[0])
-                for images in disguise(real.images[held], SEED).values()
-                for a, b in zip(vectors, embeddings(images), strict=True)
-            ],
-        ),
-        "training_copy": (
-            "held-out NIH radiographs against the nearest training image",
-            [index.nearest(v)[0] for v in vectors],
-        ),
-    }
-    thresholds: dict[str, Threshold] = {
-        name: calibrate(values, FILTERS[name].keep, PERCENTILES[name], reference, COMMAND)
-        for name, (reference, values) in scores.items()
-    }
-    target.write_text(dump_thresholds(thresholds))
+    """Score the material of each shipped filter, write ``target`` (JSON) and return it."""
+    material = Material(data, work)
+    scores: dict[str, list[float]] = {f.name: [] for f in SHIPPED}
+    for name, read in MATERIAL.items():
+        asked = [f for f in SHIPPED if f.calibration and f.calibration.material == name]
+        for evidence in read(material):
+            for each in asked:
+                scores[each.name].append(each.score(evidence).value)
+    target.write_text(dump_thresholds({f.name: _threshold(f, scores[f.name]) for f in SHIPPED}))
     return target
+
+
+def _threshold(asked: Filter, scores: list[float]) -> Threshold:
+    how = asked.calibration
+    assert how is not None, f"{asked.name} ships without a calibration"
+    return calibrate(scores, asked.keep, how.percentile, how.reference, COMMAND)
 
 
 def _candidate(
@@ -101,27 +132,6 @@ def _candidate(
 def _labels(nih: Radiographs, index: np.integer) -> tuple[FindingRequest, ...]:
     names = {NIH_FINDING[label] for label in nih.labels[index] if label in NIH_FINDING}
     return tuple(FindingRequest(n) for n in sorted(names))
-
-
-def lung_scores(data: Path) -> list[float]:
-    """Anatomy scores of held-out human lung masks."""
-    images, lungs, names = load_lungs(data, 256)
-    held = [i for i, n in enumerate(names) if part_of(n) != "train"]
-    opinions = load_anatomy().look(images[held])
-    out = []
-    for i, opinion in zip(held, opinions, strict=True):
-        anatomy = np.zeros((len(ANATOMY), *images.shape[1:]), bool)
-        anatomy[:2] = lungs[i]
-        out.append(anatomy_agreement.score(_candidate(images[i], (), MaskSet(anatomy)), opinion).value)
-    return out
-
-
-def _lesion_scores(expert: Expert, lesions: list[Candidate]) -> Iterator[float]:
-    """Few at a time: an opinion's maps take some megabytes."""
-    for start in range(0, len(lesions), 64):
-        some = lesions[start : start + 64]
-        opinions = expert.look(np.stack([c.image for c in some]))
-        yield from (lesion_agreement.score(c, o).value for c, o in zip(some, opinions, strict=True))
 
 
 def _held_out_lesions(nih: Radiographs, scenes: Scenes) -> Iterator[Candidate]:

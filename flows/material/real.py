@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from synth.errors import UserError
 from synth.images.radiographs import border_box, crop, normalise_exposure, read_radiograph, to_uint8
 from synth.masks.anatomy import Contours, extend_behind_heart, lung_box
 
@@ -52,7 +53,7 @@ class Radiographs:
 def require(path: Path) -> Path:
     """The path, or a one-line error that says what was expected there."""
     if not path.exists():
-        raise FileNotFoundError(f"data: {path} not found, expected the layout of shared/data")
+        raise UserError(f"data: {path} not found, expected the layout of shared/data")
     return path
 
 

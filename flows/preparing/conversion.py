@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from synth.errors import UserError
+from synth.errors import UserError, WeightsError
 from synth.images.frozen.pipelines import CONTROLNET_STEM, INDEX, PICKLES, STEMS, PipelineFolder, weight_files
-from synth.weights import SUMS, WeightsError, digest
+from synth.weights import SUMS, digest
 
 #: What transformers calls a pickled weight file, where it is not named as the safetensors are.
 _PICKLED = {"model": "pytorch_model"}

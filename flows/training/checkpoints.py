@@ -12,6 +12,7 @@ import yaml
 from torch import Tensor
 
 import filters
+from synth.errors import UserError
 from synth.weights import SHIPPED, SUMS, digest
 
 DATA = {
@@ -113,6 +114,4 @@ def locate(out: Path, name: str) -> Path:
     for place in places:
         if (place / SUMS).exists():
             return place
-    raise FileNotFoundError(
-        f"checkpoint: {name} not found, expected `synthorax train {name}` to be run first"
-    )
+    raise UserError(f"checkpoint: {name} not found, expected `synthorax train {name}` to be run first")

@@ -3,6 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
+from synth.errors import UserError
 from synth.weights import SUMS
 
 #: In the order in which they build on one another.
@@ -52,10 +53,10 @@ def train(
                 train(each, data, out, seed, device, resume, scale, init if each == "images" else None)
         return out
     if name not in (*NAMES, CONTROLNET):
-        raise ValueError(f"name: {name!r}, expected all or one of {', '.join((*NAMES, CONTROLNET))}")
+        raise UserError(f"name: {name!r}, expected all or one of {', '.join((*NAMES, CONTROLNET))}")
     _check_base(name, base)
     if init is not None and name != "images":
-        raise ValueError(f"init: {init} for {name}, expected none: only images can go on from a checkpoint")
+        raise UserError(f"init: {init} for {name}, expected none: only images can go on from a checkpoint")
     options = {k: v for k, v in (("init", init), ("base", base)) if v is not None}
     training = import_module(f"flows.training.recipes.{name}").train
     folder: Path = training(data, out, seed, device, resume, scale, **options)
@@ -64,8 +65,8 @@ def train(
 
 def _check_base(name: str, base: Path | None) -> None:
     if name != CONTROLNET and base is not None:
-        raise ValueError(f"base: {base} for {name}, expected none: only controlnet is trained for a base")
+        raise UserError(f"base: {base} for {name}, expected none: only controlnet is trained for a base")
     if name == CONTROLNET and base is None:
-        raise ValueError(
+        raise UserError(
             "base: none for controlnet, expected the folder of a Stable Diffusion 1.x or 2.x model"
         )

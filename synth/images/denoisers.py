@@ -14,7 +14,8 @@ import torch
 from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
 from torch import Tensor
 
-from synth.images.model import ImageModel, Stopped
+from synth.errors import Interrupted, UserError
+from synth.images.model import ImageModel
 from synth.images.protocol import ShouldStop
 from synth.images.text import tokenise
 
@@ -46,22 +47,22 @@ class NoiseSchedule:
         if isinstance(scheduler, FlowMatchEulerDiscreteScheduler):
             return cls(scheduler, "flow")
         if not hasattr(scheduler, "alphas_cumprod"):
-            raise ValueError(
+            raise UserError(
                 f"scheduler: {type(scheduler).__name__}, expected flow matching or one with betas"
             )
         ddim = DDIMScheduler.from_config(scheduler.config)
         said = ddim.config["prediction_type"]
         if said not in ("epsilon", "v_prediction"):
-            raise ValueError(f"scheduler: prediction_type {said!r}, expected epsilon or v_prediction")
+            raise UserError(f"scheduler: prediction_type {said!r}, expected epsilon or v_prediction")
         if said == "epsilon" and float(ddim.alphas_cumprod[-1]) == 0:
-            raise ValueError("scheduler: epsilon with a last level of noise alone, expected v_prediction")
+            raise UserError("scheduler: epsilon with a last level of noise alone, expected v_prediction")
         return cls(ddim, said)
 
     def levels(self, steps: int) -> tuple[Level, ...]:
         """(steps + 1) levels from the noisiest to a clean latent; raises ValueError."""
         longest = int(self.scheduler.config["num_train_timesteps"])
         if not 1 <= steps <= longest:
-            raise ValueError(f"steps: {steps}, expected 1 to {longest}")
+            raise UserError(f"steps: {steps}, expected 1 to {longest}")
         scheduler = type(self.scheduler).from_config(self.scheduler.config)  # threads share the model
         scheduler.set_timesteps(steps)
         times = [float(t) for t in scheduler.timesteps]
@@ -185,10 +186,10 @@ class FrozenDenoiser:
     def predict(self, z: Tensor, level: Level, text: Text) -> tuple[Tensor, Tensor]:
         """What of ``z`` (N, C, h, w) is clean and what is noise; a pass an image and branch of ``text``.
 
-        Raises :class:`synth.images.model.Stopped`.
+        Raises :class:`synth.errors.Interrupted`.
         """
         if self.should_stop is not None and self.should_stop():
-            raise Stopped(f"stopped before the denoising step at time {level.time:g}")
+            raise Interrupted(f"stopped before the denoising step at time {level.time:g}")
         branches, count = len(text.states), len(z)
         hints = z.new_zeros(branches, count, self.spare, *z.shape[2:]) if text.hints is None else text.hints
         at = torch.cat([z.expand(branches, *z.shape), hints], 2).flatten(0, 1)

@@ -21,6 +21,7 @@ from torch import Tensor
 from transformers import CLIPTextModel, PreTrainedTokenizerFast
 
 from synth.cases import Case, MaskSet
+from synth.errors import Interrupted
 from synth.findings import ANATOMY, FINDING_NAMES
 from synth.images.codec import FACTOR, PatchCodec
 from synth.images.protocol import ShouldStop, case_noise
@@ -35,10 +36,6 @@ CONDITION = len(ANATOMY) + 1 + len(FINDING_NAMES) + 4 + 1
 
 
 CARDIOMEGALY = FINDING_NAMES.index("cardiomegaly")
-
-
-class Stopped(Exception):
-    """Asked to stop between two denoising steps."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +138,7 @@ class ImageModel:
         settings: SynthesisSettings,
         should_stop: ShouldStop = None,
     ) -> np.ndarray:
-        """Images (N, size, size) uint8 of N cases with their masks. Raises Stopped."""
+        """Images (N, size, size) uint8 of N cases with their masks. Raises Interrupted."""
         side, channels = settings.size // FACTOR, self.unet.config["out_channels"]
         prompts = [case.prompt for case in cases]
         condition = self.condition(prompts, masks, side)
@@ -177,7 +174,7 @@ class ImageModel:
         et al. (2023, equation 3) scale two conditions apart. 1 follows a condition as trained, more
         exaggerates it. ``lesion_guidance`` multiplies the checkpoint's own strength of each finding.
         Lesions are given their say near their masks only: elsewhere the image is the healthy body's.
-        Raises Stopped.
+        Raises Interrupted.
         """
         all_of = torch.ones(len(noise), dtype=torch.bool)
         nothing = condition.dropped(all_of, all_of, all_of, self.empty)
@@ -194,7 +191,7 @@ class ImageModel:
             text = self.text_encoder(tokens).last_hidden_state
             for i, t in enumerate(scheduler.timesteps):
                 if should_stop is not None and should_stop():
-                    raise Stopped(f"stopped at denoising step {i} of {steps}")
+                    raise Interrupted(f"stopped at denoising step {i} of {steps}")
                 at = torch.cat([x.repeat(len(branches), 1, 1, 1), spatial], 1)
                 v = self.unet(at, t.expand(len(at)), text).sample.float()
                 free, healthy, full = v.chunk(len(branches))

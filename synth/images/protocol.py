@@ -38,7 +38,7 @@ class Imager(Protocol):
     ) -> np.ndarray:
         """Images (N, size, size) uint8 of N cases, N the fixed batch size; the last may repeat.
 
-        Raises :class:`synth.images.model.Stopped` between two steps once ``should_stop`` says so.
+        Raises :class:`synth.errors.Interrupted` between two steps once ``should_stop`` says so.
         """
         ...
 

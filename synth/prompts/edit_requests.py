@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from synth.cases import FindingRequest
+from synth.errors import UserError
 from synth.findings import FINDING_NAMES, FINDINGS
 from synth.prompts.files import read_findings
 
@@ -30,14 +31,14 @@ class EditRequest:
 
     def __post_init__(self) -> None:
         if not (self.remove or self.add):
-            raise ValueError("edit: nothing to remove or add, expected a finding")
+            raise UserError("edit: nothing to remove or add, expected a finding")
         if self.everywhere and self.add:
-            raise ValueError("everywhere: with something to add, expected findings to remove alone")
+            raise UserError("everywhere: with something to add, expected findings to remove alone")
         for name in (*self.remove, *(request.name for request in self.add)):
             if name not in EDITABLE:
-                raise ValueError(f"finding: {name!r}, expected one of {', '.join(EDITABLE)}")
+                raise UserError(f"finding: {name!r}, expected one of {', '.join(EDITABLE)}")
             if self.everywhere and FINDINGS[name].region not in LUNGS:
-                raise ValueError(f"everywhere: with {name!r}, expected findings of lungs and pleura")
+                raise UserError(f"everywhere: with {name!r}, expected findings of lungs and pleura")
 
     def __str__(self) -> str:
         """E.g. ``removed consolidation, added effusion left lower``."""
@@ -61,5 +62,5 @@ def read_finding(text: str) -> FindingRequest:
     """
     found = read_findings(text.replace(",", " "))
     if len(found) != 1:
-        raise ValueError(f"finding: {text!r}, expected one finding, as 'effusion, left, lower'")
+        raise UserError(f"finding: {text!r}, expected one finding, as 'effusion, left, lower'")
     return found[0]

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
 from synth.cases import Case, FindingRequest
+from synth.errors import UserError
 from synth.findings import FINDING_NAMES, FINDINGS, Severity, Sex, Side, View, Zone
 from synth.prompts.reports import parse
 
@@ -68,9 +69,9 @@ class PromptFile:
             self.rows = tuple(_read_rows(self.path))
         except OSError as error:
             reason = error.strerror or "cannot be read"
-            raise ValueError(f"{self.path}: {reason}, expected a readable prompt file") from error
+            raise UserError(f"{self.path}: {reason}, expected a readable prompt file") from error
         if not self.rows:
-            raise ValueError(f"{self.path}: no prompts, expected at least one")
+            raise UserError(f"{self.path}: no prompts, expected at least one")
         self.length = len(self.rows)
 
     def case(self, seed: int, key: str) -> Case:
@@ -87,10 +88,10 @@ def rows_by_image(path: Path | str) -> dict[str, PromptRow]:
     found: dict[str, PromptRow] = {}
     for number, row in enumerate(PromptFile(path).rows, 1):
         if row.image is None:
-            raise ValueError(f"{path}: prompt {number}: no image, expected a column 'image' with a path")
+            raise UserError(f"{path}: prompt {number}: no image, expected a column 'image' with a path")
         name = PurePosixPath(row.image).as_posix()
         if name in found:
-            raise ValueError(f"{path}: prompt {number}: image {name!r} again, expected one row an image")
+            raise UserError(f"{path}: prompt {number}: image {name!r} again, expected one row an image")
         found[name] = row
     return found
 
@@ -114,7 +115,7 @@ def _read_finding(item: str) -> FindingRequest:
             found[attribute] = word
     name = _NAMES.get(" ".join(words))
     if name is None:
-        raise ValueError(
+        raise UserError(
             f"findings: {item.strip()!r}, expected 'name side zone severity' with a name of "
             f"{', '.join(FINDING_NAMES)}"
         )
@@ -131,7 +132,7 @@ def _read_rows(path: Path) -> Iterator[PromptRow]:
         lines = enumerate(_read_text(path).splitlines(), 1)
         yield from (_row(f"{path}: line {n}", {"prompt": line}) for n, line in lines if line.strip())
     else:
-        raise ValueError(f"{path}: {suffix or 'no suffix'}, expected .csv, .parquet or .txt")
+        raise UserError(f"{path}: {suffix or 'no suffix'}, expected .csv, .parquet or .txt")
 
 
 def _read_text(path: Path) -> str:
@@ -140,7 +141,7 @@ def _read_text(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ValueError(
+        raise UserError(
             f"{path}: line {line}: byte 0x{data[error.start]:02x}, expected UTF-8 text"
         ) from error
 
@@ -158,10 +159,10 @@ def _read_csv(path: Path) -> Iterator[PromptRow]:
             where = f"{path}: line {reader.line_num}"
             if None in cells or None in cells.values():
                 given = sum(v is not None for k, v in cells.items() if k) + len(cells.get(None) or ())
-                raise ValueError(f"{where}: {given} cells, expected {len(columns)}")
+                raise UserError(f"{where}: {given} cells, expected {len(columns)}")
             yield _row(where, cells)
     except csv.Error as error:
-        raise ValueError(f"{path}: line {reader.reader.line_num}: {error}, expected a CSV file") from error
+        raise UserError(f"{path}: line {reader.reader.line_num}: {error}, expected a CSV file") from error
 
 
 def _read_parquet(path: Path) -> Iterator[PromptRow]:
@@ -170,7 +171,7 @@ def _read_parquet(path: Path) -> Iterator[PromptRow]:
     try:
         table = parquet.read_table(path)
     except ArrowInvalid as error:
-        raise ValueError(f"{path}: not a Parquet file, expected one with this suffix") from error
+        raise UserError(f"{path}: not a Parquet file, expected one with this suffix") from error
     _check_columns(path, table.column_names)
     wanted = [c for c in table.column_names if c in ("prompt", "age", "sex", "view", "findings")]
     if "image" in table.column_names and types.is_string(table.schema.field("image").type):
@@ -181,23 +182,23 @@ def _read_parquet(path: Path) -> Iterator[PromptRow]:
 
 def _check_columns(path: Path, columns: list[str]) -> None:
     if "prompt" not in columns:
-        raise ValueError(f"{path}: columns {', '.join(columns)}, expected one named 'prompt'")
+        raise UserError(f"{path}: columns {', '.join(columns)}, expected one named 'prompt'")
 
 
 def _row(where: str, cells: Mapping[str, Any]) -> PromptRow:
     values = {name: "" if cell is None else str(cell).strip() for name, cell in cells.items()}
     prompt = values["prompt"]
     if not prompt:
-        raise ValueError(f"{where}: prompt is empty, expected text")
+        raise UserError(f"{where}: prompt is empty, expected text")
     sex, view, findings = (values.get(name, "") for name in ("sex", "view", "findings"))
     if sex and sex.lower() not in _SEXES:
-        raise ValueError(f"{where}: sex: {sex!r}, expected F or M")
+        raise UserError(f"{where}: sex: {sex!r}, expected F or M")
     if view and view.lower() not in _VIEWS:
-        raise ValueError(f"{where}: view: {view!r}, expected PA or AP")
+        raise UserError(f"{where}: view: {view!r}, expected PA or AP")
     try:
         requested = read_findings(findings) if findings else None
     except ValueError as error:
-        raise ValueError(f"{where}: {error}") from error
+        raise UserError(f"{where}: {error}") from error
     age = _read_age(where, values.get("age", ""))
     image = values.get("image") or None
     return PromptRow(prompt, age, _SEXES.get(sex.lower()), _VIEWS.get(view.lower()), requested, image)
@@ -211,5 +212,5 @@ def _read_age(where: str, text: str) -> int | None:
     except ValueError:
         age = -1.0
     if not (0 <= age <= 120 and age.is_integer()):
-        raise ValueError(f"{where}: age: {text!r}, expected whole years from 0 to 120")
+        raise UserError(f"{where}: age: {text!r}, expected whole years from 0 to 120")
     return int(age)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from synth.errors import UserError
 from synth.findings import FINDING_NAMES, Sex, View
 from synth.prompts.label_names import CHEXPERT, NIH, PADCHEST, PADCHEST_UNUSABLE, VINBIGDATA
 
@@ -50,7 +51,7 @@ def torchxrayvision_data() -> Path:
     """The ``data`` folder of the installed torchxrayvision, found without importing it."""
     spec = find_spec("torchxrayvision")
     if spec is None or spec.origin is None:
-        raise ValueError("torchxrayvision: not installed, expected its label tables")
+        raise UserError("torchxrayvision: not installed, expected its label tables")
     return Path(spec.origin).parent / "data"
 
 
@@ -58,7 +59,7 @@ def torchxrayvision_data() -> Path:
 def load_table(name: str) -> LabelTable:
     """One of TABLES, read once per process (about a second); unknown ones raise."""
     if name not in TABLES:
-        raise ValueError(f"prompts.table: {name!r}, expected one of {', '.join(TABLES)}")
+        raise UserError(f"prompts.table: {name!r}, expected one of {', '.join(TABLES)}")
     return TABLES[name]()
 
 
@@ -72,7 +73,7 @@ def _read(file: str, *columns: str) -> dict[str, Coded]:
 
     path = torchxrayvision_data() / file
     if not path.is_file():
-        raise ValueError(f"{path}: missing, expected a label table of torchxrayvision 1.4 or newer")
+        raise UserError(f"{path}: missing, expected a label table of torchxrayvision 1.4 or newer")
     options = csv.ConvertOptions(include_columns=list(columns), column_types=dict.fromkeys(columns, string()))
     parse = csv.ParseOptions(newlines_in_values=True)
     table = csv.read_csv(path, parse_options=parse, convert_options=options)

@@ -10,6 +10,7 @@ import numpy as np
 
 from synth.cases import Case
 from synth.demographics import Demographics
+from synth.errors import UserError
 from synth.findings import FINDING_NAMES, Sex, View
 from synth.prompts.files import PromptFile
 from synth.prompts.label_tables import SEX, VIEW, LabelTable, load_table
@@ -67,12 +68,12 @@ class PromptSampler:
         chance *= _code_chance(self.table, "view", self.table.view, VIEW, view)
         if age is not None:
             if (self.table.age < 0).all():
-                raise ValueError(f"prompts.age: {table} has no ages, expected padchest or nih")
+                raise UserError(f"prompts.age: {table} has no ages, expected padchest or nih")
             chance *= (self.table.age >= age[0]) & (self.table.age <= age[1])
         if normals is not None:
             chance = self._with_normals(chance, normals)
         if not chance.sum() > 0:
-            raise ValueError(
+            raise UserError(
                 f"prompts: no row of {table} is left by findings, weights, age, sex, view and "
                 "normals, expected at least one"
             )
@@ -103,9 +104,9 @@ class PromptSampler:
     def _check_names(self, field: str, names: Collection[str]) -> None:
         for name in names:
             if name not in FINDING_NAMES:
-                raise ValueError(f"{field}: {name!r}, expected one of {', '.join(FINDING_NAMES)}")
+                raise UserError(f"{field}: {name!r}, expected one of {', '.join(FINDING_NAMES)}")
             if name not in self.table.labelled:
-                raise ValueError(
+                raise UserError(
                     f"{field}: {name!r} does not occur in {self.table.name}, expected one of "
                     f"{', '.join(self.table.labelled)} (padchest has all 13)"
                 )
@@ -119,13 +120,13 @@ class PromptSampler:
 
     def _with_normals(self, chance: np.ndarray, normals: float) -> np.ndarray:
         if not 0 <= normals <= 1:
-            raise ValueError(f"prompts.normals: {normals}, expected a share from 0 to 1")
+            raise UserError(f"prompts.normals: {normals}, expected a share from 0 to 1")
         abnormal = self._rows.any(1)
         out = np.zeros_like(chance)
         for group, share in ((abnormal, 1 - normals), (~abnormal, normals)):
             total = chance[group].sum()
             if share and not total:
-                raise ValueError(f"prompts.normals: {normals}, but {self.table.name} has no such rows left")
+                raise UserError(f"prompts.normals: {normals}, but {self.table.name} has no such rows left")
             if share:
                 out[group] = chance[group] * (share / total)
         return out
@@ -133,7 +134,7 @@ class PromptSampler:
 
 def _check_weight(field: str, weight: float) -> None:
     if not (np.isfinite(weight) and weight >= 0):
-        raise ValueError(f"{field}: {weight}, expected a finite number of 0 or more")
+        raise UserError(f"{field}: {weight}, expected a finite number of 0 or more")
 
 
 def _code_chance(
@@ -147,12 +148,12 @@ def _code_chance(
     if not weights:
         return np.ones(len(table))
     if (column < 0).all():
-        raise ValueError(f"prompts.{field}: {table.name} has none, expected padchest or nih")
+        raise UserError(f"prompts.{field}: {table.name} has none, expected padchest or nih")
     by_code = np.ones(len(codes) + 1)
     by_code[-1] = 0  # unknown
     for code, weight in weights.items():
         if code not in codes:
-            raise ValueError(f"prompts.{field}: {code!r}, expected one of {', '.join(codes)}")
+            raise UserError(f"prompts.{field}: {code!r}, expected one of {', '.join(codes)}")
         _check_weight(f"prompts.{field}.{code}", weight)
         by_code[codes.index(code)] = weight
     return by_code[column]

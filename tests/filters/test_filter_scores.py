@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from filters import anatomy_agreement, finding_agreement, integrity, lesion_agreement
 from filters.experts.opinion import Opinion
+from filters.filter import Evidence
 from synth.cases import Candidate, Lesion
 from synth.findings import ANATOMY, FINDING_NAMES
 
@@ -29,7 +30,7 @@ def saw(masks, certainty=0.9):
 
 class TestIntegrity:
     def test_a_radiograph_like_image_is_well_above_zero(self):
-        score = integrity.score(make.candidate(3))
+        score = integrity.score(Evidence(make.candidate(3)))
         assert 0.4 < score.value <= 1
         assert score.value == pytest.approx(min(score.detail.values()), abs=1e-4)
 
@@ -49,7 +50,7 @@ class TestIntegrity:
         ],
     )
     def test_what_is_broken_scores_near_zero_and_says_why(self, image, reason):
-        score = integrity.score(with_image(image))
+        score = integrity.score(Evidence(with_image(image)))
         assert score.value < 0.1
         assert any(word in score.reason for word in reason.split("|"))
         json.dumps(score.detail, allow_nan=False)
@@ -59,7 +60,10 @@ class TestIntegrity:
     def test_less_contrast_never_scores_higher(self, seed, keep):
         image = make.textured(seed)
         flatter = (128 + keep * (image.astype(float) - 128)).astype(np.uint8)
-        dull, full = integrity.score(with_image(flatter)), integrity.score(with_image(image))
+        dull, full = (
+            integrity.score(Evidence(with_image(flatter))),
+            integrity.score(Evidence(with_image(image))),
+        )
         assert dull.detail["contrast"] <= full.detail["contrast"] + 1e-9
         assert 0 <= dull.value <= 1
 
@@ -69,7 +73,7 @@ class TestIntegrity:
         refused = 0
         for image in real_images:
             masks = make.masks(size=image.shape[0])
-            score = integrity.score(Candidate(make.case(), masks, image))
+            score = integrity.score(Evidence(Candidate(make.case(), masks, image)))
             refused += score.value < FILTERS["integrity"].threshold
         assert refused <= 0.08 * len(real_images)  # the threshold refuses 1 in 100 of all
 
@@ -77,7 +81,7 @@ class TestIntegrity:
 class TestAnatomyAgreement:
     def test_perfect_masks_agree_wholly(self):
         candidate = make.candidate(0)
-        score = anatomy_agreement.score(candidate, saw(candidate.masks))
+        score = anatomy_agreement.score(Evidence(candidate, saw(candidate.masks)))
         assert score.value == 1
         assert set(score.detail["dice"]) == set(ANATOMY)
 
@@ -85,7 +89,7 @@ class TestAnatomyAgreement:
         candidate = make.candidate(0)
         seen = saw(candidate.masks)
         seen.anatomy[ANATOMY.index("left_lung")] = 0
-        score = anatomy_agreement.score(candidate, seen)
+        score = anatomy_agreement.score(Evidence(candidate, seen))
         assert score.value == 0
         assert score.reason.startswith("left lung")
         assert score.detail["dice"]["right_lung"] == 1
@@ -94,7 +98,7 @@ class TestAnatomyAgreement:
         candidate = make.candidate(0, "cardiomegaly")
         seen = saw(candidate.masks)
         seen.anatomy[ANATOMY.index("heart")] = 0
-        score = anatomy_agreement.score(candidate, seen)
+        score = anatomy_agreement.score(Evidence(candidate, seen))
         assert score.value == 1
         assert score.detail["dice"]["heart"] == 0
 
@@ -104,18 +108,18 @@ class TestAnatomyAgreement:
         candidate = make.candidate(0, finding, lesions=(Lesion(finding, base),))
         seen = saw(candidate.masks)
         seen.anatomy[0][base] = 0.1  # the expert takes the white base of the lung for no lung
-        assert (anatomy_agreement.score(candidate, seen).value == 1) is same
+        assert (anatomy_agreement.score(Evidence(candidate, seen)).value == 1) is same
 
     def test_a_lung_that_is_hidden_almost_whole_is_judged_whole(self):
         lung = make.anatomy()[0]
         candidate = make.candidate(0, "effusion", lesions=(Lesion("effusion", lung),))
         seen = saw(candidate.masks)
-        assert anatomy_agreement.score(candidate, seen).value == 1
+        assert anatomy_agreement.score(Evidence(candidate, seen)).value == 1
         seen.anatomy[0] = 0
-        assert anatomy_agreement.score(candidate, seen).value == 0
+        assert anatomy_agreement.score(Evidence(candidate, seen)).value == 0
 
     def test_no_lung_to_compare_gives_no_score(self):
-        assert math.isnan(anatomy_agreement.score(make.candidate(0), Opinion()).value)
+        assert math.isnan(anatomy_agreement.score(Evidence(make.candidate(0), Opinion())).value)
 
     @given(st.integers(0, 2**32 - 1))
     @settings(max_examples=25, deadline=None)
@@ -130,20 +134,22 @@ class TestAnatomyAgreement:
 class TestFindingAgreement:
     def test_the_least_believed_claim_counts(self):
         opinion = Opinion(probabilities={"nodule": 0.8, "effusion": 0.1, "mass": 0.3})
-        score = finding_agreement.score(make.candidate(0, "nodule"), opinion)
+        score = finding_agreement.score(Evidence(make.candidate(0, "nodule"), opinion))
         assert score.value == pytest.approx(0.7)
         assert score.detail["worst"] == "mass"
         assert score.reason == "mass is seen but was not prompted"
 
     def test_a_prompted_finding_that_is_not_seen_is_named(self):
         opinion = Opinion(probabilities={"nodule": 0.05, "mass": 0.3})
-        score = finding_agreement.score(make.candidate(0, "nodule"), opinion)
+        score = finding_agreement.score(Evidence(make.candidate(0, "nodule"), opinion))
         assert (score.value, score.reason) == (0.05, "nodule is not seen")
 
     def test_unknown_findings_do_not_count(self):
         opinion = Opinion(probabilities={"nodule": 0.9})
-        assert finding_agreement.score(make.candidate(0, "nodule", "fracture"), opinion).value == 0.9
-        assert finding_agreement.score(make.candidate(0, "fracture"), Opinion()).value == 1
+        assert (
+            finding_agreement.score(Evidence(make.candidate(0, "nodule", "fracture"), opinion)).value == 0.9
+        )
+        assert finding_agreement.score(Evidence(make.candidate(0, "fracture"), Opinion())).value == 1
 
     @pytest.mark.parametrize(
         ("findings", "expected"),
@@ -151,12 +157,12 @@ class TestFindingAgreement:
     )
     def test_opacity_is_claimed_by_what_is_opaque_and_refused_by_the_normal(self, findings, expected):
         opinion = Opinion(probabilities={"opacity": 0.2})
-        score = finding_agreement.score(make.candidate(0, *findings), opinion)
+        score = finding_agreement.score(Evidence(make.candidate(0, *findings), opinion))
         assert score.value == pytest.approx(expected)
 
     def test_nan_is_not_stepped_over(self):
         opinion = Opinion(probabilities={"nodule": 0.3, "mass": math.nan})
-        score = finding_agreement.score(make.candidate(0, "nodule"), opinion)
+        score = finding_agreement.score(Evidence(make.candidate(0, "nodule"), opinion))
         assert math.isnan(score.value)
         json.dumps(score.detail, allow_nan=False)
 
@@ -166,7 +172,7 @@ class TestFindingAgreement:
     )
     def test_it_is_a_bound_on_every_claim(self, probabilities, prompted):
         candidate = make.candidate(0, *sorted(prompted))
-        value = finding_agreement.score(candidate, Opinion(probabilities=probabilities)).value
+        value = finding_agreement.score(Evidence(candidate, Opinion(probabilities=probabilities))).value
         for name, p in probabilities.items():
             assert value <= (p if name in prompted else 1 - p)
 
@@ -181,39 +187,41 @@ class TestLesionAgreement:
         return Opinion(lesions={finding: np.where(mask, inside, outside).astype(np.float32)})
 
     def test_a_lesion_seen_at_its_place(self):
-        score = lesion_agreement.score(self.candidate(), self.seen(self.spot))
+        score = lesion_agreement.score(Evidence(self.candidate(), self.seen(self.spot)))
         assert score.value == pytest.approx(0.8)
 
     def test_a_lesion_seen_elsewhere_or_nowhere(self):
         elsewhere = self.seen(make.disc(0.45, 0.74, 0.08, 0.08))
-        assert lesion_agreement.score(self.candidate(), elsewhere).value < 0
+        assert lesion_agreement.score(Evidence(self.candidate(), elsewhere)).value < 0
         nowhere = self.seen(np.zeros((SIZE, SIZE), bool))
-        score = lesion_agreement.score(self.candidate(), nowhere)
+        score = lesion_agreement.score(Evidence(self.candidate(), nowhere))
         assert score.value == pytest.approx(0, abs=1e-6)
         assert score.reason == "nodule is not seen where its mask says"
 
     def test_the_worst_lesion_counts(self):
         other = make.disc(0.45, 0.74, 0.08, 0.08)
-        score = lesion_agreement.score(self.candidate("nodule", self.spot, other), self.seen(self.spot))
+        score = lesion_agreement.score(
+            Evidence(self.candidate("nodule", self.spot, other), self.seen(self.spot))
+        )
         assert score.value == pytest.approx(0, abs=1e-6)
         assert len(score.detail["lesions"]) == 2
 
     def test_scattered_instances_are_judged_together(self):
         other = make.disc(0.45, 0.74, 0.08, 0.08)
         candidate = self.candidate("diffuse_nodule", self.spot, other)
-        score = lesion_agreement.score(candidate, self.seen(self.spot, "diffuse_nodule"))
+        score = lesion_agreement.score(Evidence(candidate, self.seen(self.spot, "diffuse_nodule")))
         assert 0.3 < score.value < 0.5
         assert len(score.detail["lesions"]) == 1
 
     def test_no_lesion_or_none_that_is_known_passes_with_one(self):
-        assert lesion_agreement.score(make.candidate(0), self.seen(self.spot)).value == 1
-        assert lesion_agreement.score(self.candidate("mass"), self.seen(self.spot)).value == 1
+        assert lesion_agreement.score(Evidence(make.candidate(0), self.seen(self.spot))).value == 1
+        assert lesion_agreement.score(Evidence(self.candidate("mass"), self.seen(self.spot))).value == 1
 
     def test_a_lesion_that_fills_the_lungs_is_still_scored(self):
         everywhere = np.ones((SIZE, SIZE), bool)
         candidate = self.candidate("consolidation", everywhere)
         assert lesion_agreement.score(
-            candidate, self.seen(everywhere, "consolidation")
+            Evidence(candidate, self.seen(everywhere, "consolidation"))
         ).value == pytest.approx(0.9)
 
     def test_contrast_has_the_sign_of_the_lesion_on_film(self):

@@ -5,20 +5,15 @@ import sys
 import pytest
 
 from filters import FILTER_NAMES, FILTERS
-from filters.registry import THRESHOLDS_FILE, load_filters
+from filters.registry import SHIPPED, THRESHOLDS_FILE, load_thresholds
 from filters.settings import FilterChoice, JudgeSettings
 
 
-def test_names_and_order_are_the_contract():
-    assert FILTER_NAMES == (
-        "integrity",
-        "anatomy_agreement",
-        "finding_agreement",
-        "lesion_agreement",
-        "near_duplicate",
-        "training_copy",
-    )
-    assert sorted(f.cost for f in FILTERS.values()) == list(range(len(FILTERS)))
+def test_every_file_with_a_filter_is_registered_and_no_name_or_cost_stands_twice():
+    files = {p.stem for p in THRESHOLDS_FILE.parent.glob("*.py") if "\nFILTER = Filter(" in p.read_text()}
+    assert files == set(FILTER_NAMES) == set(json.loads(THRESHOLDS_FILE.read_text()))
+    assert len({f.cost for f in SHIPPED}) == len(SHIPPED) == len(FILTERS)
+    assert all(f.calibration for f in SHIPPED)
 
 
 def test_no_torch_is_imported():
@@ -35,7 +30,7 @@ def test_a_threshold_file_without_a_filter_is_refused(tmp_path):
     path = tmp_path / "thresholds.json"
     path.write_text(json.dumps(table))
     with pytest.raises(ValueError, match="expected integrity"):
-        load_filters(path)
+        load_thresholds(path)
 
 
 @pytest.mark.parametrize(
@@ -61,9 +56,3 @@ def test_wrong_mode_and_batch_size_are_told():
         JudgeSettings(mode="fast")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"filters\.batch_size"):
         JudgeSettings(batch_size=0)
-
-
-def test_thresholds_are_the_shipped_ones_unless_overridden():
-    settings = JudgeSettings(filters={"integrity": FilterChoice(threshold=0.9)})
-    assert settings.threshold("integrity") == 0.9
-    assert settings.threshold("near_duplicate") == FILTERS["near_duplicate"].threshold

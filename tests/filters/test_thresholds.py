@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from filters.registry import FILTERS
+from filters.registry import THRESHOLDS
 from filters.thresholds import Threshold, calibrate, dump_thresholds, parse_thresholds, refused
 
 scores = arrays(np.float64, st.integers(100, 300), elements=st.floats(-1, 1, width=32))
@@ -33,7 +33,7 @@ def test_too_few_scores_cannot_resolve_a_percentile():
 
 
 def test_the_file_reads_back():
-    table = {name: info.default for name, info in FILTERS.items()}
+    table = THRESHOLDS
     assert parse_thresholds(dump_thresholds(table)) == table
 
 

@@ -78,20 +78,20 @@ def in_process(server, environment):
 @pytest.fixture
 def invoke(in_process, monkeypatch):
     """Runs the command line in this process, with stand-ins unless ``real``: (exit code, stdout, stderr)."""
-    from standins import load_workshop
+    from standins import load_pipeline
     from typer.testing import CliRunner
 
-    from flows import loading as tools
+    from flows import loading
     from flows.cli import app
 
-    real_loader = tools.load_workshop
+    real_loader = loading.load_pipeline
 
     def call(*arguments, real=False, **standin):
-        tools._workshops.clear()
-        loader = real_loader if real else lambda config: load_workshop(config, **standin)
-        monkeypatch.setattr(tools, "load_workshop", loader)
+        loading._pipelines.clear()
+        loader = real_loader if real else lambda config: load_pipeline(config, **standin)
+        monkeypatch.setattr(loading, "load_pipeline", loader)
         result = CliRunner().invoke(app, [str(a) for a in arguments])
-        tools._workshops.clear()
+        loading._pipelines.clear()
         return result.exit_code, result.stdout, result.stderr
 
     return call
@@ -131,7 +131,7 @@ def models_read(monkeypatch):
     """`synthorax edit` gets the shipped models as they were read once; how they were asked for is listed."""
     from editing import shipped
 
-    from flows import loading_retoucher as edit
+    from flows import loading as edit
 
     asked, load = [], edit.load_retoucher
 

@@ -8,7 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from flows.cli import app
-from flows.loading_retoucher import load_retoucher
+from flows.loading import load_retoucher
 from manifests.store import Store
 
 ADD = ("--add", "consolidation, right, lower, severe", "--tries", 1)

@@ -46,7 +46,7 @@ class Synthesizer:
         return MaskSet(anatomy, (Lesion(case.findings[0].name, lesion),))
 
     def radiographs(self, cases, masks, should_stop=None):
-        from synth.generate import Stopped
+        from synth.errors import Interrupted
 
         self.drawn.append([case.key for case in cases])
         for case in cases:
@@ -55,7 +55,7 @@ class Synthesizer:
                 raise RuntimeError(f"out of luck\nwith {case.key}")
         for _ in range(self.steps):
             if should_stop and should_stop():
-                raise Stopped
+                raise Interrupted
             time.sleep(self.delay)
         return np.stack(
             [numpy_generator(c.seed, c.key, "image").integers(0, 256, (SIZE, SIZE), np.uint8) for c in cases]
@@ -68,6 +68,7 @@ class Synthesizer:
 
 class Judge:
     digests: dict[str, str] = {}  # noqa: RUF012
+    own: dict[str, object] = {}  # noqa: RUF012
 
     def for_shard(self):
         return self
@@ -100,24 +101,21 @@ def digests(folder):
     }
 
 
-def load_workshop(config, delay=0.0, broken=""):
+def load_pipeline(config, delay=0.0, broken=""):
     """In the place of the real one."""
-    from flows.config.schema import config_hash
-    from flows.loading import Tools, Workshop
+    from flows.building.pipeline import Pipeline
 
     synthesizer = Synthesizer(config.images.steps, delay, dict.fromkeys(broken.split(","), 99))
-    inputs = {**synthesizer.digests, **Judge.digests}
-    made = Tools(Prompts(), synthesizer, Judge())
-    return Workshop(made, inputs, config_hash(config, inputs))
+    return Pipeline(Prompts(), synthesizer, Judge(), {**synthesizer.digests, **Judge.digests})
 
 
 def main():
     """The command line with the stand-ins; STANDIN_DELAY is the seconds that a step takes."""
-    from flows import loading as tools
+    from flows import loading
     from flows.cli import main
 
     delay = float(os.environ.get("STANDIN_DELAY", "0"))
-    tools.load_workshop = lambda config: load_workshop(config, delay)
+    loading.load_pipeline = lambda config: load_pipeline(config, delay)
     main()
 
 

@@ -18,7 +18,7 @@ from manifests.builds import finalise, open_build, read_index
 from manifests.errors import DatasetError
 from manifests.parts import read_rows
 from manifests.records import Record
-from manifests.schema import MANIFEST_SCHEMA
+from manifests.schema import manifest_schema
 from manifests.shards import write_shard
 from manifests.store import Store
 
@@ -52,7 +52,7 @@ def test_pandas_pyarrow_and_duckdb_read_the_manifest(store):
     index = finalise(store)
     path = store.path(layout.MANIFEST)
     table = pq.read_table(path)
-    assert table.schema.equals(MANIFEST_SCHEMA, check_metadata=False)
+    assert table.schema.equals(manifest_schema(), check_metadata=False)
     frame = pd.read_parquet(path)
     assert list(frame["key"]) == [f"{i:09d}" for i in range(30)]
     assert dict(frame["status"].value_counts()) == {

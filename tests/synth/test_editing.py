@@ -13,9 +13,10 @@ from small_bases import STABLE, small_base
 from synth.cases import FindingRequest, Lesion
 from synth.demographics import Demographics
 from synth.editing import ADDED, BY_TEXT, REMOVED, Edit, Editor, step_count
+from synth.errors import Interrupted
 from synth.images.denoisers import FrozenDenoiser
 from synth.images.frozen.blending import touched
-from synth.images.model import CONDITION, Stopped
+from synth.images.model import CONDITION
 from synth.images.radiographs import to_uint8
 from synth.prompts.reports import parse
 
@@ -151,7 +152,7 @@ def test_what_is_removed_is_guided_more_than_what_is_added_and_keeps_its_brightn
 def test_an_edit_that_is_asked_to_stop_stops():
     editor, decoded = small_editor()
     asked = iter([False] * 3 + [True])
-    with pytest.raises(Stopped):
+    with pytest.raises(Interrupted):
         editor.edit(films(1), [REMOVAL], [1], lambda: next(asked))
     assert not decoded
     assert editor.base.should_stop is None

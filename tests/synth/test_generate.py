@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from synth.cases import Case, FindingRequest
-from synth.generate import Stopped, Synthesizer
+from synth.errors import Interrupted
+from synth.generate import Synthesizer
 from synth.images.protocol import CutPrompts, case_noise
 from synth.masks.anatomy import without_lesions
 from synth.settings import SynthesisSettings
@@ -69,7 +70,7 @@ def test_masks_repeat_and_follow_the_key(maker, cases):
 
 def test_it_stops_between_steps(maker, cases):
     asked = iter([False, True])
-    with pytest.raises(Stopped):
+    with pytest.raises(Interrupted):
         maker.radiographs(cases[:1], [maker.masks(cases[0])], should_stop=lambda: next(asked))
 
 

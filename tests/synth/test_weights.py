@@ -6,7 +6,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from synth.weights import SHIPPED, SUMS, WeightsError, digest, load_safetensors, pins, verify_folder
+from synth.errors import WeightsError
+from synth.weights import SHIPPED, SUMS, digest, load_safetensors, pins, verify_folder
 
 
 @pytest.fixture

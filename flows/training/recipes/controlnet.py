@@ -19,6 +19,7 @@ from flows.training.checkpoints import seal, write_config
 from flows.training.loop import Schedule, fit
 from flows.training.prepared_films import Films
 from manifests.films.prepared import TABLE
+from synth.errors import UserError
 from synth.findings import ANATOMY, FINDING_NAMES
 from synth.images.denoisers import FrozenDenoiser
 from synth.images.frozen.checkpoints import ForeignBase
@@ -43,7 +44,7 @@ def train(
     another base, other data or another length.
     """
     if base is None:
-        raise ValueError("base: none, expected the folder of a Stable Diffusion 1.x or 2.x model")
+        raise UserError("base: none, expected the folder of a Stable Diffusion 1.x or 2.x model")
     found = load_base(base, device)
     denoiser, films = found.base, Films(data, found.base, found.colours)
     PipelineFolder.read(base, field="base").check_size(films.size, f"data: {data}, pixels of its films")
@@ -100,13 +101,13 @@ def load_base(folder: Path, device: str) -> ForeignBase:
     """The base in ``folder``, in fp32, without a ControlNet of its own. Raises ValueError, one line."""
     pipeline = PipelineFolder.read(folder, field="base").alone
     if pipeline.factor != FACTOR:
-        raise ValueError(
+        raise UserError(
             f"base: {folder} has {pipeline.factor} pixels a latent cell, expected {FACTOR}: a ControlNet's "
             "own embedding of masks halves them three times"
         )
     found = ForeignBase.load(pipeline, device)
     if found.base.schedule.prediction == "flow":
-        raise ValueError(f"base: {folder} has a flow matching scheduler, expected one with betas")
+        raise UserError(f"base: {folder} has a flow matching scheduler, expected one with betas")
     return found
 
 
@@ -188,7 +189,7 @@ def _check_same(run: Path, about: Mapping[str, Any], resume: bool) -> None:
         before = json.loads(path.read_text())
         for name, value in about.items():
             if before.get(name) != value:
-                raise ValueError(f"resume: {name} differs from that of {path}, expected the same as before")
+                raise UserError(f"resume: {name} differs from that of {path}, expected the same as before")
     if not resume:  # a killed first run must not be gone on with from an older one's state
         (run / "state.pt").unlink(missing_ok=True)
     write_config(path, about)

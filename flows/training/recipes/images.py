@@ -17,6 +17,7 @@ from flows.material.scenes import Scenes, balanced, load_scenes
 from flows.training.augment import draw_warp, vary_exposure
 from flows.training.checkpoints import locate, seal, write_config
 from flows.training.loop import Schedule, console, fit
+from synth.errors import UserError
 from synth.findings import FINDING_NAMES
 from synth.images.codec import CHANNELS, FACTOR, PatchCodec
 from synth.images.model import CONDITION, Condition, ImageModel, spatial_condition
@@ -94,7 +95,7 @@ def first_weights(
     found = {k: v.shape for k, v in start.unet.state_dict().items()}
     odd = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
     if odd:
-        raise ValueError(f"init: {init} has another UNet ({odd[0]}), expected the one of this training")
+        raise UserError(f"init: {init} has another UNet ({odd[0]}), expected the one of this training")
     return Denoiser(start.unet, start.text_encoder), start.tokenizer
 
 

@@ -55,7 +55,7 @@ class ForeignImager(ABC):
         settings: SynthesisSettings,
         should_stop: ShouldStop = None,
     ) -> np.ndarray:
-        """Images (N, size, size) uint8 of N cases with their masks. Raises Stopped."""
+        """Images (N, size, size) uint8 of N cases with their masks. Raises Interrupted."""
         base = replace(self.base, passes=0, should_stop=should_stop)
         return base.grey(self.latents(base, cases, masks, settings))
 
@@ -75,7 +75,7 @@ class ForeignImager(ABC):
         masks: Sequence[MaskSet],
         settings: SynthesisSettings,
     ) -> Tensor:
-        """Latents (N, C, side, side) of N cases with their masks. Raises Stopped."""
+        """Latents (N, C, side, side) of N cases with their masks. Raises Interrupted."""
 
 
 def sample_seeds(cases: Sequence[Case]) -> list[int]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from synth.errors import WeightsError
 from synth.images.codec import PatchCodec
 from synth.images.denoisers import FrozenDenoiser
 from synth.images.frozen.base import ForeignImager
@@ -11,7 +12,7 @@ from synth.images.frozen.pipeline_parts import PipelineParts
 from synth.images.frozen.pipelines import PipelineFolder
 from synth.images.frozen.rough_latents import ReencodedRough, RoughLatents
 from synth.settings import SynthesisSettings
-from synth.weights import SHIPPED, WeightsError, verify_folder
+from synth.weights import SHIPPED, verify_folder
 
 
 @dataclass(frozen=True)

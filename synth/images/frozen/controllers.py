@@ -43,7 +43,7 @@ class ControllerImager(ForeignImager):
         masks: Sequence[MaskSet],
         settings: SynthesisSettings,
     ) -> Tensor:
-        """Latents (N, C, side, side). Raises Stopped.
+        """Latents (N, C, side, side). Raises Interrupted.
 
         Bodies are made together, lesions image by image: how many passes those take is each case's own, and
         a batch of another shape would change the last bits of its neighbours.

@@ -38,7 +38,7 @@ class ControlNetImager(ForeignImager):
         masks: Sequence[MaskSet],
         settings: SynthesisSettings,
     ) -> Tensor:
-        """Latents (N, C, side, side) by classifier-free guidance (Ho & Salimans, 2022). Raises Stopped."""
+        """Latents (N, C, side, side), classifier-free guidance (Ho & Salimans, 2022). Raises Interrupted."""
         side, count = settings.size // self.factor, len(cases)
         controlled = replace(
             base, unet=_Controlled(base.unet, self.controlnet, mask_channels(masks).to(base.device))

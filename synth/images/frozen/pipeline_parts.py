@@ -14,8 +14,8 @@ from diffusers import AutoencoderKL, ControlNetModel, SchedulerMixin, UNet2DCond
 from safetensors import SafetensorError
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from synth.errors import UserError, WeightsError
 from synth.images.frozen.pipelines import PipelineFolder, WeightFiles
-from synth.weights import WeightsError
 
 
 @contextmanager
@@ -99,7 +99,7 @@ def _scheduler(folder: Path) -> Any:
     name = json.loads((folder / "scheduler_config.json").read_text()).get("_class_name")
     kind = getattr(diffusers, str(name), None)
     if not (isinstance(kind, type) and issubclass(kind, SchedulerMixin)):
-        raise ValueError(f"_class_name {name}, expected a scheduler of diffusers")
+        raise UserError(f"_class_name {name}, expected a scheduler of diffusers")
     return kind.from_pretrained(folder, local_files_only=True)  # type: ignore[attr-defined]
 
 

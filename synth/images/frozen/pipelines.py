@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from synth.errors import WeightsError
 from synth.findings import ANATOMY, FINDING_NAMES
-from synth.weights import SUMS, WeightsError, digest, pins
+from synth.weights import SUMS, digest, pins
 
 INDEX = "model_index.json"
 #: The field of a build's config that names a checkpoint.

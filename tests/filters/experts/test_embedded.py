@@ -21,8 +21,9 @@ from filters.experts.embedding import INDEX, TrainingIndex
 from filters.experts.networks import anatomy_network, finding_network
 from filters.panel import Panel
 from filters.settings import FilterChoice, JudgeSettings
+from synth.errors import WeightsError
 from synth.findings import FINDING_NAMES
-from synth.weights import WeightsError, digest
+from synth.weights import digest
 
 #: What another batch size may change: the last bits of float32 sums, nothing that is judged.
 TOLERANCE = 1e-5

@@ -1,12 +1,15 @@
+import filter_cases as make
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.experts.embedding import TrainingIndex, normalise
-from filters.near_duplicate import FARTHEST, Memory
+from filters.experts.embedding import FARTHEST, Memory, TrainingIndex, normalise
+from filters.filter import Evidence
 from filters.near_duplicate import score as near_duplicate
 from filters.training_copy import score as training_copy
+
+SHOWN = make.candidate(0)
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -78,14 +81,14 @@ def test_what_is_no_index_is_refused_in_one_line(tmp_path):
 
 def test_training_copy_names_the_image():
     made = index()
-    score = training_copy(made, made.project(features())[3])
+    score = training_copy(Evidence(SHOWN, embedding=made.project(features())[3], index=made))
     assert score.value < 2e-3
     assert score.detail == {"nearest": "3.png"}
     assert "3.png" in score.reason
 
 
 def test_the_first_of_a_shard_is_farthest_from_everything():
-    score = near_duplicate(Memory(), normalise(np.ones(4)))
+    score = near_duplicate(Evidence(SHOWN, embedding=normalise(np.ones(4)), memory=Memory()))
     assert (score.value, score.detail) == (FARTHEST, {"nearest": ""})
 
 
@@ -98,6 +101,6 @@ def test_a_repeat_is_found_and_named(seed):
     for i, point in enumerate(points):
         memory.add(str(i), point)
     again = int(generator.integers(6))
-    score = near_duplicate(memory, points[again])
+    score = near_duplicate(Evidence(SHOWN, embedding=points[again], memory=memory))
     assert score.value == pytest.approx(0, abs=1e-6)
     assert score.detail["nearest"] == str(again)

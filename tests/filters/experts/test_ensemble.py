@@ -15,7 +15,7 @@ from filters.experts.opinion import Opinion
 from filters.panel import Panel
 from filters.registry import FILTERS
 from filters.settings import JudgeSettings
-from synth.weights import WeightsError
+from synth.errors import WeightsError
 
 
 class Witness:

@@ -19,8 +19,9 @@ from filters.experts.evaluators import (
     load_lung_evaluator,
 )
 from filters.experts.networks import finding_network, lesion_evaluator_network, lung_evaluator_network
+from synth.errors import WeightsError
 from synth.findings import FINDING_NAMES
-from synth.weights import SUMS, WeightsError, digest
+from synth.weights import SUMS, digest
 
 
 def images(count, size=64):

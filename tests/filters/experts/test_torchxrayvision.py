@@ -15,8 +15,9 @@ from filters.experts.torchxrayvision import XrvAnatomy, load, network
 from filters.judge import Judge
 from filters.panel import Panel
 from filters.settings import FilterChoice, JudgeSettings
+from synth.errors import WeightsError
 from synth.findings import FINDINGS
-from synth.weights import WeightsError, digest
+from synth.weights import digest
 
 DENSENET, RESNET, PSPNET = "densenet121-res224-all", "resnet50-res512-all", "pspnet"
 NIH, CHEX = "densenet121-res224-nih", "densenet121-res224-chex"

@@ -15,7 +15,7 @@ from flows.building import server
 
 SCRIPT = """
 import sys, time
-from flows.server import OwnServer
+from flows.building.server import OwnServer
 own = OwnServer()
 own.wait_until_healthy()
 print(own.pid, own.url, flush=True)

@@ -5,7 +5,7 @@ import threading
 import pytest
 from standins import Judge, Prompts, Synthesizer, digests
 
-from flows.building.shard import Order, Tools, Watch, build_shard, make_records
+from flows.building.shard import Order, Pipeline, Watch, build_shard, make_records
 from flows.config.shards import Shard
 from manifests.commits import read_commits
 from manifests.identity import open_build
@@ -17,7 +17,7 @@ SHARD = Shard(1, 4, 11)
 
 def tools(**broken):
     broken = {key.lstrip("k"): times for key, times in broken.items()}
-    return Tools(Prompts(), Synthesizer(broken=broken), Judge())
+    return Pipeline(Prompts(), Synthesizer(broken=broken), Judge())
 
 
 def order(retries=0, batch_size=3):

@@ -9,13 +9,13 @@ from editing import ADD, call, files_of, film, is_one_line, lower_lung, save, sh
 from pydicom import dcmread
 from small_pipelines import change_json, pickle_weights
 
-from flows.loading_retoucher import load_retoucher
+from flows.loading import load_retoucher
 from manifests.films.files import read_original
 from manifests.members import decode_png
 from manifests.store import Store, is_stray
 from synth.editing import STEPS
-from synth.errors import UserError, users_mistake
-from synth.weights import SHIPPED, WeightsError
+from synth.errors import UserError, WeightsError, users_mistake
+from synth.weights import SHIPPED
 
 pytestmark = pytest.mark.usefixtures("models_read")
 

@@ -6,8 +6,8 @@ from small_pipelines import change_json, save_pipeline
 
 from flows.config.checkpoints import controlnet_folder, image_folder, local_folder, settled
 from flows.config.reading import parse_config
-from synth.errors import UserError
-from synth.weights import SHIPPED, WeightsError
+from synth.errors import UserError, WeightsError
+from synth.weights import SHIPPED
 
 BASE = {"candidates": 8, "output": "out"}
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from filters.registry import FILTER_NAMES
+from flows.config.identity import NEUTRAL, config_hash, result_fields
 from flows.config.reading import apply_overrides, parse_config, read_config
-from flows.config.schema import NEUTRAL, BuildConfig, Filters, Prompts, config_hash, result_fields
+from flows.config.schema import BuildConfig, Filters, Prompts
 from synth.errors import UserError
 from synth.prompts.label_tables import TABLES
 
@@ -45,6 +46,7 @@ CHANGES = {
     "images.device": "cuda",
     "filters.mode": "cheap_first",
     "filters.checkpoints": "f",
+    "filters.own": ["mine.py"],
     **{f"filters.{name}.enabled": False for name in FILTER_NAMES},
     **{f"filters.{name}.threshold": 0.123 for name in FILTER_NAMES},
     "edit": {"source": "radiographs", "remove": ["effusion"]},

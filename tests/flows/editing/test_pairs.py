@@ -9,18 +9,19 @@ from edited_films import pairs_config, write_films
 from scipy import ndimage
 
 from filters.registry import FILTER_NAMES
+from flows.building.pipeline import Order
 from flows.building.shard import Watch, make_records
 from flows.config.reading import parse_config
 from flows.config.shards import Shard
 from flows.editing import retoucher as retouching
 from flows.editing.retoucher import shortfall
-from flows.loading import load_workshop
+from flows.loading import load_pipeline
 from manifests.errors import DatasetError
 from manifests.films.compositing import working_image
 from manifests.films.files import read_original
 from synth.cases import FindingRequest
+from synth.errors import Interrupted
 from synth.images.framing import Framed
-from synth.images.model import Stopped
 from synth.weights import SHIPPED
 
 pytestmark = pytest.mark.skipif(
@@ -38,16 +39,16 @@ def config(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def shop(config):
-    return load_workshop(config)
+def pipeline(config):
+    return load_pipeline(config)
 
 
 @pytest.fixture(scope="module")
-def make(shop):
+def make(pipeline):
     """The candidates of some keys, made as one batch; with other requests or tries if given."""
 
     def made(keys, edit=None, tries=1, should_stop=None):
-        maker = replace(shop.tools.synthesizer, tries=tries)
+        maker = replace(pipeline.synthesizer, tries=tries)
         if edit is not None:
             maker = replace(maker, cases=replace(maker.cases, request=_request(edit)))
         cases = [maker.cases.case(3, key) for key in keys]
@@ -122,11 +123,11 @@ def test_the_rest_is_done_where_a_finding_is_seen_by_no_expert(make):
     assert after.masks.lesions == ()
 
 
-def test_of_several_tries_the_experts_best_is_kept(make, shop, monkeypatch):
+def test_of_several_tries_the_experts_best_is_kept(make, pipeline, monkeypatch):
     monkeypatch.setattr(retouching, "BETTER_BY", 0.0)  # on drawn films all tries are much alike
     once, often = (np.stack([c.image for c in make(KEYS[:6], tries=tries)[1::2]]) for tries in (1, 4))
     assert not np.array_equal(once, often)
-    look = shop.tools.synthesizer.retoucher.findings.look
+    look = pipeline.synthesizer.retoucher.findings.look
     first, best = (
         np.array([shortfall(SimpleNamespace(opinion=o), _request({})) for o in look(images)])
         for images in (once, often)
@@ -136,16 +137,16 @@ def test_of_several_tries_the_experts_best_is_kept(make, shop, monkeypatch):
 
 
 @pytest.mark.parametrize("labelled", [True, False])
-def test_what_cannot_be_edited_is_rejected_with_its_cause_and_never_failed(shop, config, labelled):
-    order = replace(shop.order(config), batch_size=4)
+def test_what_cannot_be_edited_is_rejected_with_its_cause_and_never_failed(pipeline, config, labelled):
+    order = replace(Order.of(config, pipeline), batch_size=4)
     shown = (FindingRequest("diffuse_nodule"),) if labelled else None
     cases = replace(
-        shop.tools.prompts,
-        sources=tuple(replace(s, shown=shown) for s in shop.tools.prompts.sources),
+        pipeline.prompts,
+        sources=tuple(replace(s, shown=shown) for s in pipeline.prompts.sources),
         request=_request({"remove": ["diffuse_nodule"], "add": []}),
     )
-    tools = replace(shop.tools, prompts=cases, synthesizer=replace(shop.tools.synthesizer, cases=cases))
-    records = make_records(Shard(0, 0, 8), order, tools, Watch())
+    edited = replace(pipeline, prompts=cases, synthesizer=replace(pipeline.synthesizer, cases=cases))
+    records = make_records(Shard(0, 0, 8), order, edited, Watch())
     assert "failed" not in {r.status for r in records}
     unseen, noise = records[:2], records[6:]
     # thresholds here let all pass, and a label is believed: without one the film may not show it at all
@@ -168,17 +169,16 @@ def test_what_cannot_be_edited_is_rejected_with_its_cause_and_never_failed(shop,
 
 def test_a_stop_is_heard_between_steps(make):
     asked = []
-    with pytest.raises(Stopped):
+    with pytest.raises(Interrupted):
         make(KEYS[:2], should_stop=lambda: len(asked) > 3 or bool(asked.append(1)))
 
 
-def test_a_file_that_is_changed_meanwhile_breaks_its_pair_alone(shop, config):
-    tools = shop.tools
-    sources = list(tools.prompts.sources)
+def test_a_file_that_is_changed_meanwhile_breaks_its_pair_alone(pipeline, config):
+    sources = list(pipeline.prompts.sources)
     sources[0] = replace(sources[0], sha256="0" * 64)
-    cases = replace(tools.prompts, sources=tuple(sources))
-    tools = replace(tools, prompts=cases, synthesizer=replace(tools.synthesizer, cases=cases))
-    records = make_records(Shard(0, 0, 4), shop.order(config), tools, Watch())
+    cases = replace(pipeline.prompts, sources=tuple(sources))
+    edited = replace(pipeline, prompts=cases, synthesizer=replace(pipeline.synthesizer, cases=cases))
+    records = make_records(Shard(0, 0, 4), Order.of(config, pipeline), edited, Watch())
     assert [r.status for r in records] == ["failed", "failed", "accepted", "accepted"]
     assert "was changed since the build began" in records[0].error
     with pytest.raises(DatasetError, match="was changed"):

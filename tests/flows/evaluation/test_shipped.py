@@ -1,4 +1,4 @@
-"""The floor that the shipped image model must keep, measured as ``python -m flows.evaluation.shipped`` does."""
+"""The floor that the shipped image model must keep, measured as ``synthorax evaluate models`` does."""
 
 import pytest
 import yaml

@@ -3,27 +3,28 @@
 import numpy as np
 import pytest
 
-from filters.registry import FILTERS
+from filters.registry import FILTERS, THRESHOLDS
 from filters.thresholds import calibrate
 from flows.evaluation.features import embeddings
-from flows.evaluation.thresholds import COMMAND, PERCENTILES, lung_scores
+from flows.evaluation.thresholds import COMMAND, MATERIAL, Material
 from flows.material.real import load_nih
 from flows.training.augment import disguise
 
 
 @pytest.mark.parametrize("name", list(FILTERS))
 def test_every_threshold_is_calibrated_and_says_on_what(name):
-    shipped = FILTERS[name].default
-    assert shipped.percentile == PERCENTILES[name]
+    shipped, how = THRESHOLDS[name], FILTERS[name].calibration
+    assert (shipped.percentile, shipped.reference) == (how.percentile, how.reference)
+    assert how.material in MATERIAL
     assert shipped.n * shipped.percentile >= 100
     assert shipped.command == COMMAND
-    assert shipped.reference
 
 
-def test_the_anatomy_threshold_repeats_from_the_real_masks(shared_data):
-    shipped = FILTERS["anatomy_agreement"]
-    again = calibrate(lung_scores(shared_data), shipped.keep, 10.0, shipped.default.reference, COMMAND)
-    assert again.n == shipped.default.n
+def test_the_anatomy_threshold_repeats_from_the_real_masks(shared_data, tmp_path):
+    shipped, asked = THRESHOLDS["anatomy_agreement"], FILTERS["anatomy_agreement"]
+    scores = [asked.score(evidence).value for evidence in Material(shared_data, tmp_path).lungs()]
+    again = calibrate(scores, asked.keep, 10.0, shipped.reference, COMMAND)
+    assert again.n == shipped.n
     assert again.threshold == pytest.approx(shipped.threshold, abs=0.002)
 
 

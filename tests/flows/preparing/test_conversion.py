@@ -9,10 +9,10 @@ from safetensors.torch import load_file
 from small_pipelines import pickle_weights, save_pipeline
 
 from flows.preparing.conversion import convert_folder
-from synth.errors import UserError
+from synth.errors import UserError, WeightsError
 from synth.images.frozen.pipeline_parts import PipelineParts
 from synth.images.frozen.pipelines import PipelineFolder
-from synth.weights import WeightsError, verify_folder
+from synth.weights import verify_folder
 
 
 @pytest.fixture(scope="module")

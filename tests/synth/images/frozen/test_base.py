@@ -10,7 +10,8 @@ import torch
 from small_pipelines import small_settings
 
 from synth.cases import Case, FindingRequest
-from synth.generate import Stopped, Synthesizer
+from synth.errors import Interrupted
+from synth.generate import Synthesizer
 
 #: Grey levels of 255 by which batch sizes may differ.
 LEVELS = 2
@@ -88,7 +89,7 @@ def test_guidance_follows_the_prompt(maker, cases):
 
 def test_it_stops_between_steps(maker, cases):
     asked = count()
-    with pytest.raises(Stopped):
+    with pytest.raises(Interrupted):
         maker.radiographs(cases[:1], [maker.masks(cases[0])], should_stop=lambda: next(asked) == 2)
     assert next(asked) == 3, "not asked again"
     assert maker.imager.base.should_stop is None, "another thread's batch goes on"

@@ -3,10 +3,11 @@
 import pytest
 from small_pipelines import change_json, save_pipeline, small_settings
 
+from synth.errors import WeightsError
 from synth.generate import Synthesizer
 from synth.images.frozen.controllers import ControllerImager
 from synth.images.frozen.controlnet import ControlNetImager
-from synth.weights import SHIPPED, WeightsError
+from synth.weights import SHIPPED
 
 
 def test_which_way_is_the_checkpoints(checkpoints):

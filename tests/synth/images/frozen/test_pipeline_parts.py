@@ -9,9 +9,9 @@ from diffusers import ControlNetModel, PNDMScheduler, StableDiffusionPipeline
 from safetensors.torch import load_file, save_file
 from small_pipelines import change_json, save_pipeline
 
+from synth.errors import WeightsError
 from synth.images.frozen.pipeline_parts import PipelineParts
 from synth.images.frozen.pipelines import PipelineFolder
-from synth.weights import WeightsError
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 

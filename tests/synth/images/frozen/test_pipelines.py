@@ -6,9 +6,10 @@ import shutil
 import pytest
 from small_pipelines import change_json, pickle_weights, save_pipeline
 
+from synth.errors import WeightsError
 from synth.findings import ANATOMY, FINDING_NAMES
 from synth.images.frozen.pipelines import CONTROLS, PipelineFolder, is_pipeline, weight_files
-from synth.weights import SHIPPED, WeightsError, digest
+from synth.weights import SHIPPED, digest
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,58 @@
+"""What of a config determines the result, and its hash: what a build is known again by."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from filters.registry import FILTERS
+from flows.config.schema import BuildConfig
+
+#: Fields that leave the result as it is. Paths are here because their content is hashed instead.
+NEUTRAL = (
+    "output",
+    "workers.count",
+    "workers.retries",
+    "prompts.file",
+    "anatomy.weights",
+    "masks.weights",
+    "images.checkpoint",
+    "images.controlnet",
+    "filters.checkpoints",
+    "filters.own",
+    "edit.source",
+    "edit.labels",
+    *(f"filters.{name}.weights" for name in FILTERS),
+)
+
+
+def result_fields(config: BuildConfig) -> dict[str, Any]:
+    """The config as plain JSON values, without the fields that cannot change the result."""
+    fields = config.model_dump(mode="json")
+    for path in NEUTRAL:
+        *groups, name = path.split(".")
+        at = fields
+        for group in groups:
+            at = at[group]
+        if at is not None:  # an optional group that is left out
+            del at[name]
+    return fields
+
+
+def config_hash(config: BuildConfig, inputs: Mapping[str, str]) -> str:
+    """SHA-256 (hex) of what determines the result: config fields and the files that they name.
+
+    ``inputs``: file's role or name -> SHA-256 of its content (weights and the prompt file).
+    """
+    content = {"config": result_fields(config), "inputs": dict(inputs)}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def frozen_fields(config: BuildConfig, inputs: Mapping[str, str]) -> dict[str, object]:
+    """What ``build.json`` pins: a resumed build must match all of it; ``inputs`` as there."""
+    return {
+        "config": result_fields(config),
+        "config_hash": config_hash(config, inputs),
+        "weights": dict(inputs),
+    }
