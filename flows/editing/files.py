@@ -14,9 +14,10 @@ from flows.editing.retoucher import Retouched, Retoucher, is_afresh, seen_again,
 from manifests.errors import DatasetError
 from manifests.films.edited import EditedFolder, EditedRadiograph, stem_of
 from manifests.films.files import read_original
-from manifests.films.folders import check_frontal, demographics
 from manifests.films.masks import MaskFile
 from manifests.films.originals import Original
+from manifests.films.patients import demographics
+from manifests.films.views import check_frontal
 from manifests.sheets.edit_sheet import EditShown, edit_sheet
 from synth.cases import Lesion
 from synth.editing import step_count

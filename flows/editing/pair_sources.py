@@ -10,8 +10,10 @@ from flows.config.schema import BuildConfig
 from flows.config.shards import KEY_DIGITS
 from manifests.errors import DatasetError
 from manifests.films.files import read_original
-from manifests.films.folders import check_frontal, demographics, find_radiographs
+from manifests.films.folders import find_radiographs
 from manifests.films.originals import Original
+from manifests.films.patients import demographics
+from manifests.films.views import check_frontal
 from synth.cases import Case, FindingRequest
 from synth.demographics import Demographics
 from synth.errors import UserError

@@ -16,8 +16,10 @@ from filters.experts.opinion import Expert
 from flows.preparing.description import Unseen, described
 from manifests.errors import DatasetError
 from manifests.films.files import read_original, working_image
-from manifests.films.folders import check_frontal, demographics, find_radiographs
+from manifests.films.folders import find_radiographs
+from manifests.films.patients import demographics
 from manifests.films.prepared import PreparedFolder
+from manifests.films.views import check_frontal
 from synth.errors import UserError
 from synth.images.framing import Framed
 from synth.prompts.files import PromptRow, rows_by_image

@@ -7,7 +7,9 @@ from PIL import Image
 
 from manifests.errors import DatasetError
 from manifests.films.files import read_original
-from manifests.films.folders import check_frontal, demographics, find_radiographs
+from manifests.films.folders import find_radiographs
+from manifests.films.patients import demographics
+from manifests.films.views import check_frontal
 from synth.demographics import UNKNOWN, Demographics
 
 
@@ -32,7 +34,7 @@ def test_radiographs_are_found_by_suffix_and_dicom_by_content(tmp_path):
     ("tags", "who"),
     [
         ({"PatientAge": "063Y", "PatientSex": "F", "ViewPosition": "PA"}, Demographics(63, "F", "PA")),
-        ({"PatientAge": "006M", "PatientSex": "O", "ViewPosition": ""}, UNKNOWN),
+        ({"PatientAge": "006M", "PatientSex": "O", "ViewPosition": ""}, Demographics(0)),
         ({"PatientAge": "148Y"}, UNKNOWN),
         ({}, UNKNOWN),
     ],
