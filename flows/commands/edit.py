@@ -42,12 +42,15 @@ def run(
     with _progress(console) as progress:
         task = progress.add_task("editing", total=len(images))
         watch = Watch(
-            lambda behind: progress.update(task, completed=behind), lambda line: _tell(console, line)
+            lambda behind: progress.update(task, completed=behind),
+            lambda line: _tell(console, line),
+            lambda line: _tell(console, line),
         )
         done = edit_files(images, target, Asked(request, seed, tries, drawn), retoucher, digests, watch)
     earlier = f" ({done.earlier} of them earlier)" if done.earlier else ""
     refused = f", {done.refused} refused" if done.refused else ""
-    line = f"{out}: {request}: {done.edited} edited{earlier}{refused}"
+    unchanged = f", {done.unchanged} unchanged" if done.unchanged else ""
+    line = f"{out}: {request}: {done.edited} edited{unchanged}{earlier}{refused}"
     if done.refused:
         raise Ending(USERS_MISTAKE, f"synthorax: {line}")
     print(line)

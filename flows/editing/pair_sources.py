@@ -1,6 +1,7 @@
 """The radiographs of an edit dataset: found, checked before a build starts, and what is asked of each."""
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,9 +11,9 @@ from flows.config.schema import BuildConfig
 from flows.config.shards import KEY_DIGITS
 from manifests.errors import DatasetError
 from manifests.films.files import read_original
-from manifests.films.folders import find_radiographs
+from manifests.films.folders import find_radiographs, other_images
 from manifests.films.originals import Original
-from manifests.films.patients import demographics
+from manifests.films.patients import demographics, not_understood
 from manifests.films.views import check_frontal
 from synth.cases import Case, FindingRequest
 from synth.demographics import Demographics
@@ -126,6 +127,8 @@ def read_sources(config: BuildConfig) -> PairCases:
         names = find_radiographs(edit.source, Path(config.output))
     except DatasetError as error:
         raise UserError(f"edit.source: {error}") from error
+    if others := other_images(edit.source, Path(config.output)):
+        print(f"edit.source: {edit.source}: {others}; expected PNG, JPEG or DICOM", file=sys.stderr)
     rows = _labels(edit, names)
     request = edit.request
     if rows is not None:
@@ -162,6 +165,7 @@ def _checked(folder: Path, names: Sequence[str], rows: dict[str, PromptRow] | No
     """Every source read once; UserError for the first that cannot be used, saying how many there are."""
     sources: list[Source] = []
     wrong: list[str] = []
+    odd: list[str] = []
     first: dict[str, str] = {}  # SHA-256 to the first file with it
     for name in names:
         path = folder / name
@@ -177,10 +181,14 @@ def _checked(folder: Path, names: Sequence[str], rows: dict[str, PromptRow] | No
         if (same := first.setdefault(original.sha256, name)) != name:
             wrong.append(f"{path}: the same file as {same}, expected each radiograph once")
             continue
+        odd += [f"{path}: {phrase}" for phrase in not_understood(original)]
         sources.append(_source(name, original, None if rows is None else rows[name]))
     if wrong:
         more = f" (and {len(wrong) - 1} more of {len(names)} files)" if len(wrong) > 1 else ""
         raise UserError(f"edit.source: {wrong[0]}{more}")
+    if odd:
+        more = f" (and {len(odd) - 1} more)" if len(odd) > 1 else ""
+        print(f"edit.source: {odd[0]}{more}", file=sys.stderr)
     return sources
 
 

@@ -15,7 +15,7 @@ from filters.judge import Judge, Judgement, ShardJudge
 from filters.verdicts import Verdict
 from flows.editing.pair_sources import UNCHANGED, PairCases
 from flows.editing.plan import Film
-from flows.editing.retoucher import Retouched, Retoucher
+from flows.editing.retoucher import Retouched, Retoucher, unmoved
 from manifests.errors import DatasetError
 from manifests.films.compositing import working_image
 from manifests.films.originals import Original
@@ -112,7 +112,7 @@ class PairMaker:
     def _edited(
         self, edits: Sequence[tuple[Case, _Plan]], should_stop: ShouldStop
     ) -> list[Retouched | str | None]:
-        """The best edit of each, why it cannot be placed, or None where nothing can be done."""
+        """The best edit of each, why it cannot be placed or is none, or None where nothing can be done."""
         films, requests, seeds = [], [], []
         for case, plan in edits:
             if plan.film is not None and plan.done is not None:
@@ -133,7 +133,8 @@ class PairMaker:
             return []
         nothing = [None] * len(films)
         try:
-            return list(self.retoucher.retouch(films, requests, seeds, nothing, self.tries, should_stop))
+            made = self.retoucher.retouch(films, requests, seeds, nothing, self.tries, should_stop)
+            return [unmoved(m, r) or m for m, r in zip(made, requests, strict=True)]
         except DatasetError as error:  # one has no place for what is to be added: which?
             if len(films) == 1:
                 return [_without_path(error, films[0].original)]
