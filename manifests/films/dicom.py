@@ -115,9 +115,10 @@ def _decoded(path: Path, header: FileDataset) -> np.ndarray:
         # Values of unknown representation would keep their byte order in a little-endian copy.
         raise DatasetError(f"{path}: TransferSyntaxUID is {syntax.name}, expected little endian")
     try:
-        available = get_decoder(syntax).is_available
+        decoder = get_decoder(syntax)
+        available, plugins = decoder.is_available, decoder.available_plugins
     except NotImplementedError:
-        available = False
+        available, plugins = False, ()
     if not available:
         raise DatasetError(
             f"{path}: TransferSyntaxUID is {syntax.name}, which cannot be decoded here; "
@@ -125,7 +126,8 @@ def _decoded(path: Path, header: FileDataset) -> np.ndarray:
         )
     packed = f"TransferSyntaxUID is {syntax.name}, and its pixels cannot be decoded here"
     with _told(path, packed if syntax.is_compressed else "damaged or truncated DICOM"):
-        pixels = pixel_array(header)
+        # Pillow wherever it can, whatever else is installed: of lossy JPEG decoders differ in a grey level
+        pixels = pixel_array(header, decoding_plugin="pillow" if "pillow" in plugins else "")
     if not syntax.is_compressed and header.BitsAllocated == 16:
         _check_unused_bits(path, pixels, header)
     return pixels

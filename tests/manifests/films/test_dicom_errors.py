@@ -61,6 +61,13 @@ def test_a_transfer_syntax_that_cannot_be_decoded_is_told(tmp_path, monkeypatch)
         read_original(path)
 
 
+def test_with_the_extra_it_can(tmp_path):
+    pytest.importorskip("gdcm", reason="the extra `dicom` is not installed")
+    path = of_another_class("MR_small_jpeg_ls_lossless.dcm", tmp_path / "a.dcm")
+    whole = of_another_class("MR_small.dcm", tmp_path / "b.dcm")
+    assert (read_original(path).pixels == read_original(whole).pixels).all()
+
+
 def test_pixels_that_the_decoder_refuses_are_told(tmp_path):
     path = of_another_class("JPGExtended.dcm", tmp_path / "a.dcm")
     with pytest.raises(DatasetError, match=r"is JPEG Extended .* cannot be decoded here .*12-bit") as told:
