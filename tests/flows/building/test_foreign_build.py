@@ -5,14 +5,21 @@ import shutil
 
 import huggingface_hub
 import pytest
+from safetensors.torch import load_file, save_file
 from small_pipelines import change_json, pickle_weights, save_pipeline
 from standins import digests
+
+from filters.registry import FILTER_NAMES
 
 REAL = {
     "candidates": 6,
     "shard_size": 3,
     "workers": {"count": 1},
-    "filters": {"anatomy_agreement": {"enabled": False}},
+    # random weights draw no radiograph: filters that refused them all would leave nothing to look at
+    "filters": {
+        **{name: {"threshold": -9.0} for name in FILTER_NAMES},
+        "anatomy_agreement": {"enabled": False},
+    },
 }
 
 
@@ -166,3 +173,27 @@ def test_a_hub_that_cannot_be_reached_is_one_line(invoke, config, tmp_path, monk
     assert code == 2
     assert is_one_line(err, "images.checkpoint: user/model is no folder here and cannot be had from the hub")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_build_that_accepts_nothing_says_so_and_ends_with_its_own_code(
+    invoke, config, checkpoints, tmp_path
+):
+    strict = {"filters": {"anatomy_agreement": {"enabled": False}}}
+    code, text, err = invoke(
+        "build", config(images={"checkpoint": checkpoints["plain"]}, **strict), real=True
+    )
+    assert code == 3
+    assert "6 candidates = 0 accepted + 6 rejected + 0 failed" in text
+    assert "NOTHING WAS ACCEPTED of 6 candidates (6 rejected, 0 failed): the dataset is empty" in err
+    assert f"synthorax audit {tmp_path / 'out'}` says why" in err
+
+
+def test_weights_that_are_no_numbers_are_told_before_a_shard_begins(invoke, config, tmp_path):
+    folder = save_pipeline(tmp_path / "broken")
+    unet = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(unet)
+    save_file({**tensors, "conv_out.bias": tensors["conv_out.bias"] * float("nan")}, unet, {"format": "pt"})
+    code, _, err = invoke("build", config(images={"checkpoint": folder}), real=True)
+    assert code == 2
+    assert is_one_line(err, "broken draws no image", "not finite, expected numbers")
+    assert not (tmp_path / "out" / "commits").exists()
