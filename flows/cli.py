@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 import typer
 
 from flows.commands.endings import guarded, set_debug
+from flows.commands.evaluate import app as evaluate
 from synth.settings import TRIES
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(evaluate, name="evaluate")
 
 ConfigFile = Annotated[Path, typer.Argument(help="YAML file, e.g. flows/presets/demo.yaml")]
 Overrides = Annotated[
@@ -220,19 +222,21 @@ def convert(
     ] = None,
 ) -> None:
     """Convert pickled weights, torchxrayvision's or a diffusers folder's, to safetensors, once."""
-    if Path(source).is_dir():
-        from flows.preparing.conversion import convert_folder
+    from flows.commands.convert import run
 
-        for name, value in convert_folder(Path(source), out).items():
-            print(f"{value}  {out / name}")
-        return
-    from filters.experts import convert as xrv_convert
+    run(source, out, sha256, model)
 
-    if source in xrv_convert.urls():
-        path, model = xrv_convert.fetch(source), source
-    else:
-        path = Path(source)
-    print(f"{xrv_convert.convert(path, out, model, sha256)}  {out}")
+
+@app.command()
+@guarded
+def places(
+    data: Annotated[Path, typer.Option(help="Folder with the real data.")],
+    out: Annotated[Path, typer.Option(help="Module to write.")] = Path("synth/masks/place_frequencies.py"),
+) -> None:
+    """Measure again where findings lie and how severe reports call them."""
+    from flows.material.places import write_places
+
+    write_places(data, out)
 
 
 def main() -> None:

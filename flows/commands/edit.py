@@ -33,18 +33,19 @@ def run(
     drawn = None if mask is None else read_mask(mask)
     console = Console(stderr=True)
     with console.status("loading models"):
-        from flows.editing.files import Asked, Watch, edit_files, read_radiograph
+        from flows.editing.files import Asked, Listener, edit_files
+        from flows.films import read_film
         from flows.loading import load_retoucher
 
         if len(images) == 1:
-            read_radiograph(images[0])  # before models are loaded for nothing
+            read_film(images[0])  # before models are loaded for nothing
         retoucher, digests = load_retoucher(checkpoint, size, device)
     with _progress(console) as progress:
         task = progress.add_task("editing", total=len(images))
-        watch = Watch(
+        listener = Listener(
             lambda behind: progress.update(task, completed=behind), lambda line: _tell(console, line)
         )
-        done = edit_files(images, target, Asked(request, seed, tries, drawn), retoucher, digests, watch)
+        done = edit_files(images, target, Asked(request, seed, tries, drawn), retoucher, digests, listener)
     earlier = f" ({done.earlier} of them earlier)" if done.earlier else ""
     refused = f", {done.refused} refused" if done.refused else ""
     line = f"{out}: {request}: {done.edited} edited{earlier}{refused}"

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from flows.films import BATCH, each, read_film
 from flows.editing.plan import Film, plan
 from flows.editing.retoucher import Retouched, Retoucher, is_afresh, seen_again, shortfall, unasked
 from manifests.errors import DatasetError
 from manifests.films.edited import EditedFolder, EditedRadiograph, stem_of
-from manifests.films.files import read_original
-from manifests.films.folders import check_frontal, demographics
+from manifests.films.folders import demographics
 from manifests.films.masks import MaskFile
 from manifests.films.originals import Original
 from manifests.sheets.edit_sheet import EditShown, edit_sheet
@@ -23,8 +23,6 @@ from synth.editing import step_count
 from synth.prompts.edit_requests import EditRequest
 from synth.seeding import derive_seed
 
-#: Films that are in memory at once; the experts' own batch.
-BATCH = 8
 #: Side in pixels of a picture on a sheet.
 TILE = 480
 
@@ -57,7 +55,7 @@ class Asked:
 
 
 @dataclass
-class Summary:
+class EditCounts:
     """``edited`` radiographs, of them ``earlier`` in an earlier call, and those ``refused``."""
 
     edited: int = 0
@@ -71,19 +69,12 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Watch:
+class Listener:
     """Who is told how it goes: ``step`` how many radiographs are behind, those in work by the
     share of their steps that is made; ``refuse`` one line for each file that cannot be edited."""
 
     step: Callable[[float], None] = lambda behind: None
     refuse: Callable[[str], None] = lambda line: None
-
-
-def read_radiograph(path: Path) -> Original:
-    """A frontal radiograph, by its header if it has one. Raises DatasetError and OSError."""
-    original = read_original(path)
-    check_frontal(original)
-    return original
 
 
 def edit_files(
@@ -92,29 +83,29 @@ def edit_files(
     asked: Asked,
     retoucher: Retoucher,
     digests: Mapping[str, str],
-    watch: Watch,
-) -> Summary:
+    listener: Listener,
+) -> EditCounts:
     """Edit each radiograph into the folder ``target``, where an earlier call stopped going on.
 
     ``digests``: SHA-256 of each file that ``retoucher`` was made of. A file that cannot be edited is told to
-    ``watch`` and the others are edited; the only one is raised, as is what concerns all: DatasetError and
+    ``listener`` and the others are edited; the only one is raised, as is what concerns all: DatasetError and
     OSError, one line each.
     """
     with target.store.lock():
-        return _Run(target, asked, retoucher, digests, watch, len(images) == 1).edit(images)
+        return _Editing(target, asked, retoucher, digests, listener, len(images) == 1).edit(images)
 
 
 @dataclass
-class _Run:
+class _Editing:
     target: EditedFolder
     asked: Asked
     retoucher: Retoucher
     digests: Mapping[str, str]
-    watch: Watch
+    listener: Listener
     alone: bool
-    summary: Summary = field(default_factory=Summary)
+    summary: EditCounts = field(default_factory=EditCounts)
 
-    def edit(self, images: Sequence[Path]) -> Summary:
+    def edit(self, images: Sequence[Path]) -> EditCounts:
         for some in (images[i : i + BATCH] for i in range(0, len(images), BATCH)):
             read = [original for path in some if (original := self._read(path)) is not None]
             films = self._each(read, self._look)
@@ -122,13 +113,13 @@ class _Run:
             for made in self._each(films, self._retouch):
                 self._write(made)
                 self.summary.edited += 1
-                self.watch.step(self.summary.behind)
+                self.listener.step(self.summary.behind)
         return self.summary
 
     def _read(self, path: Path) -> Original | None:
         """A radiograph that is still to be edited."""
         try:
-            original = read_radiograph(path)
+            original = read_film(path)
             done = self.target.is_done(stem_of(path), self._record(original))
         except (DatasetError, OSError) as error:
             self._refuse(path, error)
@@ -136,19 +127,18 @@ class _Run:
         if done:
             self.summary.edited += 1
             self.summary.earlier += 1
-            self.watch.step(self.summary.behind)
+            self.listener.step(self.summary.behind)
         return None if done else original
 
     def _each(self, items: Sequence[Any], work: Callable[[Sequence[Any]], list[Any]]) -> list[Any]:
-        """What ``work`` makes of originals or films together; where it cannot of all, of each that it can."""
-        try:
-            return work(items) if items else []
-        except DatasetError as error:
-            if len(items) > 1:
-                return [made for item in items for made in self._each([item], work)]
-            (item,) = items
-            self._refuse((item.original if isinstance(item, Film) else item).path, error)
-            return []
+        """What ``work`` makes of originals or films, of those that it can; the others are refused."""
+        out = []
+        for item, made in zip(items, each(items, work), strict=True):
+            if isinstance(made, DatasetError):
+                self._refuse((item.original if isinstance(item, Film) else item).path, made)
+            else:
+                out.append(made)
+        return out
 
     def _look(self, originals: Sequence[Original]) -> list[Film]:
         return self.retoucher.look(originals, [demographics(o) for o in originals])
@@ -165,7 +155,7 @@ class _Run:
         steps = asked * -(-count // self.retoucher.editor.batch_size)
 
         def watched() -> bool:
-            self.watch.step(self.summary.behind + count * next(tick) / steps)
+            self.listener.step(self.summary.behind + count * next(tick) / steps)
             return False
 
         requests, masks = [self.asked.request] * count, [self._mask()] * count
@@ -206,7 +196,7 @@ class _Run:
             raise error
         line = str(error) if isinstance(error, DatasetError) else f"{path}: {error.strerror or error}"
         self.summary.refused += 1
-        self.watch.refuse(" ".join(line.split()))
+        self.listener.refuse(" ".join(line.split()))
 
 
 def edited_radiograph(made: Retouched, request: EditRequest) -> EditedRadiograph:

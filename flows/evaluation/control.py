@@ -1,4 +1,4 @@
-"""Judges XReal's controllers: ``python -m flows.evaluation.control --out OUT``.
+"""Judges XReal's controllers: ``synthorax evaluate control``.
 
 The paper's preset, ours, and ours with hints, on the same frozen base and the same requests, measured in one
 run. docs/benchmarks.md has the figures. What was measured before is read from ``OUT/control.json``.
@@ -6,33 +6,20 @@ run. docs/benchmarks.md has the figures. What was measured before is read from `
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+from filters.experts.evaluators import load_lesion_evaluator, load_lung_evaluator
+from flows.evaluation import xreal
+from synth.generate import Synthesizer
+from synth.images.denoisers import FrozenDenoiser
+from synth.images.frozen.control_presets import HINTED, OURS, PAPER
+from synth.images.frozen.rough_latents import RoughLatents
+from synth.images.model import ImageModel
+from synth.settings import SynthesisSettings
 
-from flows.commands.endings import guarded
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-@app.command()
-@guarded
-def run(
-    out: Annotated[Path, typer.Option(help="Folder for control.json.")],
-    requests: Annotated[int, typer.Option(min=1, help="Requests with one lesion.")] = 128,
-    three: Annotated[int, typer.Option(min=1, help="Requests with three lesions.")] = 32,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps")] = "cpu",
-) -> None:
-    """Measure each preset on requests with one and with three lesions."""
-    from filters.experts.evaluators import load_lesion_evaluator, load_lung_evaluator
-    from flows.evaluation import xreal
-    from synth.generate import Synthesizer
-    from synth.images.denoisers import FrozenDenoiser
-    from synth.images.frozen.control_presets import HINTED, OURS, PAPER
-    from synth.images.frozen.rough_latents import RoughLatents
-    from synth.images.model import ImageModel
-    from synth.settings import SynthesisSettings
-
+def evaluate_control(out: Path, requests: int, three: int, device: str) -> None:
+    """Measure each preset on ``requests`` with one lesion and on ``three`` with three lesions."""
     maker = Synthesizer.load(SynthesisSettings(device=device))
     assert isinstance(maker.imager, ImageModel), "the shipped one is ours"
     base, rough = FrozenDenoiser.of_model(maker.imager), RoughLatents.load().to(device)
@@ -48,7 +35,3 @@ def run(
                 found[key] = xreal.measure(base, rough, judges, asked, preset, hinted=name == "hinted")
                 path.write_text(json.dumps(found, indent=1) + "\n")
             print(f"{key}: {found[key]}", flush=True)
-
-
-if __name__ == "__main__":
-    app()

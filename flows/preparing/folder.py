@@ -13,23 +13,22 @@ from rich.progress import track
 from filters.experts import outlines
 from filters.experts.ensemble import load_anatomy, load_findings
 from filters.experts.opinion import Expert
+from flows.films import BATCH, OnceEach, read_film
 from flows.preparing.description import Unseen, described
 from manifests.errors import DatasetError
-from manifests.films.files import read_original, working_image
-from manifests.films.folders import check_frontal, demographics, find_radiographs
+from manifests.films.files import working_image
+from manifests.films.folders import demographics, find_radiographs
 from manifests.films.prepared import PreparedFolder
 from synth.errors import UserError
 from synth.images.framing import Framed
 from synth.prompts.files import PromptRow, rows_by_image
 
-#: Films that are in memory at once; the experts' own batch.
-BATCH = 8
 #: Sides that a film can have: a UNet of Stable Diffusion halves the latents, 8 times smaller, three times.
 SIZE_STEP, LARGEST = 64, 1024
 
 
 @dataclass
-class Summary:
+class PreparedCounts:
     """``prepared`` files, of them ``earlier`` in an earlier run, and those ``refused``."""
 
     prepared: int = 0
@@ -46,7 +45,7 @@ class _Outcome(NamedTuple):
 
 def prepare(
     folder: Path, out: Path, labels: Path | None, size: int, device: str, console: Console
-) -> Summary:
+) -> PreparedCounts:
     """Prepare every radiograph in and below ``folder`` into ``out``; go on where an earlier run stopped.
 
     ``labels`` is a prompt file with a column ``image``; files that it does not name are refused. What
@@ -71,7 +70,7 @@ def prepare(
             }
         )
         target.reopen()
-        run = _Run(folder, target, rows, size, anatomy, findings, console)
+        run = _Preparation(folder, target, rows, size, anatomy, findings, console)
         run.prepare(sources)
         target.finish(run.rows(sources))
     return run.summary
@@ -87,7 +86,7 @@ def _labels(path: Path, sources: list[str], console: Console) -> dict[str, Promp
     return rows
 
 
-class _Run:
+class _Preparation:
     def __init__(
         self,
         folder: Path,
@@ -100,9 +99,9 @@ class _Run:
     ) -> None:
         self.folder, self.target, self.labels, self.size = folder, target, labels, size
         self.anatomy, self.findings, self.console = anatomy, findings, console
-        self.summary = Summary()
+        self.summary = PreparedCounts()
         self._outcomes: dict[str, _Outcome] = {}
-        self._first: dict[str, str] = {}  # SHA-256 to the first file with it
+        self._once = OnceEach()
         self._waiting: list[Unseen] = []
 
     def prepare(self, sources: list[str]) -> None:
@@ -128,7 +127,7 @@ class _Run:
             with path.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             label = self._label(source)
-            self._check_first(source, sha256)
+            self._once.check(path, source, sha256)
             row = self.target.record(sha256, self._asked(source))
             if row is None:
                 self._waiting.append(self._read(source, path, label))
@@ -148,13 +147,8 @@ class _Run:
             raise DatasetError("no row in the labels, expected one with this image")
         return self.labels[source]
 
-    def _check_first(self, source: str, sha256: str) -> None:
-        if (first := self._first.setdefault(sha256, source)) != source:
-            raise DatasetError(f"the same file as {first}, expected each radiograph once")
-
     def _read(self, source: str, path: Path, label: PromptRow | None) -> Unseen:
-        original = read_original(path)
-        check_frontal(original)
+        original = read_film(path)
         image = Framed.of(working_image(original, self.size)).seen
         return Unseen(source, original.sha256, original.kind, image, demographics(original), label)
 

@@ -10,9 +10,10 @@ from torch import nn
 from filters.experts.evaluators import ANATOMY_EVALUATOR
 from filters.experts.networks import lung_evaluator_network
 from flows.material.real import load_lungs, part_of
+from flows.material.trained import clean_lungs
 from flows.training.checkpoints import seal, write_config, write_tensors
 from flows.training.loop import Schedule, console, fit
-from flows.training.recipes.anatomy import SIZE, clean_lungs, lung_figures, mask_loss, predict
+from flows.training.recipes.anatomy import SIZE, lung_figures, mask_loss, predict
 from synth.findings import ANATOMY
 
 BATCH = 12
@@ -29,7 +30,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
         lung_evaluator_network,
         "Lung evaluator: an independent opinion of where the lungs are",
         "A feature pyramid on a RegNetY, taught by human masks alone. It neither trains nor filters; "
-        "it measures (`python -m flows.evaluation.shipped`).",
+        "it measures (`synthorax evaluate models`).",
         (data, out, seed + OWN_SEED, device, resume, scale),
     )
 

@@ -34,5 +34,5 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
         "Lesion evaluator: an independent opinion of which findings there are, and where",
         "A feature pyramid on a RegNetY, taught by lesions simulated in real normal radiographs, "
         "radiologists' boxes and NIH's labels. It neither trains nor filters; it measures "
-        "(`python -m flows.evaluation.shipped`).",
+        "(`synthorax evaluate models`).",
     )

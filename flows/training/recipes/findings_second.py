@@ -8,9 +8,11 @@ import numpy as np
 from filters.experts.embedded import OPACITY, EmbeddedFindings, read_config
 from filters.experts.ensemble import SECOND, TOGETHER, pooled_logit
 from filters.experts.networks import second_finding_network
+from flows.figures.reliability import platt
 from flows.material.scenes import load_scenes
-from flows.training.checkpoints import locate, pin, write_config
-from flows.training.lesion_learning import Lessons, platt
+from flows.material.trained import locate
+from flows.training.checkpoints import pin, write_config
+from flows.training.lesion_learning import Lessons
 from flows.training.loop import Schedule
 from flows.training.recipes.anatomy_second import OWN_SEED
 from flows.training.recipes.findings import SEEN, Recipe, teach_and_seal

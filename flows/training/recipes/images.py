@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, PreTrainedTokenizerFast
 
 from flows.material.scenes import Scenes, balanced, load_scenes
+from flows.material.trained import locate
 from flows.training.augment import draw_warp, vary_exposure
-from flows.training.checkpoints import locate, seal, write_config
+from flows.training.checkpoints import seal, write_config
 from flows.training.loop import Schedule, console, fit
 from synth.errors import UserError
 from synth.findings import FINDING_NAMES
