@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from flows.films import BATCH, each, read_film
 from flows.editing.plan import Film, plan
 from flows.editing.retoucher import Retouched, Retoucher, is_afresh, seen_again, shortfall, unasked
+from flows.films import BATCH, each, read_film
 from manifests.errors import DatasetError
 from manifests.films.edited import EditedFolder, EditedRadiograph, stem_of
 from manifests.films.folders import demographics

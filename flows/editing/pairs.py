@@ -15,8 +15,8 @@ from filters.judge import Judge, Judgement, ShardJudge
 from filters.verdicts import Verdict
 from flows.editing.pair_sources import UNCHANGED, PairCases
 from flows.editing.plan import Film
-from flows.films import each
 from flows.editing.retoucher import Retouched, Retoucher
+from flows.films import each
 from manifests.films.compositing import working_image
 from manifests.films.originals import Original
 from synth.cases import Candidate, Case, FindingRequest, Lesion, MaskSet
