@@ -56,9 +56,8 @@ FILTER = Filter(
     name="finding_agreement",
     question="shows the prompted findings and no others",
     unit="probability of the least believed claim, 0 to 1",
-    keep=">=",
+    asks="findings",
     score=score,
     cost=3,
-    asks="findings",
     calibration=Calibration(10.0, "films", "held-out NIH radiographs with their labels"),
 )

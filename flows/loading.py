@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.building.pipeline import Pipeline
-from flows.config.checkpoints import SAMPLING, controlnet_folder, image_folder, local_folder, settled
+from flows.config.image_model import SAMPLING, controlnet_folder, image_folder, local_folder, settled
 from flows.config.schema import BuildConfig, Prompts, judge_settings
 from flows.config.shards import KEY_DIGITS
 from synth.errors import UserError
@@ -241,7 +241,7 @@ def _foreign_editor(
 ) -> "tuple[Editor, int, dict[str, str]]":
     from synth.editing import STEPS, Editor
     from synth.errors import WeightsError
-    from synth.images.frozen.checkpoints import ForeignBase
+    from synth.images.frozen.loading import ForeignBase
     from synth.images.frozen.pipelines import PipelineFolder
 
     pipeline = PipelineFolder.read(folder, field="checkpoint").alone

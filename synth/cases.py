@@ -1,6 +1,8 @@
 """What flows through a build: the case that is asked for, its masks, and the candidate made of both."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
@@ -108,3 +110,8 @@ class Candidate:
     case: Case
     masks: MaskSet
     image: np.ndarray = field(repr=False)
+
+
+#: Of a batch: one mask set a case.
+Cases: TypeAlias = Sequence[Case]
+MaskSets: TypeAlias = Sequence[MaskSet]

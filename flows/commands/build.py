@@ -13,7 +13,7 @@ from flows.building.server import prefect_server
 from flows.commands.endings import OURS, USERS_MISTAKE, Ending
 from flows.commands.progress import BuildProgress
 from flows.commands.signals import Brake
-from flows.config.checkpoints import settled
+from flows.config.image_model import settled
 from flows.config.reading import read_config
 from flows.config.schema import BuildConfig
 from flows.config.shards import Tally

@@ -1,7 +1,7 @@
 """`synthorax evaluate`: what ships, held against real data and against papers."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -16,18 +16,18 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps")]
 @guarded
 def models(
     data: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Folder with the real data; without, only what needs none."),
     ] = None,
     images: Annotated[int, typer.Option(min=1, help="Uncurated samples.")] = 512,
     pairs: Annotated[int, typer.Option(min=1, help="Pairs of masks of each finding.")] = 16,
     out: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Folder for figures, pictures and the cache."),
     ] = None,
     precision: Annotated[str, typer.Option(help="fp32 or bf16")] = "fp32",
     card: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="The image model's card to write into."),
     ] = None,
 ) -> None:
@@ -46,7 +46,7 @@ def control(
     device: Device = "cpu",
 ) -> None:
     """XReal's controllers: the paper's preset and ours on the same requests."""
-    from flows.evaluation.control import evaluate_control
+    from flows.evaluation.xreal import evaluate_control
 
     evaluate_control(out, requests, three, device)
 

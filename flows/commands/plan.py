@@ -8,8 +8,8 @@ from rich.table import Table
 
 from flows.building.estimate import Estimate, estimate
 from flows.building.pipeline import Pipeline
-from flows.config.checkpoints import settled
 from flows.config.identity import config_hash
+from flows.config.image_model import settled
 from flows.config.reading import read_config
 from flows.config.schema import BuildConfig
 from flows.config.workers import core_count, worker_count

@@ -16,8 +16,8 @@ from flows.material.organs import LungSeer
 from flows.material.real import Radiographs, load_contours, load_lungs, load_nih, part_of
 from flows.material.trained import SIZE, clean_lungs, expert_anatomy, predict, unmarked
 from flows.training.augment import blobs, draw_warp, vary_exposure
-from flows.training.checkpoints import pin, seal, write_config, write_tensors
 from flows.training.loop import Schedule, console, fit
+from flows.training.sealing import pin, seal, write_config, write_tensors
 from synth.findings import ANATOMY
 from synth.masks.anatomy import rasterise
 

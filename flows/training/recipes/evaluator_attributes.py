@@ -18,9 +18,9 @@ from flows.figures.ranking import auroc
 from flows.material.real import Radiographs, load_nih
 from flows.material.trained import locate, unmarked
 from flows.training.augment import draw_warp, vary_exposure
-from flows.training.checkpoints import seal, write_config, write_tensors
 from flows.training.loop import console
 from flows.training.recipes.evaluator_anatomy import OWN_SEED
+from flows.training.sealing import seal, write_config, write_tensors
 from synth.findings import ANATOMY
 from synth.masks.anatomy import ADULT
 

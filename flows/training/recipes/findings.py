@@ -15,9 +15,9 @@ from flows.figures.reliability import opacity_figures, platt
 from flows.material.real import Radiographs
 from flows.material.scenes import SIMULATED, Scenes, load_scenes
 from flows.material.trained import locate
-from flows.training.checkpoints import seal, write_config, write_tensors
 from flows.training.lesion_learning import Lessons, predict
 from flows.training.loop import Schedule, fit
+from flows.training.sealing import seal, write_config, write_tensors
 from synth.findings import FINDING_NAMES
 from synth.weights import load_safetensors
 
