@@ -17,6 +17,7 @@ from flows.config.image_model import settled
 from flows.config.reading import read_config
 from flows.config.schema import BuildConfig
 from flows.config.shards import Tally
+from flows.config.terminal import tell
 from flows.config.workers import bf16_pays
 
 
@@ -63,7 +64,9 @@ def _load(config: BuildConfig, console: Console) -> None:
     if images.precision == "bf16" and not bf16_pays(images.device):
         console.print("images.precision: bf16, which this CPU only emulates, expected fp32 (much faster)")
     with console.status("loading models"):
-        shared_pipeline(config)
+        pipeline = shared_pipeline(config)
+    for note in pipeline.prompts.notes:
+        tell(console, f"synthorax: {note}")
 
 
 def _tell(summary: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from flows.config.identity import config_hash
 from flows.config.image_model import settled
 from flows.config.reading import read_config
 from flows.config.schema import BuildConfig
+from flows.config.terminal import tell
 from flows.config.workers import core_count, worker_count
 from flows.loading import shared_pipeline
 
@@ -20,6 +21,8 @@ def run(path: Path, overrides: Sequence[str]) -> None:
     """Prints the plan; writes nothing to the output."""
     config = settled(read_config(path, overrides))
     pipeline = shared_pipeline(config)
+    for note in pipeline.prompts.notes:
+        tell(Console(stderr=True), f"synthorax: {note}")
     Console().print(_table(config, pipeline, estimate(config, pipeline)))
 
 

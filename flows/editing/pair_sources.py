@@ -52,6 +52,7 @@ class PairCases:
     folder: Path
     sources: tuple[Source, ...]
     request: EditRequest
+    notes: tuple[str, ...] = ()
 
     @property
     def length(self) -> int:

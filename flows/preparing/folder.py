@@ -13,6 +13,7 @@ from rich.progress import track
 from filters.experts import outlines
 from filters.experts.ensemble import load_anatomy, load_findings
 from filters.experts.opinion import Expert
+from flows.config.terminal import printable, tell
 from flows.films import BATCH, OnceEach, read_film
 from flows.preparing.description import Unseen, described
 from manifests.errors import DatasetError
@@ -82,7 +83,7 @@ def _labels(path: Path, sources: list[str], console: Console) -> dict[str, Promp
     if len(absent) == len(rows):
         raise UserError(f"{path}: image {absent[0]!r} is not in the folder, nor is any other of its images")
     if absent:
-        _tell(console, f"{path}: {len(absent)} of {len(rows)} images are not in the folder, e.g. {absent[0]}")
+        tell(console, f"{path}: {len(absent)} of {len(rows)} images are not in the folder, e.g. {absent[0]}")
     return rows
 
 
@@ -118,7 +119,7 @@ class _Preparation:
             row: Mapping[str, Any] = {"sha256": sha256, "error": error}
             if sha256 is not None and not error:
                 row = self.target.row(sha256, self._asked(source))
-            yield {"source": _text(source), **row}
+            yield {"source": printable(source), **row}
 
     def _take(self, source: str) -> None:
         """Read a file into what waits for the experts, unless it was done before or cannot be used."""
@@ -173,10 +174,10 @@ class _Preparation:
         self.summary.prepared += 1
 
     def _refuse(self, source: str, sha256: str | None, error: str) -> None:
-        error = _text(" ".join(error.split()))
+        error = printable(" ".join(error.split()))
         self._outcomes[source] = _Outcome(sha256, error)
         self.summary.refused += 1
-        _tell(self.console, f"{source}: {error}")
+        tell(self.console, f"{source}: {error}")
 
     def _asked(self, source: str) -> dict[str, Any] | None:
         """The label of a file in JSON's types: another one means that a film is to be made again."""
@@ -184,12 +185,3 @@ class _Preparation:
             return None
         asked = {k: v for k, v in asdict(row).items() if k not in ("image", "findings")}
         return asked | {"findings": None if row.findings is None else [asdict(f) for f in row.findings]}
-
-
-def _text(name: str) -> str:
-    """A file's name as text: bytes that are no UTF-8 are written out, for Parquet has none."""
-    return name.encode("utf-8", "backslashreplace").decode()
-
-
-def _tell(console: Console, line: str) -> None:
-    console.print(_text(line), markup=False, highlight=False, soft_wrap=True)
