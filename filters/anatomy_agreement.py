@@ -60,9 +60,8 @@ FILTER = Filter(
     name="anatomy_agreement",
     question="the lungs are where the anatomy mask says",
     unit="Dice of the worse lung, 0 to 1",
-    keep=">=",
+    asks="anatomy",
     score=score,
     cost=5,
-    asks="anatomy",
     calibration=Calibration(10.0, "lungs", "held-out radiographs with human lung masks"),
 )

@@ -79,12 +79,12 @@ class Filter:
     name: str
     question: str
     unit: str
-    keep: Keep
     score: Callable[[Evidence], Score]
-    cost: float = 10
+    keep: Keep = ">="
     asks: Kind | None = None
     embeds: bool = False
     any_image: bool = False
+    cost: float = 10
     calibration: Calibration | None = None
     threshold: float | None = None
 

@@ -13,15 +13,18 @@ _OPACITY = "opacity"
 def claims(candidate: Candidate, opinion: Opinion) -> dict[str, bool]:
     """What the case claims of each finding that the expert speaks of: present or absent.
 
-    ``opacity`` is claimed present by :data:`OPAQUE` findings, absent by a case without findings,
+    One that is not complete claims no absence: what of its text was not understood may be there.
+
+    ``opacity`` is claimed present by :data:`OPAQUE` findings, absent by a normal case,
     and left open by the rest (a small nodule need not make a lung opaque).
     """
-    prompted = {request.name for request in candidate.case.findings}
-    claimed = {name: name in prompted for name in opinion.probabilities if name != _OPACITY}
+    prompted, complete = {request.name for request in candidate.case.findings}, candidate.case.complete
+    spoken = [name for name in opinion.probabilities if name != _OPACITY]
+    claimed = {name: name in prompted for name in spoken if complete or name in prompted}
     if _OPACITY in opinion.probabilities:
         if prompted & OPAQUE:
             claimed[_OPACITY] = True
-        elif not prompted:
+        elif candidate.case.normal:
             claimed[_OPACITY] = False
     return claimed
 
@@ -56,9 +59,8 @@ FILTER = Filter(
     name="finding_agreement",
     question="shows the prompted findings and no others",
     unit="probability of the least believed claim, 0 to 1",
-    keep=">=",
+    asks="findings",
     score=score,
     cost=3,
-    asks="findings",
     calibration=Calibration(10.0, "films", "held-out NIH radiographs with their labels"),
 )

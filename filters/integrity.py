@@ -66,9 +66,8 @@ FILTER = Filter(
     name="integrity",
     question="is a readable image: right format, not blank, not clipped",
     unit="the smallest of five margins, 0 (broken) to 1",
-    keep=">=",
+    any_image=True,
     score=score,
     cost=0,
-    any_image=True,
     calibration=Calibration(1.0, "films", "held-out NIH radiographs, exposure normalised"),
 )

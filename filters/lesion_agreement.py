@@ -81,9 +81,8 @@ FILTER = Filter(
     name="lesion_agreement",
     question="each lesion is seen where its mask says",
     unit="localisation inside minus outside of the worst lesion, -1 to 1",
-    keep=">=",
+    asks="findings",
     score=score,
     cost=4,
-    asks="findings",
     calibration=Calibration(10.0, "lesions", "lesions simulated in held-out normal NIH radiographs"),
 )

@@ -18,10 +18,9 @@ FILTER = Filter(
     name="near_duplicate",
     question="differs from every earlier candidate of its shard",
     unit="cosine distance to the nearest, 0 (same) to 2",
-    keep=">=",
+    embeds=True,
     score=score,
     cost=1,
-    embeds=True,
     calibration=Calibration(
         95.0,
         "disguises",

@@ -19,9 +19,8 @@ FILTER = Filter(
     name="training_copy",
     question="is no copy of a training image",
     unit="cosine distance to the nearest, 0 (same) to 2",
-    keep=">=",
+    embeds=True,
     score=score,
     cost=2,
-    embeds=True,
     calibration=Calibration(3.0, "films", "held-out NIH radiographs against the nearest training image"),
 )

@@ -20,7 +20,7 @@ from flows.building.hooks import Hooks, current_hooks
 from flows.building.pipeline import Order
 from flows.building.session import Session, open_session, tally
 from flows.building.shard import Watch, build_shard
-from flows.config.checkpoints import settled
+from flows.config.image_model import settled
 from flows.config.reading import parse_config, read_config
 from flows.config.schema import BuildConfig
 from flows.config.shards import Tally, missing_shards, shard

@@ -2,11 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from flows.commands.endings import guarded, set_debug
+from flows.commands.evaluate import app as evaluate
 from synth.settings import TRIES
 
 app = typer.Typer(
@@ -17,12 +18,14 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(evaluate, name="evaluate")
 
 ConfigFile = Annotated[Path, typer.Argument(help="YAML file, e.g. flows/presets/demo.yaml")]
 Overrides = Annotated[
-    Optional[list[str]],  # noqa: UP045 - typer reads it
+    list[str] | None,
     typer.Option("--set", metavar="KEY.KEY=VALUE", help="Overrides one field; may be repeated."),
 ]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps")]
 Dataset = Annotated[str, typer.Argument(help="The dataset's folder or URL (a config's `output`)")]
 
 
@@ -76,7 +79,7 @@ def verify(dataset: Dataset) -> None:
 def audit(
     dataset: Dataset,
     overrides: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(
             "--set",
             metavar="filters.NAME.threshold=VALUE",
@@ -95,7 +98,7 @@ def audit(
 def show(
     dataset: Dataset,
     out: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="PNG to write; by default contact_sheet.png in the current folder."),
     ] = None,
     accepted: Annotated[int, typer.Option(min=0, max=400, help="How many accepted.")] = 24,
@@ -114,7 +117,7 @@ def train(
     data: Annotated[Path, typer.Option(help="Folder with the real data; controlnet: a prepared one.")],
     out: Annotated[Path, typer.Option(help="Folder to write to: OUT/NAME.")] = Path("runs"),
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps")] = "cpu",
+    device: Device = "cpu",
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
     scale: Annotated[float, typer.Option(min=0, help="Times the documented number of steps.")] = 1.0,
     init: Annotated[Path | None, typer.Option(help="Images: a checkpoint to begin with.")] = None,
@@ -132,11 +135,11 @@ def prepare(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with real frontal radiographs.")],
     out: Annotated[Path, typer.Option(help="Folder to write films, pseudo-masks and prompts to.")],
     labels: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Prompt file (CSV or Parquet) with a further column image; see docs/prompts.md."),
     ] = None,
     size: Annotated[int, typer.Option(help="Pixels a side.")] = 256,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps")] = "cpu",
+    device: Device = "cpu",
 ) -> None:
     """Make radiographs of your own ready for `train controlnet`, or go on where it was interrupted."""
     from flows.commands.prepare import run
@@ -150,22 +153,22 @@ def edit(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG or DICOM files.")],
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     remove: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(metavar="FINDING", help="Take a finding away; may be repeated."),
     ] = None,
     add: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(metavar="FINDING", help="Add one, as 'effusion, left, lower, severe'; may be repeated."),
     ] = None,
     replace: Annotated[
-        Optional[tuple[str, str]],  # noqa: UP045
+        tuple[str, str] | None,
         typer.Option(metavar="OLD NEW", help="Put another finding where one is."),
     ] = None,
     everywhere: Annotated[
         bool, typer.Option("--everywhere", help="Clear both lungs, not only where it is seen or masked.")
     ] = False,
     mask: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             help="PNG of the one image's size: where what is removed lies, or else what is added shall."
         ),
@@ -173,14 +176,14 @@ def edit(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     tries: Annotated[int, typer.Option(min=1, max=99, help="Edits to choose from by the experts.")] = TRIES,
     checkpoint: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Folder in diffusers' layout or hub id; by default the shipped image model."),
     ] = None,
     size: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="Pixels a side that models see; by default 256, or the checkpoint's own."),
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps")] = "cpu",
+    device: Device = "cpu",
 ) -> None:
     """Remove, add or replace findings in real radiographs, or go on where it was interrupted."""
     from flows.commands.edit import requested, run
@@ -211,28 +214,30 @@ def convert(
     ],
     out: Annotated[Path, typer.Argument(help="The .safetensors file, or the new folder, to write")],
     sha256: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Digest that the source must have; files that run code demand it."),
     ] = None,
     model: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="The model's name, for a file that is not named as published."),
     ] = None,
 ) -> None:
     """Convert pickled weights, torchxrayvision's or a diffusers folder's, to safetensors, once."""
-    if Path(source).is_dir():
-        from flows.preparing.conversion import convert_folder
+    from flows.commands.convert import run
 
-        for name, value in convert_folder(Path(source), out).items():
-            print(f"{value}  {out / name}")
-        return
-    from filters.experts import convert as xrv_convert
+    run(source, out, sha256, model)
 
-    if source in xrv_convert.urls():
-        path, model = xrv_convert.fetch(source), source
-    else:
-        path = Path(source)
-    print(f"{xrv_convert.convert(path, out, model, sha256)}  {out}")
+
+@app.command()
+@guarded
+def places(
+    data: Annotated[Path, typer.Option(help="Folder with the real data.")],
+    out: Annotated[Path, typer.Option(help="Module to write.")] = Path("synth/masks/place_frequencies.py"),
+) -> None:
+    """Measure again where findings lie and how severe reports call them."""
+    from flows.material.places import write_places
+
+    write_places(data, out)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.building.pipeline import Pipeline
-from flows.config.checkpoints import SAMPLING, controlnet_folder, image_folder, local_folder, settled
+from flows.config.image_model import SAMPLING, controlnet_folder, image_folder, local_folder, settled
 from flows.config.schema import BuildConfig, Prompts, judge_settings
 from flows.config.shards import KEY_DIGITS
 from synth.errors import UserError
@@ -87,7 +87,7 @@ def _prompt_source(prompts: Prompts, drawable: tuple[str, ...]) -> "PromptSource
     if prompts.file:
         if not prompts.file.is_file():
             raise UserError(f"prompts.file: {prompts.file}, expected a CSV, Parquet or text file")
-        return PromptFile(prompts.file)
+        return PromptFile(prompts.file, understood=prompts.unparsed == "reject")
     return PromptSampler(
         table=prompts.table,
         findings=prompts.findings or _labelled(prompts.table, drawable),
@@ -241,7 +241,7 @@ def _foreign_editor(
 ) -> "tuple[Editor, int, dict[str, str]]":
     from synth.editing import STEPS, Editor
     from synth.errors import WeightsError
-    from synth.images.frozen.checkpoints import ForeignBase
+    from synth.images.frozen.loading import ForeignBase
     from synth.images.frozen.pipelines import PipelineFolder
 
     pipeline = PipelineFolder.read(folder, field="checkpoint").alone

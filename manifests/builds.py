@@ -13,7 +13,7 @@ from manifests.card import dataset_card
 from manifests.commits import Commit, read_commits
 from manifests.duplicates import near_duplicates
 from manifests.errors import DatasetError
-from manifests.exports.coco import coco_lines
+from manifests.exports.registry import EXPORTS
 from manifests.identity import open_build, read_build
 from manifests.index import Index, count_rows, make_index, read_index
 from manifests.parts import iter_rows
@@ -45,8 +45,9 @@ def finalise(store: Store) -> Index:
         pairs = near_duplicates(store, commits)
         left_out = len(set(pairs["key"].to_pylist()))
         pq.write_table(pairs, made[layout.NEAR_DUPLICATES], **PARQUET_OPTIONS)
-        with made[layout.COCO].open("wb") as stream:
-            stream.writelines(coco_lines(_batches(made[layout.MANIFEST])))
+        for export in EXPORTS:
+            with made[export.file].open("wb") as stream:
+                stream.writelines(export.lines(_batches(made[layout.MANIFEST])))
         judged_by = filter_columns(pq.read_schema(made[layout.MANIFEST]))
         made[layout.CARD].write_text(dataset_card(build, counts, left_out, judged_by), "utf-8")
         files = {name: _info(path) for name, path in made.items()}

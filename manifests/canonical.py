@@ -11,6 +11,15 @@ def to_json(value: Any) -> bytes:
     return f"{text}\n".encode()
 
 
+def parse_object(data: bytes) -> dict[str, Any] | None:
+    """A JSON object as read; None for anything else."""
+    try:
+        found = json.loads(data)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
 def digest(value: Any) -> str:
     """SHA-256 in hex of the compact canonical JSON of ``value``."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

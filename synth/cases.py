@@ -1,6 +1,8 @@
 """What flows through a build: the case that is asked for, its masks, and the candidate made of both."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
@@ -29,7 +31,8 @@ class Case:
 
     ``key`` is made of digits only (a dot in a key breaks WebDataset); with the build's seed it
     determines the sample alone. ``unparsed`` holds the parts of the prompt that the parser did not
-    understand: they condition the image as text and nothing else.
+    understand: they condition the image as text and nothing else. ``complete``: whether ``findings`` are all
+    that there is; where not, nothing may be said of what else the image shows, nor that it is normal.
 
     Of an edit of a real radiograph: ``pair`` is the key of its pair's first candidate, ``source_sha256`` the
     SHA-256 (hex) of the file, and ``edit`` says what was done to it. All are empty otherwise.
@@ -43,9 +46,15 @@ class Case:
     sex: Sex | None = None
     view: View | None = None
     unparsed: tuple[str, ...] = ()
+    complete: bool = True
     pair: str = field(default="", repr=False)
     source_sha256: str = field(default="", repr=False)
     edit: str = field(default="", repr=False)
+
+    @property
+    def normal(self) -> bool:
+        """Whether nothing is there, as far as the 13 findings go."""
+        return self.complete and not self.findings
 
     @property
     def who(self) -> Demographics:
@@ -108,3 +117,8 @@ class Candidate:
     case: Case
     masks: MaskSet
     image: np.ndarray = field(repr=False)
+
+
+#: Of a batch: one mask set a case.
+Cases: TypeAlias = Sequence[Case]
+MaskSets: TypeAlias = Sequence[MaskSet]

@@ -7,7 +7,7 @@ import numpy as np
 
 from synth.cases import Candidate, Case, MaskSet
 from synth.errors import WeightsError
-from synth.images.frozen.checkpoints import load_foreign
+from synth.images.frozen.loading import load_foreign
 from synth.images.frozen.pipelines import INDEX, is_pipeline
 from synth.images.model import ImageModel
 from synth.images.protocol import CutPrompts, Imager, ShouldStop

@@ -26,6 +26,20 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 MERGES = ("n o", "d u", "l e</w>", "du le</w>", "no dule</w>")
 
 
+def small_clip(tokenizer, width, **config) -> CLIPTextConfig:
+    """A text encoder's config of two heads over a tokenizer's words."""
+    return CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        intermediate_size=32,
+        num_attention_heads=2,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        **config,
+    )
+
+
 def save_tokenizer(folder: Path) -> CLIPTokenizer:
     """Letters, digits, signs and a few merges, in the files of the published checkpoints."""
     letters = [*string.ascii_lowercase, *string.digits, *".,;:-'()/"]
@@ -74,16 +88,7 @@ def save_pipeline(folder: Path, seed: int = 0, controlnet: bool = False) -> Path
         use_linear_projection=True,
         norm_num_groups=4,
     )
-    text = CLIPTextConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=WIDTH,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
+    text = small_clip(tokenizer, WIDTH, num_hidden_layers=2)
     parts = {"vae": vae, "unet": unet, "text_encoder": CLIPTextModel(text), "tokenizer": tokenizer}
     parts["scheduler"] = DDIMScheduler(
         beta_start=0.00085,

@@ -104,7 +104,32 @@ def pinned_weights(folder: Path) -> tuple[dict[str, Tensor], str]:
     return load_safetensors(folder / WEIGHTS, sha256=pin), pin
 
 
-class EmbeddedAnatomy:
+class _Embedded:
+    """What both kinds share: images are asked about, and encoded, in batches of one size."""
+
+    network: Any
+    resolution: int
+    batch_size: int
+    device: str
+
+    @torch.inference_mode()
+    def look(self, images: np.ndarray) -> list[Opinion]:
+        """One opinion of each image: ``images`` (N, H, W) uint8, H = W."""
+        return ask(images, self.batch_size, self._look)
+
+    @torch.inference_mode()
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """(N, F) float32: deepest features averaged over 4 × 4 cells, what an index is fit on."""
+        return _pooled(images, self.batch_size, self._encode)
+
+    def _encode(self, batch: np.ndarray) -> list[Tensor]:
+        raise NotImplementedError
+
+    def _look(self, batch: np.ndarray) -> list[Opinion]:
+        raise NotImplementedError
+
+
+class EmbeddedAnatomy(_Embedded):
     """The shipped anatomy segmenter: probabilities of lungs, heart and what else it was taught.
 
     ``network``, of segmentation-models-pytorch, takes (N, 1, R, R) in [-1, 1] and gives logits (N, K, R, R),
@@ -125,7 +150,7 @@ class EmbeddedAnatomy:
         device: str = "cpu",
         index: TrainingIndex | None = None,
     ) -> None:
-        self.network: Any = network.eval()
+        self.network = network.eval()
         self.resolution, self.structures, self.digest = resolution, structures, digest
         self.batch_size, self.device, self.index = batch_size, device, index
 
@@ -157,16 +182,6 @@ class EmbeddedAnatomy:
         structures = tuple(config["structures"])
         return cls(network, config["resolution"], structures, digest, batch_size, device, index)
 
-    @torch.inference_mode()
-    def look(self, images: np.ndarray) -> list[Opinion]:
-        """Anatomy, and the embedding, of each image: ``images`` (N, H, W) uint8."""
-        return ask(images, self.batch_size, self._look)
-
-    @torch.inference_mode()
-    def features(self, images: np.ndarray) -> np.ndarray:
-        """(N, F) float32: deepest features averaged over 4 × 4 cells, what an index is fit on."""
-        return _pooled(images, self.batch_size, self._encode)
-
     def _encode(self, batch: np.ndarray) -> list[Tensor]:
         return list(self.network.encoder(prepare(batch, self.resolution, self.device)))
 
@@ -181,7 +196,7 @@ class EmbeddedAnatomy:
         ]
 
 
-class EmbeddedFindings:
+class EmbeddedFindings(_Embedded):
     """The shipped lesion and finding model.
 
     Its network's lesion and finding channels are FINDING_NAMES, the last finding any opacity;
@@ -228,16 +243,6 @@ class EmbeddedFindings:
         network, digest = load_network(network, folder, device)
         findings, calibration = tuple(config["findings"]), config.get("calibration")
         return cls(network, config["resolution"], findings, calibration, digest, batch_size, device)
-
-    @torch.inference_mode()
-    def look(self, images: np.ndarray) -> list[Opinion]:
-        """Findings of each image (N, H, W) uint8, and where they are seen."""
-        return ask(images, self.batch_size, self._look)
-
-    @torch.inference_mode()
-    def features(self, images: np.ndarray) -> np.ndarray:
-        """(N, F) float32: deepest features averaged over 4 × 4 cells."""
-        return _pooled(images, self.batch_size, self._encode)
 
     def _encode(self, batch: np.ndarray) -> list[Tensor]:
         return self.network.encode(prepare(batch, self.resolution, self.device))

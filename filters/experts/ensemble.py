@@ -9,7 +9,7 @@ from scipy.special import expit, logit
 
 from filters.experts.embedded import CHECKPOINTS, EmbeddedAnatomy, EmbeddedFindings, read_config
 from filters.experts.embedding import INDEX, TrainingIndex
-from filters.experts.networks import second_finding_network, second_lung_network
+from filters.experts.networks import mobilenet_finding_network, mobilenet_lung_network
 from filters.experts.opinion import Expert, Opinion
 from synth.findings import ANATOMY, FINDING_NAMES
 from synth.weights import verify_folder
@@ -88,7 +88,7 @@ def load_anatomy(
     second = root / SECOND["anatomy"]
     if not second.is_dir():
         return first
-    return Ensemble([first, EmbeddedAnatomy.of(second_lung_network(), second, batch_size, device)])
+    return Ensemble([first, EmbeddedAnatomy.of(mobilenet_lung_network(), second, batch_size, device)])
 
 
 def load_findings(root: Path = CHECKPOINTS, batch_size: int = 8, device: str = "cpu") -> Expert:
@@ -97,5 +97,5 @@ def load_findings(root: Path = CHECKPOINTS, batch_size: int = 8, device: str = "
     second = root / SECOND["findings"]
     if not second.is_dir():
         return first
-    other = EmbeddedFindings.of(second_finding_network(), second, batch_size, device)
+    other = EmbeddedFindings.of(mobilenet_finding_network(), second, batch_size, device)
     return Ensemble([first, other], read_config(second).get(TOGETHER))

@@ -23,7 +23,7 @@ from filters.experts.embedded import (
     prepare,
     read_config,
 )
-from filters.experts.networks import lesion_evaluator_network, lung_evaluator_network
+from filters.experts.networks import regnet_finding_network, regnet_lung_network
 from synth.errors import WeightsError
 
 #: Folders under CHECKPOINTS.
@@ -121,7 +121,7 @@ class FeatureExtractor:
 def load_lung_evaluator(folder: Path | None = None, batch_size: int = 8) -> EmbeddedAnatomy:
     """The lungs' evaluator, asked as the anatomy expert is; it speaks of right and left lung only."""
     folder = folder or CHECKPOINTS / ANATOMY_EVALUATOR
-    evaluator = EmbeddedAnatomy.of(lung_evaluator_network(), folder, batch_size)
+    evaluator = EmbeddedAnatomy.of(regnet_lung_network(), folder, batch_size)
     evaluator.name = "lung evaluator"
     return evaluator
 
@@ -129,6 +129,6 @@ def load_lung_evaluator(folder: Path | None = None, batch_size: int = 8) -> Embe
 def load_lesion_evaluator(folder: Path | None = None, batch_size: int = 8) -> EmbeddedFindings:
     """The lesions' evaluator, asked as the finding expert is; it embeds nothing."""
     folder = folder or CHECKPOINTS / LESION_EVALUATOR
-    evaluator = EmbeddedFindings.of(lesion_evaluator_network(), folder, batch_size=batch_size)
+    evaluator = EmbeddedFindings.of(regnet_finding_network(), folder, batch_size=batch_size)
     evaluator.name = "lesion evaluator"
     return evaluator

@@ -102,21 +102,21 @@ def finding_network() -> FindingNetwork:
     return FindingNetwork(_without_last_stage(_pyramid(RESNET, (64, 64), len(FINDING_NAMES), 1)))
 
 
-def second_finding_network() -> FindingNetwork:
+def mobilenet_finding_network() -> FindingNetwork:
     """The second finding expert's: a feature pyramid on a MobileNetV4 without its last stage."""
     return FindingNetwork(_without_last_stage(_pyramid(MOBILENET, (64, 32), len(FINDING_NAMES), 1)))
 
 
-def second_lung_network() -> nn.Module:
-    """The second anatomy expert's, on the same encoder; as :func:`lung_evaluator_network`."""
+def mobilenet_lung_network() -> nn.Module:
+    """The second anatomy expert's, on the same encoder; as :func:`regnet_lung_network`."""
     return _without_last_stage(_pyramid(MOBILENET, (48, 32), 2, 2))
 
 
-def lesion_evaluator_network() -> FindingNetwork:
+def regnet_finding_network() -> FindingNetwork:
     """The independent lesion evaluator's: a narrower feature pyramid on a RegNetY."""
     return FindingNetwork(_pyramid(REGNET, (64, 32), len(FINDING_NAMES), 1))
 
 
-def lung_evaluator_network() -> nn.Module:
+def regnet_lung_network() -> nn.Module:
     """(N, 1, R, R) in [-1, 1] to logits (N, 2, R, R) of the right and left lung; R a multiple of 16."""
     return _pyramid(REGNET, (48, 32), 2, 2)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from filters.verdicts import decide
 from flows.building.pipeline import Maker, Order, Pipeline, ShardJury
 from flows.config.shards import Shard
+from flows.films import each
 from manifests.commits import Commit
 from manifests.records import Record
 from manifests.shards import write_shard
@@ -133,18 +134,15 @@ def _failed(case: Case, stage: str, error: Exception) -> Record:
 def _each(
     items: Sequence[Any], work: Callable[[Sequence[Any]], Sequence[T]], retries: int
 ) -> list[T | Exception]:
-    """``work`` on all items at once, or one at a time where that raises; an error in a result's
-    place where it raised to the end."""
-    if not items:
-        return []
-    together = _attempt(lambda: work(items), 0)
-    if not isinstance(together, Exception):
-        return list(together)
-    results: list[T | Exception] = []
-    for item in items:
-        alone = _attempt(lambda item=item: work([item])[0], retries)  # type: ignore[misc]
-        results.append(alone)
-    return results
+    """As :func:`flows.films.each`: any error counts, and one alone is tried ``retries`` times more."""
+
+    def alone(item: Any) -> T:
+        result = _attempt(lambda: work([item])[0], retries)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    return each(items, work, Exception, alone)
 
 
 def _attempt(work: Callable[[], T], retries: int) -> T | Exception:

@@ -13,10 +13,11 @@ from flows.building.server import prefect_server
 from flows.commands.endings import OURS, USERS_MISTAKE, Ending
 from flows.commands.progress import BuildProgress
 from flows.commands.signals import Brake
-from flows.config.checkpoints import settled
+from flows.config.image_model import settled
 from flows.config.reading import read_config
 from flows.config.schema import BuildConfig
 from flows.config.shards import Tally
+from flows.config.terminal import tell
 from flows.config.workers import bf16_pays
 
 #: Exit code of a build that went through and accepted nothing.
@@ -66,7 +67,9 @@ def _load(config: BuildConfig, console: Console) -> None:
     if images.precision == "bf16" and not bf16_pays(images.device):
         console.print("images.precision: bf16, which this CPU only emulates, expected fp32 (much faster)")
     with console.status("loading models"):
-        shared_pipeline(config)
+        pipeline = shared_pipeline(config)
+    for note in pipeline.prompts.notes:
+        tell(console, f"synthorax: {note}")
 
 
 def _tell(summary: Mapping[str, Any]) -> None:

@@ -7,11 +7,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from flows.commands.endings import USERS_MISTAKE, Ending
+from flows.config.terminal import tell
 from manifests.films.edited import EditedFolder
 from manifests.films.masks import read_mask
 from synth.cases import FindingRequest
 from synth.errors import UserError
-from synth.prompts.edit_requests import EditRequest, read_finding
+from synth.prompts.edit_requests import EditRequest
+from synth.prompts.grammar import read_finding
 
 
 def run(
@@ -33,20 +35,21 @@ def run(
     drawn = None if mask is None else read_mask(mask)
     console = Console(stderr=True)
     with console.status("loading models"):
-        from flows.editing.files import Asked, Watch, edit_files, read_radiograph
+        from flows.editing.files import Asked, Listener, edit_files
+        from flows.films import read_film
         from flows.loading import load_retoucher
 
         if len(images) == 1:
-            read_radiograph(images[0])  # before models are loaded for nothing
+            read_film(images[0])  # before models are loaded for nothing
         retoucher, digests = load_retoucher(checkpoint, size, device)
     with _progress(console) as progress:
         task = progress.add_task("editing", total=len(images))
-        watch = Watch(
+        listener = Listener(
             lambda behind: progress.update(task, completed=behind),
-            lambda line: _tell(console, line),
-            lambda line: _tell(console, line),
+            lambda line: tell(console, f"synthorax: {line}"),
+            lambda line: tell(console, f"synthorax: {line}"),
         )
-        done = edit_files(images, target, Asked(request, seed, tries, drawn), retoucher, digests, watch)
+        done = edit_files(images, target, Asked(request, seed, tries, drawn), retoucher, digests, listener)
     earlier = f" ({done.earlier} of them earlier)" if done.earlier else ""
     refused = f", {done.refused} refused" if done.refused else ""
     unchanged = f", {done.unchanged} unchanged" if done.unchanged else ""
@@ -79,8 +82,3 @@ def _bare(text: str) -> str:
 def _progress(console: Console) -> Progress:
     columns = (TextColumn("editing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console)
-
-
-def _tell(console: Console, line: str) -> None:
-    line = f"synthorax: {line}".encode("utf-8", "backslashreplace").decode()
-    console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -8,10 +8,11 @@ from rich.table import Table
 
 from flows.building.estimate import Estimate, estimate
 from flows.building.pipeline import Pipeline
-from flows.config.checkpoints import settled
 from flows.config.identity import config_hash
+from flows.config.image_model import settled
 from flows.config.reading import read_config
 from flows.config.schema import BuildConfig
+from flows.config.terminal import tell
 from flows.config.workers import core_count, worker_count
 from flows.loading import shared_pipeline
 
@@ -20,6 +21,8 @@ def run(path: Path, overrides: Sequence[str]) -> None:
     """Prints the plan; writes nothing to the output."""
     config = settled(read_config(path, overrides))
     pipeline = shared_pipeline(config)
+    for note in pipeline.prompts.notes:
+        tell(Console(stderr=True), f"synthorax: {note}")
     Console().print(_table(config, pipeline, estimate(config, pipeline)))
 
 

@@ -7,7 +7,8 @@ from pydantic import Field, model_validator
 
 from flows.config.group import Group
 from synth.errors import UserError
-from synth.prompts.edit_requests import EDITABLE, EditRequest, read_finding
+from synth.prompts.edit_requests import EDITABLE, EditRequest
+from synth.prompts.grammar import read_finding
 from synth.settings import TRIES
 
 EditableName = Literal[EDITABLE]  # type: ignore[valid-type]

@@ -26,15 +26,21 @@ NEUTRAL = (
 )
 
 
+#: Fields that came later, and the value that means what builds without them did.
+LATER = {"prompts.unparsed": "keep"}
+
+
 def result_fields(config: BuildConfig) -> dict[str, Any]:
     """The config as plain JSON values, without the fields that cannot change the result."""
     fields = config.model_dump(mode="json")
-    for path in NEUTRAL:
+    for path in (*NEUTRAL, *LATER):
         *groups, name = path.split(".")
         at = fields
         for group in groups:
             at = at[group]
-        if at is not None:  # an optional group that is left out
+        if at is None:  # an optional group that is left out
+            continue
+        if path not in LATER or at[name] == LATER[path]:
             del at[name]
     return fields
 

@@ -29,6 +29,7 @@ class Prompts(Group):
     """
 
     file: Path | None = None
+    unparsed: Literal["keep", "reject"] = "keep"  # rows of the file whose text is not understood whole
     table: Literal["padchest", "nih", "chexpert", "vinbigdata"] = "padchest"
     findings: Annotated[tuple[FindingName, ...], Field(min_length=1)] | None = None
     weights: dict[FindingName, Weight] = Field(default_factory=dict)  # multiplies a finding's real frequency

@@ -11,13 +11,12 @@ import numpy as np
 
 from flows.editing.plan import Film, plan
 from flows.editing.retoucher import Retouched, Retoucher, is_afresh, seen_again, shortfall, unasked, unmoved
+from flows.films import BATCH, each, read_film
 from manifests.errors import DatasetError
 from manifests.films.edited import UNCHANGED, EditedFolder, EditedRadiograph, stem_of
-from manifests.films.files import read_original
 from manifests.films.masks import MaskFile
 from manifests.films.originals import Original
 from manifests.films.patients import demographics, not_understood
-from manifests.films.views import check_frontal
 from manifests.sheets.edit_sheet import EditShown, edit_sheet
 from synth.cases import Lesion
 from synth.editing import step_count
@@ -25,8 +24,6 @@ from synth.images.finite import NotFiniteError
 from synth.prompts.edit_requests import EditRequest
 from synth.seeding import derive_seed
 
-#: Films that are in memory at once; the experts' own batch.
-BATCH = 8
 #: Side in pixels of a picture on a sheet.
 TILE = 480
 
@@ -59,7 +56,7 @@ class Asked:
 
 
 @dataclass
-class Summary:
+class EditCounts:
     """``edited`` radiographs, ``unchanged`` ones in which nothing that was asked for came about, of both
     those ``earlier`` in an earlier call, and those ``refused``."""
 
@@ -75,7 +72,7 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Watch:
+class Listener:
     """Who is told how it goes: ``step`` how many radiographs are behind, those in work by the
     share of their steps that is made; ``refuse`` one line for each file that cannot be edited, ``note`` one
     for what else is to be known of a file."""
@@ -85,77 +82,69 @@ class Watch:
     note: Callable[[str], None] = lambda line: None
 
 
-def read_radiograph(path: Path) -> Original:
-    """A frontal radiograph, by its header if it has one. Raises DatasetError and OSError."""
-    original = read_original(path)
-    check_frontal(original)
-    return original
-
-
 def edit_files(
     images: Sequence[Path],
     target: EditedFolder,
     asked: Asked,
     retoucher: Retoucher,
     digests: Mapping[str, str],
-    watch: Watch,
-) -> Summary:
+    listener: Listener,
+) -> EditCounts:
     """Edit each radiograph into the folder ``target``, where an earlier call stopped going on.
 
     ``digests``: SHA-256 of each file that ``retoucher`` was made of. A file that cannot be edited is told to
-    ``watch`` and the others are edited; the only one is raised, as is what concerns all: DatasetError and
+    ``listener`` and the others are edited; the only one is raised, as is what concerns all: DatasetError and
     OSError, one line each.
     """
     with target.store.lock():
-        return _Run(target, asked, retoucher, digests, watch, len(images) == 1).edit(images)
+        return _Editing(target, asked, retoucher, digests, listener, len(images) == 1).edit(images)
 
 
 @dataclass
-class _Run:
+class _Editing:
     target: EditedFolder
     asked: Asked
     retoucher: Retoucher
     digests: Mapping[str, str]
-    watch: Watch
+    listener: Listener
     alone: bool
-    summary: Summary = field(default_factory=Summary)
+    summary: EditCounts = field(default_factory=EditCounts)
 
-    def edit(self, images: Sequence[Path]) -> Summary:
+    def edit(self, images: Sequence[Path]) -> EditCounts:
         for some in (images[i : i + BATCH] for i in range(0, len(images), BATCH)):
             read = [original for path in some if (original := self._read(path)) is not None]
             films = self._each(read, self._look)
             films = [film for film in films if self._each([film], self._plan)]
             for made in self._each(films, self._retouch):
                 self._count(self._write(made))
-                self.watch.step(self.summary.behind)
+                self.listener.step(self.summary.behind)
         return self.summary
 
     def _read(self, path: Path) -> Original | None:
         """A radiograph that is still to be edited."""
         try:
-            original = read_radiograph(path)
+            original = read_film(path)
             done = self.target.is_done(stem_of(path), self._record(original))
         except (DatasetError, OSError) as error:
             self._refuse(path, error)
             return None
         for phrase in not_understood(original):
-            self.watch.note(f"{path}: {phrase}")
+            self.listener.note(f"{path}: {phrase}")
         if done:
             self._count(self.target.is_unchanged(stem_of(path)))
             self.summary.earlier += 1
-            self.watch.step(self.summary.behind)
+            self.listener.step(self.summary.behind)
         return None if done else original
 
     def _each(self, items: Sequence[Any], work: Callable[[Sequence[Any]], list[Any]]) -> list[Any]:
-        """What ``work`` makes of originals or films together; where it cannot of all, of each that it can."""
-        try:
-            return work(items) if items else []
-        except DatasetError as error:
-            if len(items) > 1:
-                return [made for item in items for made in self._each([item], work)]
-            (item,) = items
-            self._refuse((item.original if isinstance(item, Film) else item).path, error)
-            return []
+        """What ``work`` makes of originals or films, of those that it can; the others are refused."""
+        out = []
+        for item, made in zip(items, each(items, work), strict=True):
+            if isinstance(made, DatasetError):
+                self._refuse((item.original if isinstance(item, Film) else item).path, made)
+            else:
+                out.append(made)
+        return out
 
     def _look(self, originals: Sequence[Original]) -> list[Film]:
         return self.retoucher.look(originals, [demographics(o) for o in originals])
@@ -172,7 +161,7 @@ class _Run:
         steps = asked * -(-count // self.retoucher.editor.batch_size)
 
         def watched() -> bool:
-            self.watch.step(self.summary.behind + count * next(tick) / steps)
+            self.listener.step(self.summary.behind + count * next(tick) / steps)
             return False
 
         requests, masks = [self.asked.request] * count, [self._mask()] * count
@@ -217,7 +206,7 @@ class _Run:
         if unchanged := unmoved(made, request):
             told |= {UNCHANGED: unchanged}
             done = f"tried: {request}; {unchanged}"
-            self.watch.note(f"{original.path}: {request}: {unchanged}")
+            self.listener.note(f"{original.path}: {request}: {unchanged}")
         edited = edited_radiograph(made, request)
         self.target.write(edited, stem_of(original.path), done, self._record(original), told)
         return bool(unchanged)
@@ -227,7 +216,7 @@ class _Run:
             raise error
         line = str(error) if isinstance(error, DatasetError) else f"{path}: {error.strerror or error}"
         self.summary.refused += 1
-        self.watch.refuse(" ".join(line.split()))
+        self.listener.refuse(" ".join(line.split()))
 
 
 def edited_radiograph(made: Retouched, request: EditRequest) -> EditedRadiograph:

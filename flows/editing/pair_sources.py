@@ -9,12 +9,12 @@ from pathlib import Path
 from flows.config.edit import Edit
 from flows.config.schema import BuildConfig
 from flows.config.shards import KEY_DIGITS
+from flows.films import OnceEach, read_film
 from manifests.errors import DatasetError
 from manifests.films.files import read_original
 from manifests.films.folders import find_radiographs, other_images
 from manifests.films.originals import Original
 from manifests.films.patients import demographics, not_understood
-from manifests.films.views import check_frontal
 from synth.cases import Case, FindingRequest
 from synth.demographics import Demographics
 from synth.errors import UserError
@@ -54,6 +54,7 @@ class PairCases:
     folder: Path
     sources: tuple[Source, ...]
     request: EditRequest
+    notes: tuple[str, ...] = ()
 
     @property
     def length(self) -> int:
@@ -166,20 +167,14 @@ def _checked(folder: Path, names: Sequence[str], rows: dict[str, PromptRow] | No
     sources: list[Source] = []
     wrong: list[str] = []
     odd: list[str] = []
-    first: dict[str, str] = {}  # SHA-256 to the first file with it
+    once = OnceEach()
     for name in names:
         path = folder / name
         try:
-            original = read_original(path)
-            check_frontal(original)
-        except OSError as error:
-            wrong.append(f"{path}: {error.strerror or 'cannot be read'}")
-            continue
+            original = read_film(path)
+            once.check(path, name, original.sha256)
         except DatasetError as error:
             wrong.append(str(error))
-            continue
-        if (same := first.setdefault(original.sha256, name)) != name:
-            wrong.append(f"{path}: the same file as {same}, expected each radiograph once")
             continue
         odd += [f"{path}: {phrase}" for phrase in not_understood(original)]
         sources.append(_source(name, original, None if rows is None else rows[name]))

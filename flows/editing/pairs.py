@@ -16,11 +16,10 @@ from filters.verdicts import Verdict
 from flows.editing.pair_sources import UNCHANGED, PairCases
 from flows.editing.plan import Film
 from flows.editing.retoucher import Retouched, Retoucher, unmoved
-from manifests.errors import DatasetError
+from flows.films import each
 from manifests.films.compositing import working_image
 from manifests.films.originals import Original
 from synth.cases import Candidate, Case, FindingRequest, Lesion, MaskSet
-from synth.demographics import Demographics
 from synth.findings import ANATOMY
 from synth.images.framing import Framed
 from synth.images.protocol import CutPrompts, ShouldStop
@@ -92,22 +91,22 @@ class PairMaker:
         sources = [self.cases.source(case.key) for case in cases]
         originals = [self.cases.read(source) for source in sources]
         who = [source.who for source in sources]
-        try:
-            films: list[Film | _Plan] = list(self.retoucher.look(originals, who))
-        except DatasetError:  # one of them is no frontal radiograph: which?
-            films = [self._film(*both) for both in zip(originals, who, strict=True)]
+        films = each(
+            list(zip(originals, who, strict=True)),
+            lambda some: self.retoucher.look([o for o, _ in some], [w for _, w in some]),
+        )
         return [
-            film if isinstance(film, _Plan) else _plan(film, self.cases.asked(case.key), s.shown is not None)
-            for case, film, s in zip(cases, films, sources, strict=True)
+            _plan(film, self.cases.asked(case.key), source.shown is not None)
+            if isinstance(film, Film)
+            else self._no_film(original, film)
+            for case, film, source, original in zip(cases, films, sources, originals, strict=True)
         ]
 
-    def _film(self, original: Original, who: Demographics) -> Film | _Plan:
-        try:
-            return self.retoucher.look([original], [who])[0]
-        except DatasetError as error:
-            seen = Framed.of(working_image(original, self.retoucher.size)).seen
-            (organs,) = self.retoucher.anatomy.look(seen[None])
-            return _Plan(seen, outlines.anatomy_masks(organs), why=_without_path(error, original))
+    def _no_film(self, original: Original, error: Exception) -> _Plan:
+        """Of what is no frontal radiograph: all that is left is what the experts make of it."""
+        seen = Framed.of(working_image(original, self.retoucher.size)).seen
+        (organs,) = self.retoucher.anatomy.look(seen[None])
+        return _Plan(seen, outlines.anatomy_masks(organs), why=_without_path(error, original))
 
     def _edited(
         self, edits: Sequence[tuple[Case, _Plan]], should_stop: ShouldStop
@@ -129,17 +128,17 @@ class PairMaker:
         seeds: Sequence[int],
         should_stop: ShouldStop,
     ) -> list[Retouched | str]:
-        if not films:
-            return []
-        nothing = [None] * len(films)
-        try:
-            made = self.retoucher.retouch(films, requests, seeds, nothing, self.tries, should_stop)
+        def work(some: Sequence[tuple[Film, EditRequest, int]]) -> list[Retouched | str]:
+            films, requests, seeds = zip(*some, strict=True)
+            masks = [None] * len(films)
+            made = self.retoucher.retouch(films, requests, seeds, masks, self.tries, should_stop)
             return [unmoved(m, r) or m for m, r in zip(made, requests, strict=True)]
-        except DatasetError as error:  # one has no place for what is to be added: which?
-            if len(films) == 1:
-                return [_without_path(error, films[0].original)]
-        each = zip(films, requests, seeds, strict=True)
-        return [self._retouched([f], [r], [s], should_stop)[0] for f, r, s in each]
+
+        made = each(list(zip(films, requests, seeds, strict=True)), work)
+        return [
+            _without_path(m, film.original) if isinstance(m, Exception) else m
+            for m, film in zip(made, films, strict=True)
+        ]
 
     def _candidate(self, case: Case, plan: _Plan, outcome: Retouched | str | None) -> Candidate:
         edited = int(case.key) % 2 == 1
@@ -179,7 +178,7 @@ def _plan(film: Film, asked: EditRequest, labelled: bool) -> _Plan:
     return _Plan(image, film.anatomy, film, lesions, replace(asked, remove=can))
 
 
-def _without_path(error: DatasetError, original: Original) -> str:
+def _without_path(error: Exception, original: Original) -> str:
     """What an error says, the same wherever the file lies: it goes into the dataset."""
     return str(error).removeprefix(f"{original.path}: ")
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from filters.experts.evaluators import AttributeEvaluator, Attributes
 from flows.evaluation.generated import ImageStore
-from flows.training.lesion_learning import auroc
+from flows.figures.ranking import auroc
 from synth.cases import Case
 from synth.prompts.phrases import write_prompt
 from synth.prompts.sampler import PromptSampler

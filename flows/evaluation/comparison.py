@@ -24,10 +24,10 @@ from flows.figures import reliability as calibration
 from flows.figures import spectrum
 from flows.figures.fidelity import Clouds, fidelity
 from flows.figures.masks import mask_figures
-from flows.training.checkpoints import metrics_of
 from flows.training.loop import console
 from flows.training.recipes.calibration import OF_BOTH, OF_ONE
 from flows.training.recipes.evaluator_attributes import evaluate as attribute_figures
+from flows.training.sealing import metrics_of
 from synth.masks.generator import MaskGenerator
 
 #: The masks' distances depend on the seed of prompts, bodies and halves: these are told beside the first.

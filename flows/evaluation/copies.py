@@ -15,10 +15,10 @@ from filters.experts.embedding import TrainingIndex, normalise
 from filters.training_copy import FILTER
 from flows.evaluation.features import attribute_features, embeddings
 from flows.evaluation.real import Real
+from flows.figures.ranking import auroc
 from flows.material.scenes import simulate
+from flows.material.trained import expert_anatomy
 from flows.training.augment import disguise
-from flows.training.lesion_learning import auroc
-from flows.training.recipes.anatomy import expert_anatomy
 from synth.images.denoisers import FrozenDenoiser, Text
 from synth.images.frozen.blending import NoiseStreams, Solver, denoise
 from synth.images.model import ImageModel

@@ -1,5 +1,6 @@
 """How well real radiographs are edited: opacities removed, in radiologists' boxes or all, lesions added."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from filters.experts.embedded import OPACITY
 from filters.experts.evaluators import load_lesion_evaluator
 from filters.experts.opinion import Expert
 from flows.editing.retoucher import Retouched, Retoucher, unasked
+from flows.evaluation import pictures
 from flows.evaluation.copies import spaces
+from flows.figures.ranking import auroc
+from flows.loading import load_retoucher
 from flows.material.real import Radiographs, load_nih
 from flows.material.scenes import demographics_of
-from flows.training.lesion_learning import auroc
 from flows.training.loop import console
 from manifests.films.compositing import blend_weight
 from manifests.films.files import read_original
@@ -200,3 +203,17 @@ def measure(retoucher: Retoucher, data: Path, count: int) -> tuple[dict[str, Any
     found = figures(retoucher, nih, made)
     found["identity"] = identity(nih, made)
     return found, made
+
+
+def evaluate_edits(data: Path, out: Path, count: int, device: str) -> None:
+    """Edit ``count`` films of each kind; write ``edits.json`` and ``edits.png``, print the figures."""
+    retoucher, _ = load_retoucher(device=device)
+    found, made = measure(retoucher, data, count)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "edits.json").write_text(json.dumps(found, indent=1) + "\n")
+    before, after = (
+        np.concatenate([x[:8] for x in three])
+        for three in ([s.before for s in made.values()], [s.seen for s in made.values()])
+    )
+    pictures.before_and_after(before, after, out / "edits.png")
+    print(json.dumps(found, indent=1))

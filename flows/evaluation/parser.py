@@ -1,10 +1,9 @@
-"""Judges the report parser on Open-i: ``python -m flows.evaluation.parser``.
+"""Judges the report parser on Open-i: ``synthorax evaluate parser``.
 
 Reports fall into a development and a held-out half by a hash of their id. docs/parser.md has the
 measured figures.
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -90,11 +89,8 @@ def place_agreement(reports: Sequence[Report]) -> dict[str, tuple[int, int]]:
     return {field: (agree, both) for field, (agree, both) in counts.items()}
 
 
-def main() -> None:
-    """Prints a table per half."""
-    options = argparse.ArgumentParser(description="The report parser on Open-i's MeSH codes.")
-    options.add_argument("--uncertain", action="store_true", help="count suspected findings too")
-    uncertain = options.parse_args().uncertain
+def evaluate_parser(uncertain: bool) -> None:
+    """Prints a table per half; with ``uncertain`` suspected findings count too."""
     reports = list(read_reports())
     halves = {
         "development": [r for r in reports if not r.held_out],
@@ -112,7 +108,3 @@ def main() -> None:
         for field, (agree, both) in place_agreement(chosen).items():
             print(f"{field}: the same in {agree} of {both} where both state one ({agree / both:.3f})")
         print()
-
-
-if __name__ == "__main__":
-    main()

@@ -12,7 +12,7 @@ from filters.experts.embedded import EmbeddedFindings
 from filters.experts.opinion import Opinion
 from flows.evaluation.controls import SEED, Pairs, lesion_area
 from flows.evaluation.generated import ImageStore
-from flows.training.lesion_learning import auroc
+from flows.figures.ranking import auroc
 from synth.cases import Case, MaskSet
 from synth.findings import FINDINGS
 

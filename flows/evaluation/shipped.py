@@ -9,9 +9,8 @@ docs/benchmarks.md.
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 import yaml
 
 from filters.experts.evaluators import AttributeEvaluator, load_lesion_evaluator
@@ -66,15 +65,10 @@ def write_card(card: Path, figures: dict) -> None:
     card.write_text(text[:start] + metrics + text[end:])
 
 
-def main(
-    data: Annotated[Path | None, typer.Option(help="real material, laid out like shared/data")] = None,
-    images: Annotated[int, typer.Option(help="uncurated samples")] = 512,
-    pairs: Annotated[int, typer.Option(help="pairs of masks of each finding")] = 16,
-    out: Annotated[Path | None, typer.Option(help="folder for figures, pictures and the cache")] = None,
-    precision: Annotated[str, typer.Option(help="fp32 or bf16")] = "fp32",
-    card: Annotated[Path | None, typer.Option(help="the image model's card to write into")] = None,
+def evaluate_models(
+    data: Path | None, images: int, pairs: int, out: Path | None, precision: str, card: Path | None
 ) -> None:
-    """Print all figures as JSON; write them, and the pictures, into ``out``."""
+    """Print all figures as JSON; write them, and the pictures, into ``out``, some into the ``card``."""
     maker = Synthesizer.load(replace(SynthesisSettings(), precision=precision))
     store = ImageStore(maker, out / "generated.npz" if out else None)
     sample = judged(draw_sample(store, images))
@@ -99,7 +93,3 @@ def main(
         (out / "evaluation.json").write_text(text + "\n")
         if data is not None:
             (out / "figures.md").write_text(tables(figures))
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -3,26 +3,32 @@
 Lungs are judged by the lungs' evaluator, which never trained or filtered anything.
 """
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from filters.anatomy_agreement import dice
 from filters.experts.embedded import EmbeddedAnatomy, EmbeddedFindings
+from filters.experts.evaluators import load_lesion_evaluator, load_lung_evaluator
 from flows.evaluation.requested import above
 from synth.cases import Case, MaskSet
 from synth.findings import FINDING_NAMES
 from synth.generate import Synthesizer
 from synth.images.denoisers import FrozenDenoiser
-from synth.images.frozen.control_presets import Preset
+from synth.images.frozen.control_presets import HINTED, OURS, PAPER, Preset
 from synth.images.frozen.rough_latents import RoughLatents
 from synth.images.frozen.xreal import control_anatomy, control_pathology, lesion_hints
+from synth.images.model import ImageModel
 from synth.prompts.phrases import write_prompt
 from synth.prompts.sampler import PromptSampler
 from synth.seeding import derive_seed, numpy_generator
+from synth.settings import SynthesisSettings
 
 #: Seed of the requests.
 SEED = 61
@@ -136,3 +142,22 @@ def _request(case: Case, masks: MaskSet, names: list[str]) -> Request:
     )
     lesions = masks.lesion_channels()[[FINDING_NAMES.index(n) for n in names]]
     return Request(masks, tuple(names), prompts, lesions, derive_seed(SEED, case.key, "request"))
+
+
+def evaluate_control(out: Path, requests: int, three: int, device: str) -> None:
+    """Measure each preset on ``requests`` with one lesion and on ``three`` with three lesions."""
+    maker = Synthesizer.load(SynthesisSettings(device=device))
+    assert isinstance(maker.imager, ImageModel), "the shipped one is ours"
+    base, rough = FrozenDenoiser.of_model(maker.imager), RoughLatents.load().to(device)
+    judges = load_lung_evaluator(), load_lesion_evaluator()
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "control.json"
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    for lesions, count in ((1, requests), (3, three)):
+        asked = draw_requests(maker, lesions, count)
+        for name, preset in (("ours", OURS), ("hinted", HINTED), ("paper", PAPER)):
+            key = f"{name}, {lesions} lesions, {count} requests"
+            if key not in found:
+                found[key] = measure(base, rough, judges, asked, preset, hinted=name == "hinted")
+                path.write_text(json.dumps(found, indent=1) + "\n")
+            print(f"{key}: {found[key]}", flush=True)

@@ -11,8 +11,8 @@ from scipy.optimize import minimize
 from scipy.spatial.distance import cdist
 from scipy.special import expit
 
+from flows.figures.ranking import auroc
 from flows.figures.reliability import fold_of
-from flows.training.lesion_learning import auroc
 
 #: Random draws behind each figure; a Fréchet distance of so few images hangs on where the odd ones fall.
 DRAWS, FRECHET_DRAWS = 50, 5000

@@ -8,9 +8,10 @@ noise adds (Kumar et al., 2019), and what a calibrated model with these probabil
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from flows.training.lesion_learning import auroc, platt
+from flows.figures.ranking import auroc
 
 BINS = 10
 #: Draws behind each expectation.
@@ -116,3 +117,14 @@ def opacity_figures(
         },
     }
     return figures, curve
+
+
+def platt(logits: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Scale and bias of a calibrated sigmoid (Platt, 1999), scale kept positive."""
+
+    def loss(p: np.ndarray) -> float:
+        z = np.exp(p[0]) * logits + p[1]
+        return float(np.mean(np.logaddexp(0, np.where(truth, -z, z)))) + 1e-3 * float(p[0] ** 2)
+
+    best = minimize(loss, np.zeros(2), method="Nelder-Mead").x
+    return {"scale": round(float(np.exp(best[0])), 4), "bias": round(float(best[1]), 4)}

@@ -1,12 +1,11 @@
-"""Measures where findings lie and how severe reports call them: ``python -m flows.material.places``.
+"""Measures where findings lie and how severe reports call them: ``synthorax places``.
 
 Side and zone come from ChestX-Det's lesions (radiologists), its training part as it is laid on bodies
 (:mod:`flows.material.chestxdet`), severity from the MeSH codes of Open-i's reports. Writes
-``synth/place_frequencies.py``, counts only, which prompts are drawn from. ``--data`` is the
+``synth/masks/place_frequencies.py``, counts only, which prompts are drawn from. ``--data`` is the
 folder that holds ``chestx_det`` and ``landmarks``.
 """
 
-import argparse
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import combinations
@@ -99,7 +98,7 @@ def measure_unsaid() -> float:
 def render(places: Any, pairs: Any, severities: Any, unsaid: float) -> str:
     """The module's text."""
     head = '"""Where findings lie and how severe they are called, as counts.\n\n'
-    head += "Written by ``python -m flows.material.places`` (ChestX-Det boxes, Open-i MeSH codes): "
+    head += "Written by ``synthorax places`` (ChestX-Det boxes, Open-i MeSH codes): "
     head += 'regenerate,\ndo not edit. docs/prompts.md says how they are measured.\n"""\n\n'
     head += "from typing import Final\n\nfrom synth.findings import Severity, Side, Zone\n\n"
     lines = ["#: Finding to images by side and zone; None: no single one.\n"]
@@ -119,18 +118,10 @@ def render(places: Any, pairs: Any, severities: Any, unsaid: float) -> str:
     return head + "".join(lines) + f"ZONE_UNSAID: Final = {unsaid:.3f}\n"
 
 
-def main() -> None:
-    """Reads both sources and writes the module."""
-    options = argparse.ArgumentParser(description="Counts of sides, zones and severities.")
-    options.add_argument("--data", type=Path, default=Path("../shared/data"))
-    options.add_argument("--out", type=Path, default=Path("synth/place_frequencies.py"))
-    args = options.parse_args()
-    annotations = load_annotations(args.data, load_bodies(args.data))
+def write_places(data: Path, out: Path) -> None:
+    """Reads both sources and writes the module ``out``."""
+    annotations = load_annotations(data, load_bodies(data))
     training = [a for a in annotations if a.part == "train"]
     places, pairs = measure_places(training)
-    args.out.write_text(render(places, pairs, measure_severities(), measure_unsaid()))
-    print(f"{args.out}: {len(training)} images; run ruff format on it")
-
-
-if __name__ == "__main__":
-    main()
+    out.write_text(render(places, pairs, measure_severities(), measure_unsaid()))
+    print(f"{out}: {len(training)} images; run ruff format on it")

@@ -6,7 +6,7 @@ import numpy as np
 
 from filters.experts import outlines
 from filters.experts.opinion import Opinion
-from manifests.films.prepared import Film
+from manifests.films.prepared import PreparedFilm
 from synth.cases import FindingRequest
 from synth.demographics import Demographics
 from synth.prompts.files import PromptRow
@@ -24,7 +24,7 @@ class Unseen(NamedTuple):
     label: PromptRow | None
 
 
-def described(film: Unseen, organs: Opinion, findings: Opinion, score: float) -> Film:
+def described(film: Unseen, organs: Opinion, findings: Opinion, score: float) -> PreparedFilm:
     """A film with its masks and its prompt: the label's, or one that says what the experts find."""
     anatomy = outlines.anatomy_masks(organs)
     if film.label is not None:
@@ -39,7 +39,7 @@ def described(film: Unseen, organs: Opinion, findings: Opinion, score: float) ->
         requests = outlines.requests_of(names, masks)
         silent = not requests and not outlines.looks_normal(findings)
         prompt = write_intro(who, rng) if silent else write_prompt(requests, who, rng)
-    return Film(
+    return PreparedFilm(
         film.sha256,
         film.kind,
         film.image,

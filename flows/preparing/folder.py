@@ -13,25 +13,24 @@ from rich.progress import track
 from filters.experts import outlines
 from filters.experts.ensemble import load_anatomy, load_findings
 from filters.experts.opinion import Expert
+from flows.config.terminal import printable, tell
+from flows.films import BATCH, OnceEach, read_film
 from flows.preparing.description import Unseen, described
 from manifests.errors import DatasetError
-from manifests.films.files import read_original, working_image
+from manifests.films.files import working_image
 from manifests.films.folders import find_radiographs, other_images
 from manifests.films.patients import demographics, not_understood
 from manifests.films.prepared import PreparedFolder
-from manifests.films.views import check_frontal
 from synth.errors import UserError
 from synth.images.framing import Framed
 from synth.prompts.files import PromptRow, rows_by_image
 
-#: Films that are in memory at once; the experts' own batch.
-BATCH = 8
 #: Sides that a film can have: a UNet of Stable Diffusion halves the latents, 8 times smaller, three times.
 SIZE_STEP, LARGEST = 64, 1024
 
 
 @dataclass
-class Summary:
+class PreparedCounts:
     """``prepared`` files, of them ``earlier`` in an earlier run, and those ``refused``."""
 
     prepared: int = 0
@@ -48,7 +47,7 @@ class _Outcome(NamedTuple):
 
 def prepare(
     folder: Path, out: Path, labels: Path | None, size: int, device: str, console: Console
-) -> Summary:
+) -> PreparedCounts:
     """Prepare every radiograph in and below ``folder`` into ``out``; go on where an earlier run stopped.
 
     ``labels`` is a prompt file with a column ``image``; files that it does not name are refused. What
@@ -60,7 +59,7 @@ def prepare(
         raise UserError(f"size: {size}, expected a multiple of {SIZE_STEP} from {SIZE_STEP} to {LARGEST}")
     sources = find_radiographs(folder, out)
     if others := other_images(folder, out):
-        _tell(console, f"{folder}: {others}; expected PNG, JPEG or DICOM")
+        tell(console, f"{folder}: {others}; expected PNG, JPEG or DICOM")
     rows = None if labels is None else _labels(labels, sources, console)
     anatomy, findings = load_anatomy(device=device), load_findings(device=device)
     target = PreparedFolder(out)
@@ -75,7 +74,7 @@ def prepare(
             }
         )
         target.reopen()
-        run = _Run(folder, target, rows, size, anatomy, findings, console)
+        run = _Preparation(folder, target, rows, size, anatomy, findings, console)
         run.prepare(sources)
         target.finish(run.rows(sources))
     return run.summary
@@ -87,11 +86,11 @@ def _labels(path: Path, sources: list[str], console: Console) -> dict[str, Promp
     if len(absent) == len(rows):
         raise UserError(f"{path}: image {absent[0]!r} is not in the folder, nor is any other of its images")
     if absent:
-        _tell(console, f"{path}: {len(absent)} of {len(rows)} images are not in the folder, e.g. {absent[0]}")
+        tell(console, f"{path}: {len(absent)} of {len(rows)} images are not in the folder, e.g. {absent[0]}")
     return rows
 
 
-class _Run:
+class _Preparation:
     def __init__(
         self,
         folder: Path,
@@ -104,9 +103,9 @@ class _Run:
     ) -> None:
         self.folder, self.target, self.labels, self.size = folder, target, labels, size
         self.anatomy, self.findings, self.console = anatomy, findings, console
-        self.summary = Summary()
+        self.summary = PreparedCounts()
         self._outcomes: dict[str, _Outcome] = {}
-        self._first: dict[str, str] = {}  # SHA-256 to the first file with it
+        self._once = OnceEach()
         self._waiting: list[Unseen] = []
 
     def prepare(self, sources: list[str]) -> None:
@@ -123,7 +122,7 @@ class _Run:
             row: Mapping[str, Any] = {"sha256": sha256, "error": error}
             if sha256 is not None and not error:
                 row = self.target.row(sha256, self._asked(source))
-            yield {"source": _text(source), **row}
+            yield {"source": printable(source), **row}
 
     def _take(self, source: str) -> None:
         """Read a file into what waits for the experts, unless it was done before or cannot be used."""
@@ -132,7 +131,7 @@ class _Run:
             with path.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             label = self._label(source)
-            self._check_first(source, sha256)
+            self._once.check(path, source, sha256)
             row = self.target.record(sha256, self._asked(source))
             if row is None:
                 self._waiting.append(self._read(source, path, label))
@@ -152,15 +151,10 @@ class _Run:
             raise DatasetError("no row in the labels, expected one with this image")
         return self.labels[source]
 
-    def _check_first(self, source: str, sha256: str) -> None:
-        if (first := self._first.setdefault(sha256, source)) != source:
-            raise DatasetError(f"the same file as {first}, expected each radiograph once")
-
     def _read(self, source: str, path: Path, label: PromptRow | None) -> Unseen:
-        original = read_original(path)
-        check_frontal(original)
+        original = read_film(path)
         for phrase in not_understood(original):
-            _tell(self.console, f"{source}: {phrase}")
+            tell(self.console, f"{source}: {phrase}")
         image = Framed.of(working_image(original, self.size)).seen
         return Unseen(source, original.sha256, original.kind, image, demographics(original), label)
 
@@ -187,10 +181,10 @@ class _Run:
         self.summary.prepared += 1
 
     def _refuse(self, source: str, sha256: str | None, error: str) -> None:
-        error = _text(" ".join(error.split()))
+        error = printable(" ".join(error.split()))
         self._outcomes[source] = _Outcome(sha256, error)
         self.summary.refused += 1
-        _tell(self.console, f"{source}: {error}")
+        tell(self.console, f"{source}: {error}")
 
     def _asked(self, source: str) -> dict[str, Any] | None:
         """The label of a file in JSON's types: another one means that a film is to be made again."""
@@ -198,12 +192,3 @@ class _Run:
             return None
         asked = {k: v for k, v in asdict(row).items() if k not in ("image", "findings")}
         return asked | {"findings": None if row.findings is None else [asdict(f) for f in row.findings]}
-
-
-def _text(name: str) -> str:
-    """A file's name as text: bytes that are no UTF-8 are written out, for Parquet has none."""
-    return name.encode("utf-8", "backslashreplace").decode()
-
-
-def _tell(console: Console, line: str) -> None:
-    console.print(_text(line), markup=False, highlight=False, soft_wrap=True)

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.optimize import minimize
-from scipy.stats import rankdata
 from torch import Tensor, nn
 
 from flows.material.real import Radiographs
@@ -119,24 +117,3 @@ def predict(network: nn.Module, images: np.ndarray, size: int) -> tuple[np.ndarr
         logits.append(findings)
         maps.append(lesions.sigmoid().half())
     return torch.cat(logits).numpy(), torch.cat(maps).numpy()
-
-
-def auroc(scores: np.ndarray, truth: np.ndarray) -> float:
-    """Area under the ROC curve (Mann-Whitney U), ties counted half."""
-    positive = int(truth.sum())
-    if positive in (0, len(truth)):
-        return float("nan")
-    ranks = rankdata(scores)
-    u = ranks[truth].sum() - positive * (positive + 1) / 2
-    return float(u / (positive * (len(truth) - positive)))
-
-
-def platt(logits: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Scale and bias of a calibrated sigmoid (Platt, 1999), scale kept positive."""
-
-    def loss(p: np.ndarray) -> float:
-        z = np.exp(p[0]) * logits + p[1]
-        return float(np.mean(np.logaddexp(0, np.where(truth, -z, z)))) + 1e-3 * float(p[0] ** 2)
-
-    best = minimize(loss, np.zeros(2), method="Nelder-Mead").x
-    return {"scale": round(float(np.exp(best[0])), 4), "bias": round(float(best[1]), 4)}

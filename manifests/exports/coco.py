@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from manifests import layout
 from manifests.annotations import CATEGORIES, annotation
+from manifests.exports.export import Export
 from synth.findings import FINDING_NAMES
 
 _LICENSES = [{"id": 1, "name": "as stated in the dataset card", "url": ""}]
@@ -59,3 +60,6 @@ def _annotations(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _line(value: dict[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
+
+
+EXPORT = Export("coco", layout.COCO, coco_lines)

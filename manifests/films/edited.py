@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from manifests.annotations import annotations, encode_rle
+from manifests.canonical import parse_object
 from manifests.errors import DatasetError
 from manifests.films.compositing import blend_weight
 from manifests.films.files import read_original, write_edited
@@ -184,8 +185,5 @@ def _differing(key: str, found: Any, wanted: Any) -> str:
 
 def _parsed(data: bytes) -> dict[str, Any] | None:
     """A record as read; None for anything else."""
-    try:
-        found = json.loads(data)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) and isinstance(found.get("files"), dict) else None
+    found = parse_object(data)
+    return found if found and isinstance(found.get("files"), dict) else None

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from manifests.canonical import parse_object
 from manifests.errors import DatasetError
 from manifests.members import ANATOMY_MASKS, IMAGE, LESION_MASKS, encode_png, pack_bits
 from manifests.parts import open_parquet
@@ -71,7 +72,7 @@ PREPARED_SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class Film:
+class PreparedFilm:
     """One prepared radiograph: ``image`` (S, S) uint8 and ``masks`` of the same size."""
 
     sha256: str
@@ -101,7 +102,7 @@ class PreparedFolder:
         if not self.store.exists(SETTINGS):
             self.store.publish(SETTINGS, json.dumps(wanted, indent=1).encode() + b"\n")
             return
-        found = _parsed(self.store.read(SETTINGS)) or {}
+        found = parse_object(self.store.read(SETTINGS)) or {}
         for name, value in wanted.items():
             if found.get(name) != value:
                 raise DatasetError(
@@ -112,7 +113,7 @@ class PreparedFolder:
     def record(self, sha256: str, asked: Any) -> dict[str, Any] | None:
         """The row, without its source, of a file that was done for the same label ``asked``, or None."""
         path = _name(sha256, "json")
-        if not self.store.exists(path) or (found := _parsed(self.store.read(path))) is None:
+        if not self.store.exists(path) or (found := parse_object(self.store.read(path))) is None:
             return None
         row = found["row"]
         stands = all(self.store.exists(row[name]) for name in _PICTURES if name in row)
@@ -129,7 +130,7 @@ class PreparedFolder:
             )
         return found
 
-    def write(self, film: Film, asked: Any) -> None:
+    def write(self, film: PreparedFilm, asked: Any) -> None:
         """Publish a film's files, its record last; ``asked`` is its label in JSON's types, or None."""
         names = {k: _name(film.sha256, m) for k, m in zip(_PICTURES, _MEMBERS, strict=True)}
         pixels = (
@@ -186,7 +187,7 @@ def read_prepared(folder: Path, columns: Sequence[str] = PREPARED_SCHEMA.names) 
                 yield {name: row[name] for name in columns}
 
 
-def _described(film: Film) -> dict[str, Any]:
+def _described(film: PreparedFilm) -> dict[str, Any]:
     """The columns that say what a film shows, in JSON's types."""
     return {
         "kind": film.kind,
@@ -206,12 +207,3 @@ def _described(film: Film) -> dict[str, Any]:
 
 def _name(sha256: str, member: str) -> str:
     return f"films/{sha256[:2]}/{sha256}.{member}"
-
-
-def _parsed(data: bytes) -> dict[str, Any] | None:
-    """A JSON object, None for anything else."""
-    try:
-        found = json.loads(data)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None

@@ -1,6 +1,6 @@
 """Where findings lie and how severe they are called, as counts.
 
-Written by ``python -m flows.material.places`` (ChestX-Det boxes, Open-i MeSH codes): regenerate,
+Written by ``synthorax places`` (ChestX-Det boxes, Open-i MeSH codes): regenerate,
 do not edit. docs/prompts.md says how they are measured.
 """
 

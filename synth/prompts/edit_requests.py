@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from synth.cases import FindingRequest
 from synth.errors import UserError
 from synth.findings import FINDING_NAMES, FINDINGS
-from synth.prompts.files import read_findings
 
 #: A heart is not edited: it would have to be moved, not painted over.
 UNEDITABLE = ("cardiomegaly",)
@@ -53,14 +52,3 @@ class EditRequest:
         """Whether a finding that a radiograph shows is still there afterwards: none is in cleared lungs."""
         cleared = self.everywhere and FINDINGS[name].region in LUNGS
         return name not in self.remove and not cleared
-
-
-def read_finding(text: str) -> FindingRequest:
-    """A finding written as ``name[, side][, zone][, severity]``, e.g. ``effusion, left, lower``.
-
-    Commas may be spaces; names and synonyms of :mod:`synth.findings`. Raises ValueError.
-    """
-    found = read_findings(text.replace(",", " "))
-    if len(found) != 1:
-        raise UserError(f"finding: {text!r}, expected one finding, as 'effusion, left, lower'")
-    return found[0]

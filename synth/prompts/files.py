@@ -1,27 +1,21 @@
-"""A user's own prompts: a CSV or Parquet file with a ``prompt`` column, or a text file by lines."""
+"""A user's own prompts: what each row of a file asks for, and what of it was not understood."""
 
-import csv
-import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any, get_args
 
 from synth.cases import Case, FindingRequest
 from synth.errors import UserError
-from synth.findings import FINDING_NAMES, FINDINGS, Severity, Sex, Side, View, Zone
-from synth.prompts.reports import parse
+from synth.findings import Sex, View
+from synth.prompts.grammar import read_findings
+from synth.prompts.reports import Parsed, parse
+from synth.prompts.tables import Cells, read_cells
 
 _SEXES: dict[str, Sex] = {"f": "F", "female": "F", "m": "M", "male": "M"}
 _VIEWS: dict[str, View] = {"pa": "PA", "ap": "AP"}
-_NAMES = {f.title: f.name for f in FINDINGS.values()} | {
-    synonym: f.name for f in FINDINGS.values() for synonym in f.synonyms
-}
-_ATTRIBUTES: dict[str, tuple[str, ...]] = {
-    "side": get_args(Side),
-    "zone": get_args(Zone),
-    "severity": get_args(Severity),
-}
+#: Rows that a note quotes.
+EXAMPLES = 3
 
 
 @dataclass(frozen=True)
@@ -35,9 +29,19 @@ class PromptRow:
     findings: tuple[FindingRequest, ...] | None = None
     image: str | None = None  # the radiograph that it describes, where a file names one
 
+    @cached_property
+    def parsed(self) -> Parsed:
+        """What the parser reads off the prompt."""
+        return parse(self.prompt)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the findings are all there is: a column says them, or the text was understood whole."""
+        return self.findings is not None or self.parsed.complete
+
     def case(self, seed: int, key: str) -> Case:
         """The row as a case: what it leaves to the parser is read off its prompt."""
-        said = parse(self.prompt)
+        said = self.parsed
         return Case(
             key,
             seed,
@@ -47,7 +51,20 @@ class PromptRow:
             self.sex or said.sex,
             self.view or said.view,
             said.unparsed,
+            self.complete,
         )
+
+    @property
+    def contradictions(self) -> tuple[str, ...]:
+        """What a column says otherwise than the text, e.g. ``sex: column F, text M``."""
+        said = self.parsed
+        pairs = [("age", self.age, said.age), ("sex", self.sex, said.sex), ("view", self.view, said.view)]
+        told = [f"{name}: column {a}, text {b}" for name, a, b in pairs if None not in (a, b) and a != b]
+        if self.findings is not None:
+            asked, read = {f.name for f in self.findings}, {f.name for f in said.findings}
+            if (read or said.complete) and asked != read:
+                told.append(f"findings: column {_names(asked)}, text {_names(read)}")
+        return tuple(told)
 
 
 class PromptFile:
@@ -56,22 +73,31 @@ class PromptFile:
     ``.csv`` and ``.parquet``: a column ``prompt`` and, optional, ``age`` (years), ``sex`` (F, M),
     ``view`` (PA, AP) and ``findings`` (``effusion right moderate; nodule``, or ``none``), which
     override what the parser reads; empty cells do not. ``image`` names a radiograph
-    (:func:`rows_by_image`); other columns are ignored. ``.txt``: a
-    prompt per line, blank lines skipped. UTF-8. Anything else raises a one-line ValueError that
-    names file, line (row in Parquet), value and what was expected; all rows are checked at once.
+    (:func:`rows_by_image`); :data:`synth.prompts.tables.COLUMNS` says what else columns may be called.
+    ``.txt``: a prompt per line, blank lines skipped. UTF-8. ``understood``: rows that hold text which was
+    not are left out. ``notes`` are lines for the user: what was left out, not understood, contradicts
+    itself, or was not read.
+
+    Anything else raises a one-line UserError that names file, line (row in Parquet), value and what
+    was expected; all rows are checked at once.
     """
 
     length: int | None
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, understood: bool = False) -> None:
         self.path = Path(path)
         try:
-            self.rows = tuple(_read_rows(self.path))
+            cells, ignored = read_cells(self.path)
         except OSError as error:
             reason = error.strerror or "cannot be read"
             raise UserError(f"{self.path}: {reason}, expected a readable prompt file") from error
-        if not self.rows:
+        every = [_row(c) for c in cells]
+        if not every:
             raise UserError(f"{self.path}: no prompts, expected at least one")
+        self.rows = tuple(row for row in every if row.complete) if understood else tuple(every)
+        self.notes = tuple(_notes(self.path, cells, every, ignored, understood))
+        if not self.rows:
+            raise UserError(f"{self.path}: {len(every)} prompts, expected one that is understood whole")
         self.length = len(self.rows)
 
     def case(self, seed: int, key: str) -> Case:
@@ -82,7 +108,7 @@ class PromptFile:
 def rows_by_image(path: Path | str) -> dict[str, PromptRow]:
     """The rows of a prompt file with a column ``image``, by what stands there (``./`` taken off).
 
-    Raises ValueError in one line, as :class:`PromptFile` does, also for a file without that column, an
+    Raises UserError in one line, as :class:`PromptFile` does, also for a file without that column, an
     empty cell and an image that two rows name.
     """
     found: dict[str, PromptRow] = {}
@@ -96,98 +122,9 @@ def rows_by_image(path: Path | str) -> dict[str, PromptRow]:
     return found
 
 
-def read_findings(text: str) -> tuple[FindingRequest, ...]:
-    """Findings written as ``name [side] [zone] [severity]``, by semicolons; ``none`` for none.
-
-    Names and synonyms of :mod:`synth.findings`; ValueError says which word was not understood.
-    """
-    if text.strip().lower() == "none":
-        return ()
-    return tuple(_read_finding(item) for item in text.split(";") if item.strip())
-
-
-def _read_finding(item: str) -> FindingRequest:
-    words = item.lower().replace("_", " ").split()
-    found: dict[str, Any] = {}
-    for attribute, values in _ATTRIBUTES.items():
-        for word in [w for w in words if w in values]:
-            words.remove(word)
-            found[attribute] = word
-    name = _NAMES.get(" ".join(words))
-    if name is None:
-        raise UserError(
-            f"findings: {item.strip()!r}, expected 'name side zone severity' with a name of "
-            f"{', '.join(FINDING_NAMES)}"
-        )
-    return FindingRequest(name, **found)
-
-
-def _read_rows(path: Path) -> Iterator[PromptRow]:
-    suffix = path.suffix.lower()
-    if suffix == ".parquet":
-        yield from _read_parquet(path)
-    elif suffix == ".csv":
-        yield from _read_csv(path)
-    elif suffix == ".txt":
-        lines = enumerate(_read_text(path).splitlines(), 1)
-        yield from (_row(f"{path}: line {n}", {"prompt": line}) for n, line in lines if line.strip())
-    else:
-        raise UserError(f"{path}: {suffix or 'no suffix'}, expected .csv, .parquet or .txt")
-
-
-def _read_text(path: Path) -> str:
-    data = path.read_bytes()
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UserError(
-            f"{path}: line {line}: byte 0x{data[error.start]:02x}, expected UTF-8 text"
-        ) from error
-
-
-def _read_csv(path: Path) -> Iterator[PromptRow]:
-    text = _read_text(path)
-    if not text.strip():
-        return
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        columns = [(name or "").strip() for name in reader.fieldnames or ()]
-        _check_columns(path, columns)
-        reader.fieldnames = columns
-        for cells in reader:
-            where = f"{path}: line {reader.line_num}"
-            if None in cells or None in cells.values():
-                given = sum(v is not None for k, v in cells.items() if k) + len(cells.get(None) or ())
-                raise UserError(f"{where}: {given} cells, expected {len(columns)}")
-            yield _row(where, cells)
-    except csv.Error as error:
-        raise UserError(f"{path}: line {reader.reader.line_num}: {error}, expected a CSV file") from error
-
-
-def _read_parquet(path: Path) -> Iterator[PromptRow]:
-    from pyarrow import ArrowInvalid, parquet, types
-
-    try:
-        table = parquet.read_table(path)
-    except ArrowInvalid as error:
-        raise UserError(f"{path}: not a Parquet file, expected one with this suffix") from error
-    _check_columns(path, table.column_names)
-    wanted = [c for c in table.column_names if c in ("prompt", "age", "sex", "view", "findings")]
-    if "image" in table.column_names and types.is_string(table.schema.field("image").type):
-        wanted.append("image")  # a name; pictures themselves are another column
-    for number, cells in enumerate(table.select(wanted).to_pylist(), 1):
-        yield _row(f"{path}: row {number}", cells)
-
-
-def _check_columns(path: Path, columns: list[str]) -> None:
-    if "prompt" not in columns:
-        raise UserError(f"{path}: columns {', '.join(columns)}, expected one named 'prompt'")
-
-
-def _row(where: str, cells: Mapping[str, Any]) -> PromptRow:
-    values = {name: "" if cell is None else str(cell).strip() for name, cell in cells.items()}
-    prompt = values["prompt"]
+def _row(cells: Cells) -> PromptRow:
+    where, values = cells.where, cells.values
+    prompt = values.get("prompt", "")
     if not prompt:
         raise UserError(f"{where}: prompt is empty, expected text")
     sex, view, findings = (values.get(name, "") for name in ("sex", "view", "findings"))
@@ -197,11 +134,12 @@ def _row(where: str, cells: Mapping[str, Any]) -> PromptRow:
         raise UserError(f"{where}: view: {view!r}, expected PA or AP")
     try:
         requested = read_findings(findings) if findings else None
-    except ValueError as error:
+    except UserError as error:
         raise UserError(f"{where}: {error}") from error
     age = _read_age(where, values.get("age", ""))
-    image = values.get("image") or None
-    return PromptRow(prompt, age, _SEXES.get(sex.lower()), _VIEWS.get(view.lower()), requested, image)
+    return PromptRow(
+        prompt, age, _SEXES.get(sex.lower()), _VIEWS.get(view.lower()), requested, values.get("image") or None
+    )
 
 
 def _read_age(where: str, text: str) -> int | None:
@@ -214,3 +152,35 @@ def _read_age(where: str, text: str) -> int | None:
     if not (0 <= age <= 120 and age.is_integer()):
         raise UserError(f"{where}: age: {text!r}, expected whole years from 0 to 120")
     return int(age)
+
+
+def _notes(
+    path: Path, cells: Sequence[Cells], rows: Sequence[PromptRow], ignored: Sequence[str], understood: bool
+) -> list[str]:
+    notes = [f"{path}: columns not read: {', '.join(ignored)}"] if ignored else []
+    unclear = [(c.where, r) for c, r in zip(cells, rows, strict=True) if not r.complete]
+    if unclear:
+        fate = "are left out" if understood else "are drawn, never called normal"
+        quoted = [f"{where}: {_quoted(row)}" for where, row in unclear[:EXAMPLES]]
+        notes.append(
+            f"{path}: {len(unclear)} of {len(rows)} prompts hold text that was not understood, and {fate}, "
+            f"e.g. {'; '.join(quoted)}"
+        )
+    odd = [(c.where, r.contradictions) for c, r in zip(cells, rows, strict=True) if r.contradictions]
+    if odd:
+        quoted = [f"{where}: {', '.join(told)}" for where, told in odd[:EXAMPLES]]
+        notes.append(
+            f"{path}: {len(odd)} of {len(rows)} rows contradict their own text (columns hold), e.g. "
+            f"{'; '.join(quoted)}"
+        )
+    return notes
+
+
+def _quoted(row: PromptRow) -> str:
+    said = [*row.parsed.unparsed, *(f"{name.replace('_', ' ')} uncertain" for name in row.parsed.uncertain)]
+    text = said[0] if len(said[0]) <= 60 else f"{said[0][:59]}…"
+    return repr(text)
+
+
+def _names(names: set[str]) -> str:
+    return " and ".join(sorted(names)) or "none"

@@ -37,6 +37,8 @@ _SEVERITIES: dict[Severity, re.Pattern[str]] = {
         r"low-grade|punctate|early)\b"
     ),
 }
+#: Every word that places or grades a finding.
+PLACES = (*_SIDES.values(), *_ZONES.values(), *_SEVERITIES.values())
 _JOINT = re.compile(r",| and | or |/| with | but |\bversus\b|\bvs\b| as well as | also ")
 _BARE = re.compile(r"[\s,/]*(?:and|or|with)?(?:/or)?\s*(?:associated |adjacent )?")
 

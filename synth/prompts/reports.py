@@ -16,7 +16,8 @@ from synth.demographics import Demographics, read_demographics
 from synth.findings import FINDING_NAMES, FINDINGS, Sex, View
 from synth.prompts import triggers
 from synth.prompts import words as lexicon
-from synth.prompts.placement import Placement, merge_requests, read_placement
+from synth.prompts.placement import PLACES, Placement, merge_requests, read_placement
+from synth.prompts.residue import residue
 
 Status = Literal["asserted", "negated", "uncertain"]
 
@@ -27,7 +28,8 @@ class Parsed:
 
     ``findings``: those asserted, one request per finding and place, in the order of the text.
     ``negated`` and ``uncertain``: names of findings denied or only suspected, none of them also
-    asserted. ``unparsed``: sentences in which nothing was understood, as they were written.
+    asserted. ``unparsed``: sentences that hold a word that was not understood, or one of a finding outside
+    the 13, as they were written; words that are denied do not count.
     """
 
     findings: tuple[FindingRequest, ...] = ()
@@ -37,6 +39,11 @@ class Parsed:
     age: int | None = None  # years
     sex: Sex | None = None
     view: View | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether ``findings`` are all that the text speaks of: none is suspected, all was understood."""
+        return not (self.uncertain or self.unparsed)
 
 
 @dataclass(frozen=True)
@@ -61,13 +68,16 @@ _SENTENCE_END = re.compile(
 _DECOYS = lexicon.compiled(lexicon.DECOYS)
 _NAMES = {name: lexicon.compiled(patterns) for name, patterns in lexicon.NAMES.items()}
 _HINTS = {name: lexicon.compiled(patterns) for name, patterns in lexicon.HINTS.items()}
-_NORMAL = lexicon.compiled(lexicon.NORMAL)
 _TRIGGERS: tuple[tuple[Status, bool, re.Pattern[str]], ...] = (
     ("uncertain", True, triggers.UNCERTAIN_BEFORE),
     ("uncertain", False, triggers.UNCERTAIN_AFTER),
     ("negated", True, triggers.NEGATION_BEFORE),
     ("negated", False, triggers.NEGATION_AFTER),
 )
+
+
+#: What is understood though it names no finding.
+_EXPLAINED = (lexicon.compiled(lexicon.NORMAL), triggers.TERMINATORS, *(p for _, _, p in _TRIGGERS), *PLACES)
 
 
 def parse(text: str) -> Parsed:
@@ -81,14 +91,14 @@ def parse(text: str) -> Parsed:
     unparsed: list[str] = []
     people = Demographics()
     for sentence in split_sentences(text):
-        found, here = read_sentence(sentence)
-        people, understood = people.updated(here), here != Demographics()
+        found, here, left = read_sentence(sentence)
+        people = people.updated(here)
         for request, status in found:
             if status == "asserted":
                 asserted.append(request)
             else:
                 denied[status].append(request.name)
-        if not (found or understood or _NORMAL.search(sentence.lower())):
+        if left:
             unparsed.append(sentence)
     findings = merge_requests(asserted)
     names = {request.name for request in findings}
@@ -106,18 +116,23 @@ def parse(text: str) -> Parsed:
 def split_sentences(text: str) -> list[str]:
     """Sentences without their full stops; decimals such as ``1.5 cm`` stay whole."""
     parts = _SENTENCE_END.split(text)
-    return [part.strip() for part in parts if re.search(r"[A-Za-z]", part)]
+    return [part.strip() for part in parts if re.search(r"[^\W\d_]", part)]
 
 
-def read_sentence(sentence: str) -> tuple[list[tuple[FindingRequest, Status]], Demographics]:
-    """Each mention of one sentence with its place and status, and whom the sentence is about."""
-    lower = re.sub(r"\s", " ", sentence.lower())
-    lower = _DECOYS.sub(lambda m: "_" * len(m.group()), lower)
+def read_sentence(
+    sentence: str,
+) -> tuple[list[tuple[FindingRequest, Status]], Demographics, tuple[str, ...]]:
+    """Each mention of one sentence with its place and status, whom the sentence is about, and the words
+    that were not understood or name something outside the 13 findings."""
+    whole = re.sub(r"\s", " ", sentence.lower())
+    lower = _DECOYS.sub(lambda m: "_" * len(m.group()), whole)
     mentions = find_mentions(lower)
     spans = sorted({(m.start, m.end) for m in mentions})
     places = dict(zip(spans, read_placement(lower, spans), strict=True))
     found = [(_request(m.name, places[m.start, m.end]), judge(lower, m)) for m in mentions]
-    return found, read_demographics(sentence)
+    known = [*spans, *(m.span() for p in _EXPLAINED for m in p.finditer(lower))]
+    left = residue(whole, known, bool(found), lambda a, b: judge(lower, Mention("", a, b)) == "negated")
+    return found, read_demographics(sentence), left
 
 
 def find_mentions(sentence: str) -> list[Mention]:

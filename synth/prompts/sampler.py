@@ -23,10 +23,13 @@ __all__ = ["Parsed", "PromptFile", "PromptSampler", "PromptSource", "parse"]
 
 
 class PromptSource(Protocol):
-    """Gives the case of any key; ``length`` is the number of distinct rows, None when endless."""
+    """Gives the case of any key; ``length`` is the number of distinct rows, None when endless;
+    ``notes`` are lines for the user."""
 
     @property
     def length(self) -> int | None: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
 
     def case(self, seed: int, key: str) -> Case:
         """The case of ``key`` in the build with ``seed``; equal whenever both are."""
@@ -48,6 +51,7 @@ class PromptSampler:
     """
 
     length: int | None = None
+    notes: tuple[str, ...] = ()
 
     def __init__(
         self,

@@ -101,7 +101,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         r"bulla\w?\b|bullous (?:\w+ )?(?:disease|changes?)|blebs?\b",
     ),
     "fibrosis": (
-        r"fibro(?:sis|ses|tic)\b(?: (?:changes?|strands?|bands?|streaks?|scarring))?",
+        r"(?:interstitial )?fibro(?:sis|ses|tic)\b(?: (?:changes?|strands?|bands?|streaks?|scarring))?",
         r"(?:fibro\w*[ -])?(?:parenchymal |pulmonary |lung |linear )?(?:scars?|scarring)\b",
         r"cicatri\w+",
         r"pleur\w+[- ]?(?:parenchymal|peripheral) (?:scar\w*|fibro\w+)",

@@ -17,6 +17,7 @@ SIZE = 64
 
 
 class Prompts:
+    notes = ()
     length = None
 
     def case(self, seed, key):

@@ -1,20 +1,26 @@
 """The command line: quick, and every mistake is one line with the right exit code."""
 
+import ast
 import errno
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 import torch
 from standins import digests
+from told import is_one_line
 
 from flows.commands.endings import Ending, guarded
 from manifests.store import Store
 from synth.errors import UserError, users_mistake
 
+ROOT = Path(__file__).parents[2]
+FLOORS = ("synth", "filters", "manifests", "flows")
 HOLDER = """
 import sys, time
 from manifests.store import Store
@@ -22,14 +28,6 @@ with Store(sys.argv[1]).lock():
     print(1, flush=True)
     time.sleep(600)
 """
-
-
-def is_one_line(err, *parts):
-    lines = [line for line in err.strip().splitlines() if not line.startswith("building")]
-    assert len(lines) == 1, err
-    for part in parts:
-        assert part in lines[0]
-    return True
 
 
 @pytest.fixture
@@ -269,10 +267,52 @@ def test_missing_data_is_told_with_the_layout_expected(invoke, tmp_path, command
     assert is_one_line(err, "expected the layout of shared/data")
 
 
-def test_a_value_error_is_the_users_only_when_we_raised_it():
-    with pytest.raises(ValueError, match="output") as ours:
+def test_whose_mistake_an_error_is_is_a_matter_of_its_class():
+    with pytest.raises(UserError, match="output") as ours:
         Store("nonsense://x")
     assert users_mistake(ours.value)
-    with pytest.raises(ValueError, match="invalid literal") as theirs:
-        int("x")
-    assert users_mistake(theirs.value) is None
+    for kind in (ValueError, TypeError, KeyError, FileNotFoundError, RuntimeError, AssertionError):
+        assert users_mistake(kind("output: x, expected y")) is None
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "synth.images.model.ImageModel.load",
+        "filters.judge.load_all",
+        "manifests.identity._complete",
+        "manifests.builds.count_rows",
+        "flows.building.session.open_build",
+        "flows.config.reading.apply_overrides",
+    ],
+)
+def test_a_bug_planted_in_any_floor_ends_as_ours(invoke, write_config, monkeypatch, tmp_path, place):
+    def bug(*arguments, **named):
+        raise ValueError("threshold: 2, expected 3")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(place, bug)
+    real = place.startswith(("synth", "filters.judge"))
+    code, _, err = invoke("build", write_config(candidates=4), real=real)
+    assert code == 1, err
+    assert "ValueError: threshold: 2, expected 3 (traceback: " in err
+    (kept,) = tmp_path.glob("synthorax-error-*.txt")
+    assert "in bug" in kept.read_text()
+
+
+def test_nowhere_is_our_own_value_error_caught_and_told_as_the_users():
+    trees = [ast.parse(p.read_text("utf-8")) for floor in FLOORS for p in (ROOT / floor).rglob("*.py")]
+    raising = {
+        function.name
+        for tree in trees
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Raise) and "ValueError" in ast.unparse(node)
+    }
+    assert raising  # shapes and types are checked somewhere
+    for attempt in (n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Try)):
+        caught = " ".join(ast.unparse(h.type) for h in attempt.handlers if h.type)
+        if "ValueError" in caught.split():
+            called = {n.func for s in attempt.body for n in ast.walk(s) if isinstance(n, ast.Call)}
+            assert not {ast.unparse(f).rpartition(".")[2] for f in called} & raising

@@ -6,23 +6,22 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy import ndimage
 from torch import Tensor, nn
 
 from filters.anatomy_agreement import dice
-from filters.experts.embedded import EmbeddedAnatomy, load_network
+from filters.experts.embedded import EmbeddedAnatomy
 from filters.experts.embedding import INDEX, TrainingIndex
 from filters.experts.networks import anatomy_network
 from flows.material.organs import LungSeer
 from flows.material.real import Radiographs, load_contours, load_lungs, load_nih, part_of
+from flows.material.trained import SIZE, clean_lungs, expert_anatomy, predict, unmarked
 from flows.training.augment import blobs, draw_warp, vary_exposure
-from flows.training.checkpoints import locate, pin, seal, write_config, write_tensors
 from flows.training.loop import Schedule, console, fit
+from flows.training.sealing import pin, seal, write_config, write_tensors
 from synth.findings import ANATOMY
-from synth.images.radiographs import remove_markers, to_uint8
 from synth.masks.anatomy import rasterise
 
-SIZE, BATCH = 128, 16
+BATCH = 16
 
 
 def organ_masks(seer: LungSeer, image: np.ndarray, lungs: np.ndarray, seed: int) -> np.ndarray:
@@ -32,37 +31,6 @@ def organ_masks(seer: LungSeer, image: np.ndarray, lungs: np.ndarray, seed: int)
     masks = rasterise({"right_lung": none, "left_lung": none} | organs, image.shape[-1])
     masks[:2] = lungs
     return masks
-
-
-def predict(network: nn.Module, images: np.ndarray, size: int = SIZE) -> np.ndarray:
-    """Probabilities (N, 5, H, W) float32 of (N, H, W) uint8 images, upsampled to their size."""
-    out = []
-    with torch.inference_mode():
-        for batch in torch.from_numpy(images).split(16):
-            x = F.interpolate(batch[:, None].float() / 127.5 - 1, size=(size, size), mode="area")
-            p = network(x).sigmoid()
-            out.append(F.interpolate(p, size=images.shape[1:], mode="bilinear", align_corners=False))
-    return torch.cat(out).numpy()
-
-
-def expert_anatomy(out: Path, images: np.ndarray) -> np.ndarray:
-    """(N, 5, H, W) bool: the trained expert's masks of (N, H, W) uint8 images."""
-    network, _ = load_network(anatomy_network(len(ANATOMY)), locate(out, "anatomy"))
-    found = predict(network, images)
-    masks = found > 0.5
-    masks[:, :2] = np.stack([clean_lungs(p) for p in found])
-    return masks
-
-
-def unmarked(images: np.ndarray, anatomy: np.ndarray) -> np.ndarray:
-    """Radiographs (N, H, W) uint8 without burned-in letters; ``anatomy`` (N, K, H, W) bool, lungs first."""
-    pairs = zip(images, anatomy, strict=True)
-    return np.stack([to_uint8(remove_markers(i / 255.0, a[:2].any(0))) for i, a in pairs])
-
-
-def clean_lungs(probabilities: np.ndarray) -> np.ndarray:
-    """(2, H, W) bool: the largest part of each lung at 0.5."""
-    return np.stack([_largest(p > 0.5) for p in probabilities[:2]])
 
 
 def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
@@ -174,10 +142,3 @@ def mask_loss(
 def _plausible(lungs: np.ndarray) -> bool:
     areas = lungs.mean((1, 2))
     return bool(areas.min() > 0.04 and areas.max() < 0.35 and areas.max() / areas.min() < 2.5)
-
-
-def _largest(mask: np.ndarray) -> np.ndarray:
-    labels, count = ndimage.label(mask)
-    if count < 2:
-        return mask
-    return labels == 1 + int(np.argmax(ndimage.sum(mask, labels, np.arange(1, count + 1))))

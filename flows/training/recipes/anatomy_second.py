@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from filters.experts.ensemble import SECOND
-from filters.experts.networks import second_lung_network
+from filters.experts.networks import mobilenet_lung_network
 from flows.training.recipes.evaluator_anatomy import teach_lungs
 
 #: Added to the seed, so that nothing is shared with the first expert or the evaluators.
@@ -14,7 +14,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     """Train on human masks, measure on held-out ones and seal ``out/anatomy_second``."""
     return teach_lungs(
         SECOND["anatomy"],
-        second_lung_network,
+        mobilenet_lung_network,
         "Second anatomy expert: the lungs on frontal radiographs",
         "A feature pyramid on a MobileNetV4, taught by human masks alone. The filter takes the mean of "
         "its and the first expert's word.",

@@ -20,13 +20,14 @@ from scipy.special import expit
 from filters.experts.embedded import OPACITY, read_config
 from filters.experts.ensemble import SECOND, TOGETHER
 from flows.config.workers import core_count
-from flows.figures.reliability import fold_of, opacity_figures
+from flows.figures.reliability import fold_of, opacity_figures, platt
 from flows.material.real import Radiographs, load_nih
 from flows.material.scenes import load_scenes
-from flows.training.checkpoints import amend, locate, pin, write_config
-from flows.training.lesion_learning import platt, predict
+from flows.material.trained import locate
+from flows.training.lesion_learning import predict
 from flows.training.loop import console
 from flows.training.recipes import findings, findings_second
+from flows.training.sealing import amend, pin, write_config
 
 #: As many as leave each network about as many films to learn from as the shipped ones had.
 FOLDS = 3

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from flows.figures.spectrum import band_decades
 from flows.material.real import Radiographs, load_nih
-from flows.training.checkpoints import seal
 from flows.training.loop import Schedule, fit
+from flows.training.sealing import seal
 from synth.images.codec import FACTOR, PatchCodec, band_windows, split_bands
 from synth.images.radiographs import read_radiograph, to_uint8
 

@@ -15,14 +15,14 @@ import torch.nn.functional as F
 from diffusers import ControlNetModel
 from torch import Tensor
 
-from flows.training.checkpoints import seal, write_config
 from flows.training.loop import Schedule, fit
 from flows.training.prepared_films import Films
+from flows.training.sealing import seal, write_config
 from manifests.films.prepared import TABLE
 from synth.errors import UserError
 from synth.findings import ANATOMY, FINDING_NAMES
 from synth.images.denoisers import FrozenDenoiser
-from synth.images.frozen.checkpoints import ForeignBase
+from synth.images.frozen.loading import ForeignBase
 from synth.images.frozen.pipelines import CONTROLS, PipelineFolder
 from synth.weights import digest
 

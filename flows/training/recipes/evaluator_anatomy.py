@@ -8,11 +8,12 @@ import torch
 from torch import nn
 
 from filters.experts.evaluators import ANATOMY_EVALUATOR
-from filters.experts.networks import lung_evaluator_network
+from filters.experts.networks import regnet_lung_network
 from flows.material.real import load_lungs, part_of
-from flows.training.checkpoints import seal, write_config, write_tensors
+from flows.material.trained import clean_lungs
 from flows.training.loop import Schedule, console, fit
-from flows.training.recipes.anatomy import SIZE, clean_lungs, lung_figures, mask_loss, predict
+from flows.training.recipes.anatomy import SIZE, lung_figures, mask_loss, predict
+from flows.training.sealing import seal, write_config, write_tensors
 from synth.findings import ANATOMY
 
 BATCH = 12
@@ -26,10 +27,10 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     """Train on human masks, measure on held-out ones and seal ``out/evaluator_anatomy``."""
     return teach_lungs(
         ANATOMY_EVALUATOR,
-        lung_evaluator_network,
+        regnet_lung_network,
         "Lung evaluator: an independent opinion of where the lungs are",
         "A feature pyramid on a RegNetY, taught by human masks alone. It neither trains nor filters; "
-        "it measures (`python -m flows.evaluation.shipped`).",
+        "it measures (`synthorax evaluate models`).",
         (data, out, seed + OWN_SEED, device, resume, scale),
     )
 

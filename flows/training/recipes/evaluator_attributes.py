@@ -14,13 +14,13 @@ from filters.experts.evaluators import (
     FeatureExtractor,
     load_lung_evaluator,
 )
+from flows.figures.ranking import auroc
 from flows.material.real import Radiographs, load_nih
+from flows.material.trained import locate, unmarked
 from flows.training.augment import draw_warp, vary_exposure
-from flows.training.checkpoints import locate, seal, write_config, write_tensors
-from flows.training.lesion_learning import auroc
 from flows.training.loop import console
-from flows.training.recipes.anatomy import unmarked
 from flows.training.recipes.evaluator_anatomy import OWN_SEED
+from flows.training.sealing import seal, write_config, write_tensors
 from synth.findings import ANATOMY
 from synth.masks.anatomy import ADULT
 
@@ -72,7 +72,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
         },
         {"held-out patients": metrics},
         "Ridge regression on what the evaluators of lungs and lesions see. It neither trains nor filters; "
-        "it measures (`python -m flows.evaluation.shipped`). Not for use on people.",
+        "it measures (`synthorax evaluate models`). Not for use on people.",
     )
     return folder
 

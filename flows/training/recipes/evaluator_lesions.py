@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from filters.experts.evaluators import ANATOMY_EVALUATOR, LESION_EVALUATOR
-from filters.experts.networks import lesion_evaluator_network
+from filters.experts.networks import regnet_finding_network
 from flows.material.scenes import load_scenes
 from flows.training.loop import Schedule
 from flows.training.recipes.evaluator_anatomy import OWN_SEED
@@ -12,7 +12,7 @@ from flows.training.recipes.findings import Recipe, teach_and_seal
 #: Finer images than the expert's: a nodule of 10 mm is 5 pixels wide.
 RECIPE = Recipe(
     LESION_EVALUATOR,
-    lesion_evaluator_network,
+    regnet_finding_network,
     ANATOMY_EVALUATOR,
     size=192,
     batch=18,
@@ -34,5 +34,5 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
         "Lesion evaluator: an independent opinion of which findings there are, and where",
         "A feature pyramid on a RegNetY, taught by lesions simulated in real normal radiographs, "
         "radiologists' boxes and NIH's labels. It neither trains nor filters; it measures "
-        "(`python -m flows.evaluation.shipped`).",
+        "(`synthorax evaluate models`).",
     )

@@ -10,12 +10,14 @@ from scipy.special import expit
 from torch import Tensor, nn
 
 from filters.experts.networks import FindingNetwork, finding_network
-from flows.figures.reliability import opacity_figures
+from flows.figures.ranking import auroc
+from flows.figures.reliability import opacity_figures, platt
 from flows.material.real import Radiographs
 from flows.material.scenes import SIMULATED, Scenes, load_scenes
-from flows.training.checkpoints import locate, seal, write_config, write_tensors
-from flows.training.lesion_learning import Lessons, auroc, platt, predict
+from flows.material.trained import locate
+from flows.training.lesion_learning import Lessons, predict
 from flows.training.loop import Schedule, fit
+from flows.training.sealing import seal, write_config, write_tensors
 from synth.findings import FINDING_NAMES
 from synth.weights import load_safetensors
 

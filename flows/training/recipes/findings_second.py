@@ -7,18 +7,20 @@ import numpy as np
 
 from filters.experts.embedded import OPACITY, EmbeddedFindings, read_config
 from filters.experts.ensemble import SECOND, TOGETHER, pooled_logit
-from filters.experts.networks import second_finding_network
+from filters.experts.networks import mobilenet_finding_network
+from flows.figures.reliability import platt
 from flows.material.scenes import load_scenes
-from flows.training.checkpoints import locate, pin, write_config
-from flows.training.lesion_learning import Lessons, platt
+from flows.material.trained import locate
+from flows.training.lesion_learning import Lessons
 from flows.training.loop import Schedule
 from flows.training.recipes.anatomy_second import OWN_SEED
 from flows.training.recipes.findings import SEEN, Recipe, teach_and_seal
+from flows.training.sealing import pin, write_config
 from synth.findings import FINDING_NAMES
 
 RECIPE = Recipe(
     SECOND["findings"],
-    second_finding_network,
+    mobilenet_finding_network,
     SECOND["anatomy"],
     size=192,
     batch=18,
@@ -43,7 +45,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     )
     both = [
         EmbeddedFindings.load(locate(out, "findings")),
-        EmbeddedFindings.of(second_finding_network(), folder),
+        EmbeddedFindings.of(mobilenet_finding_network(), folder),
     ]
     config = read_config(folder) | {TOGETHER: calibrate_together(both, lessons)}
     write_config(folder / "config.json", config)

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, PreTrainedTokenizerFast
 
 from flows.material.scenes import Scenes, balanced, load_scenes
+from flows.material.trained import locate
 from flows.training.augment import draw_warp, vary_exposure
-from flows.training.checkpoints import locate, seal, write_config
 from flows.training.loop import Schedule, console, fit
+from flows.training.sealing import seal, write_config
 from synth.errors import UserError
 from synth.findings import FINDING_NAMES
 from synth.images.codec import CHANNELS, FACTOR, PatchCodec

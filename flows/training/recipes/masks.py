@@ -11,9 +11,9 @@ from torch import Tensor
 from flows.figures.masks import mask_figures
 from flows.material.chestxdet import load_annotations, load_bodies
 from flows.material.places import ZONELESS, box_zone
-from flows.training.checkpoints import seal, write_tensors
 from flows.training.lesion_tokens import MOST, VIEWS, LesionTokens, Row, fit_codes, instance_rows, severities
 from flows.training.loop import Schedule, fit
+from flows.training.sealing import seal, write_tensors
 from synth.cases import FindingRequest
 from synth.findings import FINDING_NAMES, FINDINGS
 from synth.masks.anatomy import rasterise

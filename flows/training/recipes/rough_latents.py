@@ -8,10 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from flows.material.scenes import Scenes, load_scenes
+from flows.material.trained import locate
 from flows.training.augment import draw_warp
-from flows.training.checkpoints import locate, seal, write_config, write_tensors
 from flows.training.loop import Schedule, fit
 from flows.training.recipes.images import framed
+from flows.training.sealing import seal, write_config, write_tensors
 from synth.findings import ANATOMY
 from synth.images.codec import CHANNELS, PatchCodec
 from synth.images.frozen.rough_latents import SIDE, RoughLatents

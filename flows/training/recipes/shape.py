@@ -10,8 +10,8 @@ from filters.anatomy_agreement import dice
 from flows.material.organs import LungSeer, with_organs
 from flows.material.real import load_contours, load_nih, medial_gap
 from flows.material.scenes import demographics_of
-from flows.training.checkpoints import seal, write_tensors
-from flows.training.recipes.anatomy import expert_anatomy
+from flows.material.trained import expert_anatomy
+from flows.training.sealing import seal, write_tensors
 from synth.demographics import Demographics
 from synth.findings import ANATOMY
 from synth.masks.anatomy import (

@@ -13,7 +13,7 @@ import numpy as np
 from torch import Tensor
 from transformers import CLIPTokenizer
 
-from synth.cases import Case, MaskSet
+from synth.cases import Case, Cases, MaskSet, MaskSets
 from synth.findings import FINDING_NAMES
 from synth.images.denoisers import FrozenDenoiser
 from synth.images.protocol import ShouldStop
@@ -69,11 +69,7 @@ class ForeignImager(ABC):
 
     @abstractmethod
     def latents(
-        self,
-        base: FrozenDenoiser,
-        cases: Sequence[Case],
-        masks: Sequence[MaskSet],
-        settings: SynthesisSettings,
+        self, base: FrozenDenoiser, cases: Cases, masks: MaskSets, settings: SynthesisSettings
     ) -> Tensor:
         """Latents (N, C, side, side) of N cases with their masks. Raises Interrupted."""
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synth.cases import Case, FindingRequest, MaskSet
+from synth.cases import Case, Cases, FindingRequest, MaskSet, MaskSets
 from synth.findings import FINDING_NAMES
 from synth.images.denoisers import FrozenDenoiser
 from synth.images.frozen.base import ForeignImager, sample_seeds
@@ -37,11 +37,7 @@ class ControllerImager(ForeignImager):
 
     @torch.inference_mode()
     def latents(
-        self,
-        base: FrozenDenoiser,
-        cases: Sequence[Case],
-        masks: Sequence[MaskSet],
-        settings: SynthesisSettings,
+        self, base: FrozenDenoiser, cases: Cases, masks: MaskSets, settings: SynthesisSettings
     ) -> Tensor:
         """Latents (N, C, side, side). Raises Interrupted.
 

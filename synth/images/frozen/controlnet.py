@@ -9,7 +9,7 @@ import torch
 from diffusers import ControlNetModel
 from torch import Tensor
 
-from synth.cases import Case, MaskSet
+from synth.cases import Case, Cases, MaskSet, MaskSets
 from synth.images.denoisers import FrozenDenoiser, Text
 from synth.images.frozen.base import ForeignImager, sample_seeds
 from synth.images.frozen.blending import NoiseStreams, Solver, denoise
@@ -32,11 +32,7 @@ class ControlNetImager(ForeignImager):
 
     @torch.inference_mode()
     def latents(
-        self,
-        base: FrozenDenoiser,
-        cases: Sequence[Case],
-        masks: Sequence[MaskSet],
-        settings: SynthesisSettings,
+        self, base: FrozenDenoiser, cases: Cases, masks: MaskSets, settings: SynthesisSettings
     ) -> Tensor:
         """Latents (N, C, side, side), classifier-free guidance (Ho & Salimans, 2022). Raises Interrupted."""
         side, count = settings.size // self.factor, len(cases)

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from filters.experts.embedded import CHECKPOINTS, EmbeddedFindings
 from filters.experts.ensemble import SECOND, Ensemble, load_anatomy, load_findings
-from filters.experts.networks import second_finding_network
+from filters.experts.networks import mobilenet_finding_network
 from filters.experts.opinion import Opinion
 from filters.panel import Panel
 from filters.registry import FILTERS
@@ -128,6 +128,6 @@ def test_a_second_expert_whose_weights_are_not_its_own_is_refused(tmp_path):
     shutil.copytree(CHECKPOINTS / "findings", tmp_path / "findings")
     shutil.copytree(CHECKPOINTS / SECOND["findings"], tmp_path / SECOND["findings"])
     torch.manual_seed(0)
-    save_file(second_finding_network().state_dict(), tmp_path / SECOND["findings"] / "model.safetensors")
+    save_file(mobilenet_finding_network().state_dict(), tmp_path / SECOND["findings"] / "model.safetensors")
     with pytest.raises(WeightsError, match="findings_second"):
         load_findings(tmp_path)

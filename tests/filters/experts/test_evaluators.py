@@ -18,7 +18,7 @@ from filters.experts.evaluators import (
     load_lesion_evaluator,
     load_lung_evaluator,
 )
-from filters.experts.networks import finding_network, lesion_evaluator_network, lung_evaluator_network
+from filters.experts.networks import finding_network, regnet_finding_network, regnet_lung_network
 from synth.errors import WeightsError
 from synth.findings import FINDING_NAMES
 from synth.weights import SUMS, digest
@@ -38,15 +38,15 @@ def sealed(folder, network, **config):
 
 def test_shapes():
     x = torch.zeros(2, 1, 64, 64)
-    assert lung_evaluator_network().eval()(x).shape == (2, 2, 64, 64)
-    network = lesion_evaluator_network().eval()
+    assert regnet_lung_network().eval()(x).shape == (2, 2, 64, 64)
+    network = regnet_finding_network().eval()
     lesions, findings = network(x)
     assert lesions.shape == (2, len(FINDING_NAMES), 32, 32)
     assert findings.shape == (2, len(FINDING_NAMES) + 1)
     assert network.encode(x)[-1].shape == (2, 152, 4, 4)
 
 
-@pytest.mark.parametrize("make", [lung_evaluator_network, lesion_evaluator_network])
+@pytest.mark.parametrize("make", [regnet_lung_network, regnet_finding_network])
 def test_every_weight_is_reached(make):
     network: nn.Module = make()
     said = network(torch.randn(2, 1, 64, 64))
@@ -56,12 +56,12 @@ def test_every_weight_is_reached(make):
 
 def test_evaluators_share_no_layout_with_the_experts():
     expert = {n for n, p in finding_network().named_parameters() if p.dim() == 4}
-    for network in (lung_evaluator_network(), lesion_evaluator_network()):
+    for network in (regnet_lung_network(), regnet_finding_network()):
         assert not expert & {n for n, p in network.named_parameters() if "encoder" in n and p.dim() == 4}
 
 
 def test_a_finding_rises_with_the_peak_of_its_map():
-    network = lesion_evaluator_network().eval()
+    network = regnet_finding_network().eval()
     features = network.encode(torch.zeros(1, 1, 64, 64))
     low = network.heads(features)[1]
     network.segmenter.segmentation_head[0].bias.data += 1
@@ -108,7 +108,7 @@ def test_a_readout_of_other_encoders_is_refused(tmp_path):
 
 
 def test_the_lung_evaluator_answers_as_the_expert_does(tmp_path):
-    folder = sealed(tmp_path, lung_evaluator_network(), structures=["right_lung", "left_lung"])
+    folder = sealed(tmp_path, regnet_lung_network(), structures=["right_lung", "left_lung"])
     opinion = load_lung_evaluator(folder).look(images(1, 128))[0]
     assert opinion.structures == ("right_lung", "left_lung")
     assert opinion.mask("right_lung").shape == (128, 128)
@@ -116,14 +116,14 @@ def test_the_lung_evaluator_answers_as_the_expert_does(tmp_path):
 
 
 def test_the_lesion_evaluator_answers_as_the_expert_does(tmp_path):
-    folder = sealed(tmp_path, lesion_evaluator_network(), findings=list(FINDING_NAMES))
+    folder = sealed(tmp_path, regnet_finding_network(), findings=list(FINDING_NAMES))
     opinion = load_lesion_evaluator(folder).look(images(1, 128))[0]
     assert set(opinion.probabilities) == {*FINDING_NAMES, OPACITY}
     assert opinion.lesions["nodule"].shape == (128, 128)
 
 
 def test_weights_without_a_pin_are_refused(tmp_path):
-    sealed(tmp_path, lung_evaluator_network(), structures=["right_lung", "left_lung"])
+    sealed(tmp_path, regnet_lung_network(), structures=["right_lung", "left_lung"])
     (tmp_path / SUMS).write_text(f"{digest(tmp_path / 'config.json')}  config.json\n")
     with pytest.raises(WeightsError, match=r"does not name model\.safetensors"):
         load_lung_evaluator(tmp_path)

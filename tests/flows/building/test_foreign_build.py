@@ -8,6 +8,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 from small_pipelines import change_json, pickle_weights, save_pipeline
 from standins import digests
+from told import is_one_line
 
 from filters.registry import FILTER_NAMES
 
@@ -30,13 +31,6 @@ def config(write_config):
         return write_config(name, **{**REAL, "images": {"steps": 2, "batch_size": 2, **given}, **changes})
 
     return write
-
-
-def is_one_line(err, *parts):
-    lines = [line for line in err.strip().splitlines() if not line.startswith("building")]
-    assert len(lines) == 1, err
-    assert all(part in lines[0] for part in parts), lines[0]
-    return True
 
 
 @pytest.mark.parametrize("kind", ["controlnet", "plain"])

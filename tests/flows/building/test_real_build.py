@@ -7,6 +7,7 @@ import time
 
 import pytest
 from standins import digests
+from told import is_one_line
 
 from synth.weights import SHIPPED, SUMS, digest, pins
 
@@ -19,13 +20,6 @@ REAL = {
     "images": {"size": 256, "steps": 2, "batch_size": 4},
     "workers": {"count": 1},
 }
-
-
-def is_one_line(err, *parts):
-    lines = [line for line in err.strip().splitlines() if not line.startswith("building")]
-    assert len(lines) == 1, err
-    assert all(part in lines[0] for part in parts), lines[0]
-    return True
 
 
 def test_missing_weights(invoke, write_config, tmp_path):

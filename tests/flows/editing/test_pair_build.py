@@ -11,6 +11,7 @@ from drawn_films import drawn_film
 from edited_films import OFF, pairs_config, write_films
 from PIL import Image
 from standins import digests
+from told import is_one_line
 
 from filters.registry import FILTER_NAMES
 from manifests.commits import read_commits
@@ -38,13 +39,6 @@ def config(films, tmp_path):
         return path
 
     return write
-
-
-def is_one_line(err, *parts):
-    lines = [line for line in err.strip().splitlines() if not line.startswith("building")]
-    assert len(lines) == 1, err
-    assert all(part in lines[0] for part in parts), lines[0]
-    return True
 
 
 def test_from_a_folder_to_a_dataset_that_every_command_reads(invoke, config, tmp_path):

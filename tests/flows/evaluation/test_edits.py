@@ -190,9 +190,11 @@ def pixels(images):
 def test_two_films_are_edited_and_measured(shared_data, tmp_path):
     from typer.testing import CliRunner
 
-    from flows.evaluation.edits_command import app
+    from flows.cli import app
 
-    result = CliRunner().invoke(app, ["--data", str(shared_data), "--out", str(tmp_path), "--count", "1"])
+    result = CliRunner().invoke(
+        app, ["evaluate", "edits", "--data", str(shared_data), "--out", str(tmp_path), "--count", "1"]
+    )
     assert result.exit_code == 0, result.output
     assert '"pixels_changed_outside": 0' in (tmp_path / "edits.json").read_text()
     assert Image.open(tmp_path / "edits.png").width > 400

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from manifests.films.prepared import Film, PreparedFolder
+from manifests.films.prepared import PreparedFilm, PreparedFolder
 from synth.cases import Lesion, MaskSet
 from synth.demographics import UNKNOWN
 from synth.findings import ANATOMY
@@ -23,7 +23,7 @@ def drawn(number):
     mass[y : y + 8, 40:52] = True
     image = np.full((SIZE, SIZE), 180, np.uint8)
     image[anatomy.any(0)], image[mass] = 40, 250
-    return Film(
+    return PreparedFilm(
         sha256=sha256(str(number).encode()).hexdigest(),
         kind="png",
         image=image,

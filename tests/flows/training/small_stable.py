@@ -5,8 +5,9 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from small_pipelines import small_clip
 from tokenizers.pre_tokenizers import ByteLevel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTokenizer
 
 #: Latents are 8 times smaller and halved twice by the UNet: films are multiples of 32 pixels.
 WIDTH, LENGTH = 16, 24
@@ -16,17 +17,7 @@ def write_base(folder: Path, prediction: str = "v_prediction", **unet: object) -
     """Save a base whose scheduler says ``prediction``; ``unet`` changes the UNet's config."""
     torch.manual_seed(0)
     tokenizer = _tokenizer(folder.with_name(f"{folder.name}-words"))
-    text = CLIPTextConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=WIDTH,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        max_position_embeddings=LENGTH,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
+    text = small_clip(tokenizer, WIDTH, num_hidden_layers=1, max_position_embeddings=LENGTH)
     vae = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from manifests.errors import DatasetError
-from manifests.films.prepared import TABLE, Film, PreparedFolder, read_prepared
+from manifests.films.prepared import TABLE, PreparedFilm, PreparedFolder, read_prepared
 from manifests.members import decode_anatomy, decode_lesions, decode_png
 from synth.cases import FindingRequest, Lesion, MaskSet
 from synth.demographics import Demographics
@@ -18,7 +18,7 @@ def film():
     rng = np.random.default_rng(0)
     mask = np.zeros((64, 64), bool)
     mask[10:14, 20:28] = True
-    return Film(
+    return PreparedFilm(
         sha256=HASH,
         kind="dicom",
         image=rng.integers(0, 256, (64, 64), np.uint8),

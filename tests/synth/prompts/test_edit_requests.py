@@ -4,7 +4,8 @@ import pytest
 
 from synth.cases import FindingRequest
 from synth.findings import FINDING_NAMES
-from synth.prompts.edit_requests import EDITABLE, EditRequest, read_finding
+from synth.prompts.edit_requests import EDITABLE, EditRequest
+from synth.prompts.grammar import read_finding
 
 
 def test_all_findings_but_an_enlarged_heart_are_editable():

@@ -9,8 +9,9 @@ import pytest
 from filters.experts.embedded import CHECKPOINTS, EmbeddedAnatomy
 from filters.experts.embedding import INDEX, TrainingIndex
 from flows.material.real import load_nih
-from flows.training.checkpoints import pin
-from flows.training.recipes.anatomy import add_index, expert_anatomy, unmarked
+from flows.material.trained import expert_anatomy, unmarked
+from flows.training.recipes.anatomy import add_index
+from flows.training.sealing import pin
 from synth.weights import verify_folder
 
 FILMS = 12

@@ -13,11 +13,11 @@ from filters.experts.ensemble import TOGETHER
 from flows.figures.reliability import fold_of
 from flows.material.real import Radiographs
 from flows.material.scenes import Scenes
-from flows.training.checkpoints import amend, seal
 from flows.training.loop import Schedule
 from flows.training.recipes import calibration
 from flows.training.recipes.calibration import FOLDS, RECIPES, _fold, _kept, _out_of_fold, calibrate
 from flows.training.recipes.findings import Recipe
+from flows.training.sealing import amend, seal
 
 COUNT = 900
 

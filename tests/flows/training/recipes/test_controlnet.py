@@ -23,7 +23,7 @@ from flows.cli import app
 from flows.training.prepared_films import is_held_out
 from flows.training.recipes import controlnet
 from flows.training.registry import NAMES, train
-from manifests.films.prepared import Film, PreparedFolder
+from manifests.films.prepared import PreparedFilm, PreparedFolder
 from synth.cases import MaskSet
 from synth.findings import ANATOMY, FINDING_NAMES
 from synth.images.frozen.pipelines import CONTROLS, PipelineFolder
@@ -213,7 +213,7 @@ def test_a_users_mistake_is_one_line(data, arguments, message):
 
 def test_films_of_a_size_that_the_unet_cannot_halve_are_told(base, tmp_path):
     target, film = PreparedFolder(tmp_path / "films"), drawn(0)
-    small = Film(
+    small = PreparedFilm(
         **(vars(film) | {"image": film.image[:48, :48], "masks": MaskSet(film.masks.anatomy[:, :48, :48])})
     )
     target.write(small, None)

@@ -1,29 +1,18 @@
 """Parts are what was saved, in every layout that is read; what fits nothing else is told in one line."""
 
 import json
-import shutil
 
 import pytest
 import torch
 from diffusers import ControlNetModel, PNDMScheduler, StableDiffusionPipeline
 from safetensors.torch import load_file, save_file
-from small_pipelines import change_json, save_pipeline
+from small_pipelines import change_json
 
 from synth.errors import WeightsError
 from synth.images.frozen.pipeline_parts import PipelineParts
 from synth.images.frozen.pipelines import PipelineFolder
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    return save_pipeline(tmp_path_factory.mktemp("pipelines") / "saved", controlnet=True)
-
-
-@pytest.fixture
-def folder(saved, tmp_path):
-    return shutil.copytree(saved, tmp_path / "folder")
 
 
 def load(folder):

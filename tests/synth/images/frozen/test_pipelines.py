@@ -4,22 +4,12 @@ import json
 import shutil
 
 import pytest
-from small_pipelines import change_json, pickle_weights, save_pipeline
+from small_pipelines import change_json, pickle_weights
 
 from synth.errors import WeightsError
 from synth.findings import ANATOMY, FINDING_NAMES
 from synth.images.frozen.pipelines import CONTROLS, PipelineFolder, is_pipeline, weight_files
 from synth.weights import SHIPPED, digest
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    return save_pipeline(tmp_path_factory.mktemp("pipelines") / "saved", controlnet=True)
-
-
-@pytest.fixture
-def folder(saved, tmp_path):
-    return shutil.copytree(saved, tmp_path / "folder")
 
 
 def refused(folder, match, controlnet=None):

@@ -11,9 +11,7 @@ import torch
 import yaml
 from torch import Tensor
 
-import filters
-from synth.errors import UserError
-from synth.weights import SHIPPED, SUMS, digest
+from synth.weights import SUMS, digest
 
 DATA = {
     "nih": "NIH ChestX-ray14 (Wang et al., CVPR 2017; NIH Clinical Center), 795 frontal radiographs",
@@ -104,14 +102,3 @@ def pin(folder: Path) -> None:
         if p.is_file() and p.name not in (SUMS, "README.md")
     )
     (folder / SUMS).write_text("".join(f"{digest(folder / n)}  {n}\n" for n in names))
-
-
-def locate(out: Path, name: str) -> Path:
-    """A checkpoint that a training builds on: the one just trained under ``out``, or the shipped."""
-    places = [p / name for p in (out, SHIPPED, Path(filters.__file__).parent / "checkpoints")]
-    if name == "codec":  # ships inside the image model's folder, as diffusers has it
-        places.append(SHIPPED / "images" / "vae")
-    for place in places:
-        if (place / SUMS).exists():
-            return place
-    raise UserError(f"checkpoint: {name} not found, expected `synthorax train {name}` to be run first")

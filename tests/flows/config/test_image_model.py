@@ -4,7 +4,7 @@ import huggingface_hub
 import pytest
 from small_pipelines import change_json, save_pipeline
 
-from flows.config.checkpoints import controlnet_folder, image_folder, local_folder, settled
+from flows.config.image_model import controlnet_folder, image_folder, local_folder, settled
 from flows.config.reading import parse_config
 from synth.errors import UserError, WeightsError
 from synth.weights import SHIPPED

@@ -1,0 +1,70 @@
+"""A dataset opened for reading: its rows, and its samples decoded."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from manifests import layout
+from manifests.audit import read_manifest
+from manifests.commits import read_commits
+from manifests.identity import read_build
+from manifests.members import (
+    ANATOMY_MASKS,
+    IMAGE,
+    LABELS,
+    LESION_MASKS,
+    decode_anatomy,
+    decode_lesions,
+    decode_png,
+)
+from manifests.store import Store
+from manifests.tars import read_samples
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample: ``image`` (H, W) uint8, brighter is denser; ``anatomy`` (5, H, W) and ``lesions``
+    (13, H, W) bool, channels as ANATOMY and FINDING_NAMES; ``labels`` as ``KEY.json`` has them.
+    """
+
+    key: str
+    image: np.ndarray = field(repr=False)
+    anatomy: np.ndarray = field(repr=False)
+    lesions: np.ndarray = field(repr=False)
+    labels: dict[str, Any] = field(repr=False)
+
+
+class Dataset:
+    """A finished build, or one that is still going on: what is committed so far."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        #: ``build.json``: settings, their hash, digests of all weights.
+        self.build = read_build(store)
+
+    def manifest(self) -> pd.DataFrame:
+        """One row per candidate, accepted or not, in the order of their keys (docs/dataset-format.md)."""
+        return read_manifest(self.store).to_pandas()
+
+    def samples(self, status: Literal["accepted", "rejected"] = "accepted") -> Iterator[Sample]:
+        """The samples of one status, shard by shard, decoded. Raises DatasetError for a broken tar."""
+        path_of = layout.tar_path if status == "accepted" else layout.rejected_path
+        for number, commit in read_commits(self.store).items():
+            if (path := path_of(number)) in commit.files:
+                for key, members in read_samples(self.store, path):
+                    yield Sample(
+                        key,
+                        decode_png(members[IMAGE]),
+                        decode_anatomy(members[ANATOMY_MASKS]),
+                        decode_lesions(members[LESION_MASKS]),
+                        json.loads(members[LABELS]),
+                    )
+
+
+def open_dataset(url: str) -> Dataset:
+    """The dataset in a folder or at an fsspec URL. Raises DatasetError where there is none."""
+    return Dataset(Store(str(url)))

@@ -1,0 +1,16 @@
+"""What an export is: a file of a finished dataset in another tool's format."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Export:
+    """One format: ``file`` is its name in the dataset's folder, ``lines`` makes its bytes in pieces from the
+    manifest's tables, each iterated once."""
+
+    name: str
+    file: str
+    lines: Callable[[Iterable[pa.Table]], Iterable[bytes]]

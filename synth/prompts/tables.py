@@ -1,0 +1,124 @@
+"""Prompts as they lie in files: CSV and Parquet with a column for each thing said, text by lines."""
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synth.errors import UserError
+
+#: What a column may be called; case, spaces, dashes and underscores do not matter.
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "prompt": ("prompt", "text", "report", "impression", "caption"),
+    "age": ("age", "patient age"),
+    "sex": ("sex", "gender", "patient sex", "patient gender"),
+    "view": ("view", "view position", "projection"),
+    "findings": ("findings", "finding labels", "labels"),
+    "image": ("image", "image index", "image name", "image file", "file name", "filename", "path"),
+}
+_MEANING = {name.replace(" ", ""): column for column, names in COLUMNS.items() for name in names}
+#: Escape sequences of terminals, and control characters but tab and line breaks.
+_CONTROLS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One row: where it stands, for errors, and its cells by COLUMNS; "" where empty."""
+
+    where: str
+    values: Mapping[str, str]
+
+
+def read_cells(path: Path) -> tuple[list[Cells], tuple[str, ...]]:
+    """The rows of a file, and the names of the columns that are not read.
+
+    Raises UserError in one line, that names file and line, and OSError.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return _read_parquet(path)
+    if suffix == ".csv":
+        return _read_csv(path)
+    if suffix == ".txt":
+        lines = enumerate(read_text(path).splitlines(), 1)
+        return [Cells(f"{path}: line {n}", {"prompt": clean(t)}) for n, t in lines if t.strip()], ()
+    raise UserError(f"{path}: {suffix or 'no suffix'}, expected .csv, .parquet or .txt")
+
+
+def clean(text: str) -> str:
+    """Text without terminal escapes and control characters, trimmed: they say nothing and hide words."""
+    return _CONTROLS.sub("", text).strip()
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 file, with or without a byte order mark. UserError names the line that is none."""
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"{path}: line {line}: byte 0x{data[error.start]:02x}, expected UTF-8 text"
+        ) from error
+
+
+def _read_csv(path: Path) -> tuple[list[Cells], tuple[str, ...]]:
+    text = read_text(path)
+    if not text.strip():
+        return [], ()
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[Cells] = []
+    try:
+        head = [clean(name) for name in next(reader)]
+        meaning, ignored = _columns(path, head)
+        for cells in reader:
+            where = f"{path}: line {reader.line_num}"
+            if not cells:
+                continue
+            if len(cells) != len(head):
+                raise UserError(f"{where}: {len(cells)} cells, expected {len(head)}")
+            rows.append(Cells(where, {m: clean(c) for m, c in zip(meaning, cells, strict=True) if m}))
+    except csv.Error as error:
+        raise UserError(f"{path}: line {reader.line_num}: {error}, expected a CSV file") from error
+    return rows, ignored
+
+
+def _read_parquet(path: Path) -> tuple[list[Cells], tuple[str, ...]]:
+    from pyarrow import ArrowException, parquet, types
+
+    try:
+        table = parquet.read_table(path)
+    except ArrowException as error:
+        raise UserError(f"{path}: not a Parquet file, expected one with this suffix") from error
+    meaning, ignored = _columns(path, table.column_names)
+    wanted = {m: i for i, m in enumerate(meaning) if m}
+    if "image" in wanted and not types.is_string(table.schema.field(wanted["image"]).type):
+        ignored = (*ignored, table.column_names[wanted.pop("image")])  # pictures, where a name is expected
+    columns = {m: table.column(i).to_pylist() for m, i in wanted.items()}
+    return [
+        Cells(f"{path}: row {n + 1}", {m: _cell(values[n]) for m, values in columns.items()})
+        for n in range(table.num_rows)
+    ], ignored
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else clean(str(value))
+
+
+def _columns(path: Path, names: Sequence[str]) -> tuple[list[str | None], tuple[str, ...]]:
+    """What each column means, None where nothing; and the names of the latter."""
+    meaning = [_MEANING.get(re.sub(r"[\s_-]+", "", name).lower()) for name in names]
+    for column in COLUMNS:
+        same = [n for n, m in zip(names, meaning, strict=True) if m == column]
+        if len(same) > 1:
+            raise UserError(f"{path}: columns {', '.join(same)}, expected one for {column}")
+    if "prompt" not in meaning:
+        told = next((w for sign, w in _DELIMITERS.items() if any(sign in name for name in names)), "")
+        if told:
+            raise UserError(f"{path}: cells by {told}, expected commas between them")
+        raise UserError(f"{path}: columns {', '.join(names)}, expected one named 'prompt'")
+    return meaning, tuple(n for n, m in zip(names, meaning, strict=True) if m is None)
