@@ -25,7 +25,7 @@ from synth.settings import TRIES
 
 #: By how much (of a probability) a later attempt has to be better than those before it.
 BETTER_BY = 0.02
-#: How far (of a probability) the experts' word on something asked for has to move for an edit to be one.
+#: How far (of a probability) the experts' word on something removed has to fall for that to be a removal.
 LEAST_MOVE = 0.05
 #: What a finding that nobody asked for costs an attempt, of a probability.
 UNASKED = 0.25
@@ -154,19 +154,20 @@ def shortfall(outcome: Retouched, request: EditRequest) -> float:
 
 
 def unmoved(outcome: Retouched, request: EditRequest) -> str:
-    """That nothing of a request was brought about, with the experts' words before and after; empty where
-    something was, or where no expert speaks of it."""
+    """That a removal removed nothing, with the experts' words before and after; empty where it did, where
+    no expert speaks of it, and where something was added: whether that shows is what :func:`shortfall` and
+    the filters say."""
     before, after = outcome.film.opinion.probabilities, outcome.opinion.probabilities
-    asked = [(name, -1) for name in request.remove] + [(added.name, 1) for added in request.add]
-    moves, told = [], []
-    for name, way in asked:
-        for said in (name, OPACITY) if name in OPACITIES else (name,):
-            if said in before and said in after:
-                moves.append(way * (after[said] - before[said]))
-                told.append(f"{said} {before[said]:.2f} before, {after[said]:.2f} after")
-    if not moves or max(moves) >= LEAST_MOVE:
+    spoken = dict.fromkeys(
+        said
+        for name in request.remove
+        for said in ((name, OPACITY) if name in OPACITIES else (name,))
+        if said in before and said in after
+    )
+    if request.add or not spoken or max(before[n] - after[n] for n in spoken) >= LEAST_MOVE:
         return ""
-    return f"unchanged, as the experts see it ({'; '.join(dict.fromkeys(told))})"
+    told = "; ".join(f"{n} {before[n]:.2f} before, {after[n]:.2f} after" for n in spoken)
+    return f"unchanged, as the experts see it ({told})"
 
 
 def unasked(outcome: Retouched, request: EditRequest) -> tuple[str, ...]:

@@ -96,10 +96,11 @@ def test_masks_hold_what_was_removed_and_what_was_added(pair):
     assert before.masks.anatomy.any((1, 2)).all()
 
 
-def test_an_edit_that_changed_nothing_is_no_pair(pipeline):
+def test_a_removal_that_changed_nothing_is_no_pair(pipeline):
     still = SimpleNamespace(batch_size=8, edit=lambda images, *rest: images.copy())
     maker = pipeline.synthesizer
     maker = replace(maker, retoucher=replace(maker.retoucher, editor=still))
+    maker = replace(maker, cases=replace(maker.cases, request=_request({"add": []})))
     cases = [maker.cases.case(3, key) for key in KEYS[:2]]
     before, after = maker.candidates(cases, [maker.masks(c) for c in cases])
     assert not isinstance(before, Unusable)
