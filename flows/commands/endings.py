@@ -1,4 +1,4 @@
-"""How a command ends: 0, 2 for the user's mistake, 1 for ours, 130 for Ctrl-C, each in one line."""
+"""How a command ends: 0, 2 for the user's mistake, 1 for ours, 3 for nothing accepted, 130 for Ctrl-C."""
 
 import functools
 import os
