@@ -89,7 +89,7 @@ def edit(film: str | Path, request: "EditRequest", seed: int = 0, tries: int | N
     """
     from flows.films import read_film
     from flows.loading import load_retoucher
-    from manifests.films.folders import demographics
+    from manifests.films.patients import demographics
     from synth.settings import TRIES
 
     original = read_film(Path(film))

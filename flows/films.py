@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from manifests.errors import DatasetError
 from manifests.films.files import read_original
-from manifests.films.folders import check_frontal
 from manifests.films.originals import Original
+from manifests.films.views import check_frontal
 from synth.errors import Interrupted
 
 #: Films that are in memory at once; the experts' own batch.

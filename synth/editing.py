@@ -18,6 +18,7 @@ from synth.cases import FindingRequest, Lesion, MaskSet
 from synth.demographics import UNKNOWN, Demographics
 from synth.findings import ANATOMY
 from synth.images.denoisers import FrozenDenoiser, Text
+from synth.images.finite import check_finite
 from synth.images.frozen.blending import Kept, NoiseStreams, Solver, denoise, invert, retrace, touched
 from synth.images.model import CONDITION, ImageModel, spatial_condition
 from synth.images.protocol import ShouldStop
@@ -133,7 +134,7 @@ class Editor:
         ``afresh``: what may change is made of new noise, and not of the radiograph's own.
         Cells that no mask touches (and that touch no such cell) are those of the image encoded and decoded:
         composite the result to keep its pixels. An edit depends on its own image and seed alone: batches
-        have one size, the last is filled up. Raises ValueError and Interrupted.
+        have one size, the last is filled up. Raises ValueError, NotFiniteError and Interrupted.
         """
         count, size = len(edits), images.shape[-1]
         if images.ndim != 3 or images.dtype != np.uint8 or not count == len(images) == len(seeds):
@@ -189,7 +190,7 @@ class Editor:
             levels = base.schedule.levels(round(STEPS / (1 - SKIPPED)))[-STEPS - 1 :]
             shown = Text(text.states[:1], hints=None if text.hints is None else text.hints[:1])
             made = retrace(base, levels, invert(base, levels, source, shown, ROUNDS), free, text)
-        return self.decode(made, streams.normal((1, *images.shape[1:])))
+        return self.decode(check_finite(made, "latents"), streams.normal((1, *images.shape[1:])))
 
 
 def step_count(afresh: bool) -> int:

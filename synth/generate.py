@@ -11,6 +11,7 @@ from synth.images.frozen.loading import load_foreign
 from synth.images.frozen.pipelines import INDEX, is_pipeline
 from synth.images.model import ImageModel
 from synth.images.protocol import CutPrompts, Imager, ShouldStop
+from synth.images.trial import try_out
 from synth.masks.anatomy import ShapeModel
 from synth.masks.generator import MaskGenerator, draw_body
 from synth.seeding import numpy_generator
@@ -113,4 +114,7 @@ def _load_imager(settings: SynthesisSettings) -> tuple[Imager, dict[str, str]]:
     if settings.size % 32:
         raise WeightsError(f"images.size: {settings.size}, expected a multiple of 32")
     pinned = {f"images/{name}": v for name, v in pins(folder).items()}
-    return ImageModel.load(folder, settings.device, settings.precision), pinned
+    model = ImageModel.load(folder, settings.device, settings.precision)
+    if settings.images is not None:
+        try_out(model, settings)
+    return model, pinned

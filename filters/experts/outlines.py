@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy import ndimage
 
-from filters.experts.opinion import Opinion
+from filters.experts.opinion import Expert, Opinion
 from synth.cases import FindingRequest, Lesion, MaskSet
 from synth.findings import ANATOMY, FINDING_NAMES, FINDINGS, OPACITIES
+from synth.images.radiographs import normalise_exposure, to_uint8
 from synth.masks.anatomy import lung_box
 from synth.masks.lesion_sets import SIDES, ZONES, side_of, zone_of
 
@@ -45,14 +46,45 @@ def lung_score(opinion: Opinion) -> float:
     return min(scores)
 
 
-def not_frontal(score: float) -> str:
-    """Why a radiograph with that :func:`lung_score` is no frontal one; empty where it may be."""
-    if score >= LEAST_LUNG_SCORE:
-        return ""
-    return (
-        f"no frontal radiograph by the anatomy experts' lung score ({score:.2f}), expected "
-        f"{LEAST_LUNG_SCORE} or more"
-    )
+def certainty(opinion: Opinion) -> float:
+    """How surely a chest is seen at all, in [0, 2]: :func:`lung_score`, and the mean probability inside the
+    heart's mask where the expert speaks of one."""
+    seen, mask = opinion.probability_map("heart"), opinion.mask("heart")
+    heart = 0.0 if seen is None or mask is None or not mask.any() else float(seen[mask].mean())
+    return lung_score(opinion) + heart
+
+
+def refusals(anatomy: Expert, images: np.ndarray, organs: Sequence[Opinion]) -> list[str]:
+    """Why each of ``images`` (N, H, W) uint8 is no frontal radiograph on which air is dark; empty where it
+    may be. ``organs`` are the ``anatomy`` expert's opinions of them.
+
+    No header can say otherwise: of a film and its negative the right one is that in which the expert, who
+    knows how lungs and heart look, sees them more surely.
+    """
+    if not len(images):
+        return []
+    negatives = anatomy.look(np.stack([negative(image) for image in images]))
+    return [_refusal(*both) for both in zip(organs, negatives, strict=True)]
+
+
+def negative(image: np.ndarray) -> np.ndarray:
+    """The negative (H, W) uint8 of an image whose exposure is normalised, normalised too."""
+    return to_uint8(normalise_exposure(1 - image.astype(np.float32) / 255))
+
+
+def _refusal(organs: Opinion, negated: Opinion) -> str:
+    score, other = lung_score(organs), lung_score(negated)
+    if other >= LEAST_LUNG_SCORE and certainty(negated) > certainty(organs):
+        return (
+            f"is inverted: the anatomy experts see lungs in its negative (lung score {other:.2f}, as it is "
+            f"{score:.2f}), expected a film on which air is dark"
+        )
+    if not score >= LEAST_LUNG_SCORE:  # NaN is no score
+        return (
+            f"no frontal radiograph by the anatomy experts' lung score ({score:.2f}), expected "
+            f"{LEAST_LUNG_SCORE} or more"
+        )
+    return ""
 
 
 def anatomy_masks(opinion: Opinion) -> np.ndarray:

@@ -18,7 +18,7 @@ from manifests.records import Record
 from manifests.shards import write_shard
 from manifests.store import Store
 from synth.cases import Candidate, Case, MaskSet
-from synth.errors import Interrupted
+from synth.errors import Interrupted, is_lasting
 
 if TYPE_CHECKING:  # these bring torch; whoever made the tools has it already
     from filters.judge import Judgement
@@ -146,7 +146,8 @@ def _each(
 
 
 def _attempt(work: Callable[[], T], retries: int) -> T | Exception:
-    """The result, or the last error after ``retries`` more tries; a stop passes through."""
+    """The result, or the last error after ``retries`` more tries, fewer where another would end alike; a stop
+    passes through."""
     error: Exception | None = None
     for _ in range(retries + 1):
         try:
@@ -155,6 +156,8 @@ def _attempt(work: Callable[[], T], retries: int) -> T | Exception:
             raise
         except Exception as caught:
             error = caught
+            if is_lasting(caught):
+                break
     assert error is not None
     return error
 

@@ -20,6 +20,9 @@ from flows.config.shards import Tally
 from flows.config.terminal import tell
 from flows.config.workers import bf16_pays
 
+#: Exit code of a build that went through and accepted nothing.
+NOTHING = 3
+
 
 def run(path: Path, overrides: Sequence[str]) -> None:
     """Builds what the config says; ends with exit code 0 only when it is all there."""
@@ -80,6 +83,13 @@ def _tell(summary: Mapping[str, Any]) -> None:
             f"{summary['cut']} prompts of this run are longer than the {summary['length']} tokens that the "
             "image model reads, and were cut",
             file=sys.stderr,
+        )
+    if not summary["accepted"]:
+        raise Ending(
+            NOTHING,
+            f"synthorax: {summary['output']}: NOTHING WAS ACCEPTED of {summary['candidates']} candidates "
+            f"({summary['rejected']} rejected, {summary['failed']} failed): the dataset is empty, `synthorax "
+            f"audit {summary['output']}` says why",
         )
     if summary["failed"]:
         raise Ending(

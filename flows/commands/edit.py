@@ -47,11 +47,13 @@ def run(
         listener = Listener(
             lambda behind: progress.update(task, completed=behind),
             lambda line: tell(console, f"synthorax: {line}"),
+            lambda line: tell(console, f"synthorax: {line}"),
         )
         done = edit_files(images, target, Asked(request, seed, tries, drawn), retoucher, digests, listener)
     earlier = f" ({done.earlier} of them earlier)" if done.earlier else ""
     refused = f", {done.refused} refused" if done.refused else ""
-    line = f"{out}: {request}: {done.edited} edited{earlier}{refused}"
+    unchanged = f", {done.unchanged} unchanged" if done.unchanged else ""
+    line = f"{out}: {request}: {done.edited} edited{unchanged}{earlier}{refused}"
     if done.refused:
         raise Ending(USERS_MISTAKE, f"synthorax: {line}")
     print(line)

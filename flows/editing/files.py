@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 
 from flows.editing.plan import Film, plan
-from flows.editing.retoucher import Retouched, Retoucher, is_afresh, seen_again, shortfall, unasked
+from flows.editing.retoucher import Retouched, Retoucher, is_afresh, seen_again, shortfall, unasked, unmoved
 from flows.films import BATCH, each, read_film
 from manifests.errors import DatasetError
-from manifests.films.edited import EditedFolder, EditedRadiograph, stem_of
-from manifests.films.folders import demographics
+from manifests.films.edited import UNCHANGED, EditedFolder, EditedRadiograph, stem_of
 from manifests.films.masks import MaskFile
 from manifests.films.originals import Original
+from manifests.films.patients import demographics, not_understood
 from manifests.sheets.edit_sheet import EditShown, edit_sheet
 from synth.cases import Lesion
 from synth.editing import step_count
+from synth.images.finite import NotFiniteError
 from synth.prompts.edit_requests import EditRequest
 from synth.seeding import derive_seed
 
@@ -56,25 +57,29 @@ class Asked:
 
 @dataclass
 class EditCounts:
-    """``edited`` radiographs, of them ``earlier`` in an earlier call, and those ``refused``."""
+    """``edited`` radiographs, ``unchanged`` ones in which nothing that was asked for came about, of both
+    those ``earlier`` in an earlier call, and those ``refused``."""
 
     edited: int = 0
+    unchanged: int = 0
     earlier: int = 0
     refused: int = 0
 
     @property
     def behind(self) -> int:
         """Radiographs that nothing is left to do for."""
-        return self.edited + self.refused
+        return self.edited + self.unchanged + self.refused
 
 
 @dataclass(frozen=True)
 class Listener:
     """Who is told how it goes: ``step`` how many radiographs are behind, those in work by the
-    share of their steps that is made; ``refuse`` one line for each file that cannot be edited."""
+    share of their steps that is made; ``refuse`` one line for each file that cannot be edited, ``note`` one
+    for what else is to be known of a file."""
 
     step: Callable[[float], None] = lambda behind: None
     refuse: Callable[[str], None] = lambda line: None
+    note: Callable[[str], None] = lambda line: None
 
 
 def edit_files(
@@ -111,8 +116,7 @@ class _Editing:
             films = self._each(read, self._look)
             films = [film for film in films if self._each([film], self._plan)]
             for made in self._each(films, self._retouch):
-                self._write(made)
-                self.summary.edited += 1
+                self._count(self._write(made))
                 self.listener.step(self.summary.behind)
         return self.summary
 
@@ -124,8 +128,10 @@ class _Editing:
         except (DatasetError, OSError) as error:
             self._refuse(path, error)
             return None
+        for phrase in not_understood(original):
+            self.listener.note(f"{path}: {phrase}")
         if done:
-            self.summary.edited += 1
+            self._count(self.target.is_unchanged(stem_of(path)))
             self.summary.earlier += 1
             self.listener.step(self.summary.behind)
         return None if done else original
@@ -160,7 +166,10 @@ class _Editing:
 
         requests, masks = [self.asked.request] * count, [self._mask()] * count
         seeds = [self._seed(film) for film in films]
-        return self.retoucher.retouch(films, requests, seeds, masks, self.asked.tries, watched)
+        try:
+            return self.retoucher.retouch(films, requests, seeds, masks, self.asked.tries, watched)
+        except NotFiniteError as error:  # of which film is found out one by one
+            raise DatasetError(f"{films[0].original.path}: not edited, {error}") from error
 
     def _mask(self) -> np.ndarray | None:
         return None if self.asked.mask is None else self.asked.mask.pixels
@@ -173,7 +182,12 @@ class _Editing:
         """What an edit's record must say to be of this call."""
         return self.asked.of(original, self.retoucher.size, self.digests)
 
-    def _write(self, made: Retouched) -> None:
+    def _count(self, unchanged: bool) -> None:
+        self.summary.unchanged += unchanged
+        self.summary.edited += not unchanged
+
+    def _write(self, made: Retouched) -> bool:
+        """Write an edit; whether it is unchanged."""
         film, request = made.film, self.asked.request
         original = film.original
         told = {
@@ -188,8 +202,14 @@ class _Editing:
             "shortfall": round(shortfall(made, request), 6),
             "unasked": list(unasked(made, request)),
         }
+        done = str(request)
+        if unchanged := unmoved(made, request):
+            told |= {UNCHANGED: unchanged}
+            done = f"tried: {request}; {unchanged}"
+            self.listener.note(f"{original.path}: {request}: {unchanged}")
         edited = edited_radiograph(made, request)
-        self.target.write(edited, stem_of(original.path), str(request), self._record(original), told)
+        self.target.write(edited, stem_of(original.path), done, self._record(original), told)
+        return bool(unchanged)
 
     def _refuse(self, path: Path, error: DatasetError | OSError) -> None:
         if self.alone:

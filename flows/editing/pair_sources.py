@@ -1,6 +1,7 @@
 """The radiographs of an edit dataset: found, checked before a build starts, and what is asked of each."""
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,8 +12,9 @@ from flows.config.shards import KEY_DIGITS
 from flows.films import OnceEach, read_film
 from manifests.errors import DatasetError
 from manifests.films.files import read_original
-from manifests.films.folders import demographics, find_radiographs
+from manifests.films.folders import find_radiographs, other_images
 from manifests.films.originals import Original
+from manifests.films.patients import demographics, not_understood
 from synth.cases import Case, FindingRequest
 from synth.demographics import Demographics
 from synth.errors import UserError
@@ -126,6 +128,8 @@ def read_sources(config: BuildConfig) -> PairCases:
         names = find_radiographs(edit.source, Path(config.output))
     except DatasetError as error:
         raise UserError(f"edit.source: {error}") from error
+    if others := other_images(edit.source, Path(config.output)):
+        print(f"edit.source: {edit.source}: {others}; expected PNG, JPEG or DICOM", file=sys.stderr)
     rows = _labels(edit, names)
     request = edit.request
     if rows is not None:
@@ -162,6 +166,7 @@ def _checked(folder: Path, names: Sequence[str], rows: dict[str, PromptRow] | No
     """Every source read once; UserError for the first that cannot be used, saying how many there are."""
     sources: list[Source] = []
     wrong: list[str] = []
+    odd: list[str] = []
     once = OnceEach()
     for name in names:
         path = folder / name
@@ -171,10 +176,14 @@ def _checked(folder: Path, names: Sequence[str], rows: dict[str, PromptRow] | No
         except DatasetError as error:
             wrong.append(str(error))
             continue
+        odd += [f"{path}: {phrase}" for phrase in not_understood(original)]
         sources.append(_source(name, original, None if rows is None else rows[name]))
     if wrong:
         more = f" (and {len(wrong) - 1} more of {len(names)} files)" if len(wrong) > 1 else ""
         raise UserError(f"edit.source: {wrong[0]}{more}")
+    if odd:
+        more = f" (and {len(odd) - 1} more)" if len(odd) > 1 else ""
+        print(f"edit.source: {odd[0]}{more}", file=sys.stderr)
     return sources
 
 

@@ -15,7 +15,7 @@ from filters.judge import Judge, Judgement, ShardJudge
 from filters.verdicts import Verdict
 from flows.editing.pair_sources import UNCHANGED, PairCases
 from flows.editing.plan import Film
-from flows.editing.retoucher import Retouched, Retoucher
+from flows.editing.retoucher import Retouched, Retoucher, unmoved
 from flows.films import each
 from manifests.films.compositing import working_image
 from manifests.films.originals import Original
@@ -111,7 +111,7 @@ class PairMaker:
     def _edited(
         self, edits: Sequence[tuple[Case, _Plan]], should_stop: ShouldStop
     ) -> list[Retouched | str | None]:
-        """The best edit of each, why it cannot be placed, or None where nothing can be done."""
+        """The best edit of each, why it cannot be placed or is none, or None where nothing can be done."""
         films, requests, seeds = [], [], []
         for case, plan in edits:
             if plan.film is not None and plan.done is not None:
@@ -135,8 +135,8 @@ class PairMaker:
 
         made = each(list(zip(films, requests, seeds, strict=True)), work)
         return [
-            _without_path(m, film.original) if isinstance(m, Exception) else m
-            for m, film in zip(made, films, strict=True)
+            _without_path(m, film.original) if isinstance(m, Exception) else unmoved(m, request) or m
+            for m, film, request in zip(made, films, requests, strict=True)
         ]
 
     def _candidate(self, case: Case, plan: _Plan, outcome: Retouched | str | None) -> Candidate:

@@ -25,6 +25,8 @@ from synth.settings import TRIES
 
 #: By how much (of a probability) a later attempt has to be better than those before it.
 BETTER_BY = 0.02
+#: How far (of a probability) the experts' word on something asked for has to move for an edit to be one.
+LEAST_MOVE = 0.05
 #: What a finding that nobody asked for costs an attempt, of a probability.
 UNASKED = 0.25
 
@@ -53,14 +55,16 @@ class Retoucher:
     size: int = 256
 
     def look(self, originals: Sequence[Original], who: Sequence[Demographics] | None = None) -> list[Film]:
-        """The radiographs as the experts see them. DatasetError for one that is no frontal radiograph."""
+        """The radiographs as the experts see them. DatasetError for one that is no frontal radiograph, or a
+        negative."""
         framed = [Framed.of(working_image(original, self.size)) for original in originals]
         images = np.stack([f.seen for f in framed])
         organs, findings = self.anatomy.look(images), self.findings.look(images)
         films = []
+        refusals = outlines.refusals(self.anatomy, images, organs)
         for i, original in enumerate(originals):
-            if why := outlines.not_frontal(outlines.lung_score(organs[i])):
-                raise DatasetError(f"{original.path}: {why}")
+            if refusals[i]:
+                raise DatasetError(f"{original.path}: {refusals[i]}")
             body = outlines.anatomy_masks(organs[i])
             films.append(Film(original, framed[i], body, findings[i], who[i] if who else UNKNOWN))
         return films
@@ -147,6 +151,22 @@ def shortfall(outcome: Retouched, request: EditRequest) -> float:
         missed.append(1 - said[OPACITY])
     known = [m for m in missed if m is not None]
     return float(np.mean(known)) if known else 0.0
+
+
+def unmoved(outcome: Retouched, request: EditRequest) -> str:
+    """That nothing of a request was brought about, with the experts' words before and after; empty where
+    something was, or where no expert speaks of it."""
+    before, after = outcome.film.opinion.probabilities, outcome.opinion.probabilities
+    asked = [(name, -1) for name in request.remove] + [(added.name, 1) for added in request.add]
+    moves, told = [], []
+    for name, way in asked:
+        for said in (name, OPACITY) if name in OPACITIES else (name,):
+            if said in before and said in after:
+                moves.append(way * (after[said] - before[said]))
+                told.append(f"{said} {before[said]:.2f} before, {after[said]:.2f} after")
+    if not moves or max(moves) >= LEAST_MOVE:
+        return ""
+    return f"unchanged, as the experts see it ({'; '.join(dict.fromkeys(told))})"
 
 
 def unasked(outcome: Retouched, request: EditRequest) -> tuple[str, ...]:

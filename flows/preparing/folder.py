@@ -18,7 +18,8 @@ from flows.films import BATCH, OnceEach, read_film
 from flows.preparing.description import Unseen, described
 from manifests.errors import DatasetError
 from manifests.films.files import working_image
-from manifests.films.folders import demographics, find_radiographs
+from manifests.films.folders import find_radiographs, other_images
+from manifests.films.patients import demographics, not_understood
 from manifests.films.prepared import PreparedFolder
 from synth.errors import UserError
 from synth.images.framing import Framed
@@ -57,6 +58,8 @@ def prepare(
     if size % SIZE_STEP or not SIZE_STEP <= size <= LARGEST:
         raise UserError(f"size: {size}, expected a multiple of {SIZE_STEP} from {SIZE_STEP} to {LARGEST}")
     sources = find_radiographs(folder, out)
+    if others := other_images(folder, out):
+        tell(console, f"{folder}: {others}; expected PNG, JPEG or DICOM")
     rows = None if labels is None else _labels(labels, sources, console)
     anatomy, findings = load_anatomy(device=device), load_findings(device=device)
     target = PreparedFolder(out)
@@ -150,6 +153,8 @@ class _Preparation:
 
     def _read(self, source: str, path: Path, label: PromptRow | None) -> Unseen:
         original = read_film(path)
+        for phrase in not_understood(original):
+            tell(self.console, f"{source}: {phrase}")
         image = Framed.of(working_image(original, self.size)).seen
         return Unseen(source, original.sha256, original.kind, image, demographics(original), label)
 
@@ -159,10 +164,12 @@ class _Preparation:
         if not waiting:
             return
         images = np.stack([film.image for film in waiting])
-        seen = zip(self.anatomy.look(images), self.findings.look(images), strict=True)
-        for film, (organs, findings) in zip(waiting, seen, strict=True):
+        anatomy = self.anatomy.look(images)
+        seen = zip(anatomy, self.findings.look(images), strict=True)
+        errors = outlines.refusals(self.anatomy, images, anatomy)
+        for film, (organs, findings), error in zip(waiting, seen, errors, strict=True):
             asked, score = self._asked(film.source), outlines.lung_score(organs)
-            if error := outlines.not_frontal(score):
+            if error:
                 self.target.refuse(film.sha256, error, asked)
                 self._refuse(film.source, film.sha256, error)
             else:

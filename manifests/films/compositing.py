@@ -22,9 +22,12 @@ EDGE = 1 / 64
 
 
 def working_image(original: Original, size: int) -> np.ndarray:
-    """(size, size) float32 in [0, 1], brighter is denser; ``original.window`` spans 0 to 1."""
-    low, high = original.window
-    view = np.clip((original.pixels.astype(np.float32) - low) / (high - low), 0, 1)
+    """(size, size) float32 in [0, 1], brighter is denser: the original by its ``window`` or its ``curve``."""
+    if original.curve is not None:
+        view = original.curve[original.pixels]
+    else:
+        low, high = original.window
+        view = np.clip((original.pixels.astype(np.float32) - low) / (high - low), 0, 1)
     return np.clip(_resample(view, size, size), 0, 1)
 
 
@@ -48,7 +51,8 @@ def restore(original: Original, edited: np.ndarray, mask: np.ndarray, edge: floa
     ``edited`` (size, size) float in [0, 1] in the grey scale of ``working_image(original, size)``: undo
     any exposure normalisation first. ``mask`` (size, size) bool, or 0 and 1. Where :func:`blend_weight` is
     0 every pixel is the original's own; elsewhere the change is added with that weight and cut to the
-    original's range. Values beyond the window are not pulled back into it.
+    original's range, by a ``curve`` as far as that leads. Values beyond the window are not pulled back into
+    it.
 
     :raises DatasetError: for an edit or a mask of the wrong shape or values, and an ``edge`` below 0.
     """
@@ -59,10 +63,21 @@ def restore(original: Original, edited: np.ndarray, mask: np.ndarray, edge: floa
     change = edited.astype(np.float32) - working_image(original, edited.shape[0])
     change = _resample(change, height, width, filter=Image.Resampling.BILINEAR)
     weight = blend_weight(mask, (height, width), edge)
-    low, high = original.window
-    blended = original.pixels + weight.astype(np.float64) * change * (high - low)
+    blended = original.pixels + _in_pixels(original, weight.astype(np.float64) * change)
     rounded = np.rint(np.clip(blended, 0, original.top)).astype(original.pixels.dtype)
     return np.where(weight > 0, rounded, original.pixels)
+
+
+def _in_pixels(original: Original, change: np.ndarray) -> np.ndarray:
+    """A change (H, W) of the view in steps of pixel values."""
+    if original.curve is None:
+        low, high = original.window
+        return change * (high - low)
+    rises = np.flatnonzero(np.diff(original.curve) > 0)
+    levels = np.concatenate([rises[:1], rises + 1])  # of each stretch that is flat, the end that is nearest
+    values = original.curve[levels].astype(np.float64)
+    now = original.curve[original.pixels].astype(np.float64)
+    return np.interp(now + change, values, levels) - np.interp(now, values, levels)
 
 
 def _resample(

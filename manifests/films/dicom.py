@@ -9,18 +9,18 @@ from contextlib import contextmanager
 from copy import deepcopy
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydicom import dcmread, dcmwrite
-from pydicom.dataset import Dataset, FileDataset
-from pydicom.multival import MultiValue
+from pydicom.dataset import FileDataset
 from pydicom.pixels import get_decoder, pixel_array
 from pydicom.uid import ExplicitVRBigEndian
 
 from manifests.errors import DatasetError
 from manifests.films.derivation import derive
-from manifests.films.originals import Original, check_size, default_window
+from manifests.films.greys import GreyScale, to_stored
+from manifests.films.kinds import check_kind
+from manifests.films.originals import Original, check_size
 
 _MAGIC_AT, _MAGIC = 128, b"DICM"
 
@@ -31,22 +31,33 @@ def is_dicom(data: bytes) -> bool:
 
 
 def read_dicom(path: Path, data: bytes, digest: str) -> Original:
-    """One grey image of 8 to 16 stored bits; its first VOI window, if any, becomes the view only.
+    """One grey image of 8 to 16 stored bits, a plain radiograph; how it is shown becomes the view only.
 
-    A VOI LUT Sequence is not looked at. ``digest``: SHA-256 of ``data`` in hex; ``path`` is for messages.
+    ``digest``: SHA-256 of ``data`` in hex; ``path`` is for messages.
 
-    :raises DatasetError: for several frames, colour, missing pixels or identifiers, a transfer syntax that
-        cannot be decoded here, values outside the stored bits, and a damaged or truncated file.
+    :raises DatasetError: for what is no radiograph of the chest by its header, several frames, colour,
+        missing pixels or identifiers, a transfer syntax that cannot be decoded here, values outside the
+        stored bits, a header that leaves open how they are shown, and a damaged or truncated file.
     """
     with _told(path, "damaged or truncated DICOM"):
         header = dcmread(io.BytesIO(data))
         header.buffer = None  # it would keep a second copy of the file alive
+        check_kind(path, header)
         _check_header(path, header)
         stored = _decoded(path, header)
-        pixels = _to_grey(stored, header)
-        window = _view(header, stored, pixels)
+        scale = GreyScale.of(path, header, stored)
         del header.PixelData
-    return Original(path, "dicom", digest, pixels, header.BitsStored, window, header)
+    return Original(
+        path,
+        "dicom",
+        digest,
+        scale.grey(stored),
+        header.BitsStored,
+        scale.window,
+        header,
+        scale.curve,
+        scale.negative,
+    )
 
 
 def encode_dicom(original: Original, pixels: np.ndarray, description: str) -> bytes:
@@ -62,7 +73,9 @@ def encode_dicom(original: Original, pixels: np.ndarray, description: str) -> by
         digest = sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
         derive(header, digest, description)
         allocated = header.BitsAllocated
-        values = _to_stored(pixels, header).astype("<u2" if allocated == 16 else "u1").tobytes()
+        values = (
+            to_stored(pixels, header, original.negative).astype("<u2" if allocated == 16 else "u1").tobytes()
+        )
         header.add_new("PixelData", "OW" if allocated == 16 else "OB", values + b"\0" * (len(values) % 2))
         out = io.BytesIO()
         dcmwrite(out, header, enforce_file_format=True)
@@ -102,17 +115,19 @@ def _decoded(path: Path, header: FileDataset) -> np.ndarray:
         # Values of unknown representation would keep their byte order in a little-endian copy.
         raise DatasetError(f"{path}: TransferSyntaxUID is {syntax.name}, expected little endian")
     try:
-        available = get_decoder(syntax).is_available
+        decoder = get_decoder(syntax)
+        available, plugins = decoder.is_available, decoder.available_plugins
     except NotImplementedError:
-        available = False
+        available, plugins = False, ()
     if not available:
         raise DatasetError(
             f"{path}: TransferSyntaxUID is {syntax.name}, which cannot be decoded here; "
-            "expected uncompressed, RLE, JPEG or JPEG 2000"
+            "expected uncompressed, RLE, JPEG or JPEG 2000, or synthorax installed with its extra `dicom`"
         )
     packed = f"TransferSyntaxUID is {syntax.name}, and its pixels cannot be decoded here"
     with _told(path, packed if syntax.is_compressed else "damaged or truncated DICOM"):
-        pixels = pixel_array(header)
+        # Pillow wherever it can, whatever else is installed: of lossy JPEG decoders differ in a grey level
+        pixels = pixel_array(header, decoding_plugin="pillow" if "pillow" in plugins else "")
     if not syntax.is_compressed and header.BitsAllocated == 16:
         _check_unused_bits(path, pixels, header)
     return pixels
@@ -126,60 +141,6 @@ def _check_unused_bits(path: Path, pixels: np.ndarray, header: FileDataset) -> N
         raise DatasetError(
             f"{path}: words up to {raw.max()}, expected at most {top} (BitsStored is {header.BitsStored})"
         )
-
-
-def _range(header: Dataset) -> tuple[int, int]:
-    """The least stored value that the header allows, and how many steps lie above it."""
-    bits = header.BitsStored
-    return -(1 << (bits - 1)) if header.get("PixelRepresentation", 0) else 0, (1 << bits) - 1
-
-
-def _rescale(header: Dataset) -> tuple[float, float]:
-    """Rescale Slope and Intercept (C.11.1), 1 and 0 where the header has none."""
-    slope, intercept = header.get("RescaleSlope"), header.get("RescaleIntercept")
-    return float(slope or 1), float(intercept or 0)
-
-
-def _is_inverted(header: Dataset) -> bool:
-    """Whether a larger stored value is shown darker (C.7.6.3.1.2), a falling rescale slope included."""
-    return (header.PhotometricInterpretation == "MONOCHROME1") != (_rescale(header)[0] < 0)
-
-
-def _to_grey(stored: np.ndarray, header: Dataset) -> np.ndarray:
-    """Stored values to those of :attr:`Original.pixels`: from 0, brighter is denser."""
-    least, top = _range(header)
-    grey = stored.astype(np.int32) - least
-    if _is_inverted(header):
-        grey = top - grey
-    return grey.astype(np.uint8 if header.BitsStored == 8 else np.uint16)
-
-
-def _to_stored(pixels: np.ndarray, header: Dataset) -> np.ndarray:
-    """The inverse of :func:`_to_grey`: (H, W) int32."""
-    least, top = _range(header)
-    grey = pixels.astype(np.int32)
-    return (top - grey if _is_inverted(header) else grey) + least
-
-
-def _view(header: Dataset, stored: np.ndarray, pixels: np.ndarray) -> tuple[float, float]:
-    """The first VOI window (C.11.2) in values of ``pixels`` where it shows any of them, else the default."""
-    padding = header.get("PixelPaddingValue")
-    shown = pixels if padding is None else pixels[stored != padding]
-    default = default_window(shown, header.BitsStored)
-    centre, width = _first(header.get("WindowCenter")), _first(header.get("WindowWidth"))
-    if centre is None or width is None or not width > 0:
-        return default
-    (slope, intercept), (least, top) = _rescale(header), _range(header)
-    ends = ((np.array([centre - width / 2, centre + width / 2]) - intercept) / slope) - least
-    low, high = np.sort(top - ends if _is_inverted(header) else ends)
-    useful = np.isfinite(ends).all() and low < default[1] and high > default[0]
-    return (float(low), float(high)) if useful else default
-
-
-def _first(value: Any) -> float | None:
-    """The first of one or several decimal strings; None where the tag is absent or empty."""
-    values = list(value) if isinstance(value, MultiValue) else [value]
-    return float(values[0]) if values and values[0] not in (None, "") else None
 
 
 @contextmanager

@@ -27,6 +27,9 @@ from synth.findings import ANATOMY
 #: Of the record's layout; another one means that edits are made again elsewhere.
 VERSION = 1
 
+#: The record's field of an edit in which nothing that was asked for came about: what the experts say.
+UNCHANGED = "unchanged"
+
 _MASK, _SHEET, _RECORD = ".mask.png", ".sheet.png", ".json"
 _ENDINGS = (".edited.png", ".edited.dcm", _MASK, _SHEET, _RECORD)
 
@@ -104,6 +107,11 @@ class EditedFolder:
             self.store.exists(path) and self.store.info(path).sha256 == sha256
             for path, sha256 in found["files"].items()
         )
+
+    def is_unchanged(self, stem: str) -> bool:
+        """Whether nothing that was asked for came about in an edit that :meth:`is_done`."""
+        found = _parsed(self.store.read(stem + _RECORD))
+        return found is not None and UNCHANGED in found
 
     def write(
         self,

@@ -43,10 +43,9 @@ def read_original(path: Path) -> Original:
     if not data:
         raise DatasetError(f"{path}: is empty, expected a PNG, JPEG or DICOM image")
     if is_dicom(data):
-        with warnings.catch_warnings():  # of headers that are not quite DICOM: several lines each
-            warnings.simplefilter("ignore")
+        with quiet():
             return read_dicom(path, data, digest)
-    with _pillow_told(path), Image.open(io.BytesIO(data)) as image:
+    with quiet(), _pillow_told(path), Image.open(io.BytesIO(data)) as image:
         kind = _kind(path, image)
         check_size(path, image.height, image.width)
         if kind == "png":
@@ -140,6 +139,15 @@ def _grey(path: Path, image: Image.Image) -> np.ndarray:
 
 
 @contextmanager
+def quiet() -> Iterator[None]:
+    """Without the libraries' warnings, several lines each: of headers that are not quite DICOM, and of films
+    of more than 89 megapixels, which need not be a bomb."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
 def _pillow_told(path: Path) -> Iterator[None]:
     """What Pillow raises for files that are no image, or not all of one."""
     try:
@@ -148,7 +156,8 @@ def _pillow_told(path: Path) -> Iterator[None]:
         raise
     except Image.UnidentifiedImageError:
         raise DatasetError(f"{path}: is no image, expected PNG, JPEG or DICOM") from None
-    except Image.DecompressionBombError as error:
-        raise DatasetError(f"{path}: {error}") from None
+    except Image.DecompressionBombError:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
+        raise DatasetError(f"{path}: more than {most} megapixels, expected a radiograph of fewer") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise DatasetError(f"{path}: damaged or truncated image ({error}), expected a whole one") from error

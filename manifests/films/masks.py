@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from manifests.errors import DatasetError
+from manifests.films.files import quiet
 
 #: What stands for "inside"; 0 is outside.
 _INSIDE = (1, 255)
@@ -32,7 +33,7 @@ def read_mask(path: Path) -> MaskFile:
     """
     data = path.read_bytes()
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with quiet(), Image.open(io.BytesIO(data)) as image:
             if image.format != "PNG":
                 raise DatasetError(f"{path}: mask is a {image.format} image, expected PNG")
             image.load()

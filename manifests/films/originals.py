@@ -29,9 +29,11 @@ class Original:
     They hold no window and no rescaling; MONOCHROME1 is inverted, signed values are shifted to start at 0.
 
     ``window``: the pixel values that are 0 and 1 in the working image. Only a view: it may cut values off
-    there, and none in ``pixels``.
+    there, and none in ``pixels``. ``curve`` (2**bits,) float32, rising from 0 to 1, is the view in its place
+    where that is no line: what each pixel value is in the working image.
 
-    ``header``: a DICOM file's data set without its pixels, None otherwise. Not to be changed.
+    ``header``: a DICOM file's data set without its pixels, None otherwise. Not to be changed. ``negative``:
+    whether in that file larger values are less dense.
     """
 
     path: Path
@@ -41,6 +43,8 @@ class Original:
     bits: int
     window: tuple[float, float]
     header: "FileDataset | None" = None
+    curve: np.ndarray | None = None
+    negative: bool = False
 
     def __post_init__(self) -> None:
         self.pixels.setflags(write=False)

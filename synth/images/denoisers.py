@@ -15,6 +15,7 @@ from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
 from torch import Tensor
 
 from synth.errors import Interrupted, UserError
+from synth.images.finite import check_finite, to_pixels
 from synth.images.model import ImageModel
 from synth.images.protocol import ShouldStop
 from synth.images.text import tokenise
@@ -178,9 +179,9 @@ class FrozenDenoiser:
 
     @torch.inference_mode()
     def grey(self, latents: Tensor) -> np.ndarray:
-        """Images (N, H, W) uint8 of latents, the mean of their colours."""
-        images = self.decode(latents).clamp(-1, 1).mean(1)
-        return ((images + 1) * 127.5).round().to(torch.uint8).cpu().numpy()
+        """Images (N, H, W) uint8 of latents, the mean of their colours. Raises NotFiniteError."""
+        colours = check_finite(self.decode(check_finite(latents, "latents")), "images")
+        return to_pixels(colours.clamp(-1, 1).mean(1))
 
     @torch.inference_mode()
     def predict(self, z: Tensor, level: Level, text: Text) -> tuple[Tensor, Tensor]:

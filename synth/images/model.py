@@ -24,6 +24,7 @@ from synth.cases import Case, MaskSet
 from synth.errors import Interrupted
 from synth.findings import ANATOMY, FINDING_NAMES
 from synth.images.codec import FACTOR, PatchCodec
+from synth.images.finite import check_finite, to_pixels
 from synth.images.protocol import ShouldStop, case_noise
 from synth.images.text import LENGTH, is_cut, tokenise
 from synth.masks.anatomy import without_lesions
@@ -201,10 +202,12 @@ class ImageModel:
 
     @torch.inference_mode()
     def decode(self, latents: Tensor, grain: Tensor | None = None) -> np.ndarray:
-        """Latents (N, C, h, w) to images (N, 8h, 8w) uint8, smooth without ``grain`` (N, 1, 8h, 8w)."""
+        """Latents (N, C, h, w) to images (N, 8h, 8w) uint8, smooth without ``grain`` (N, 1, 8h, 8w).
+
+        Raises NotFiniteError.
+        """
         grain = None if grain is None else grain.to(latents.device)
-        y = self.codec.decode(latents.float(), grain)[:, 0]
-        return ((y.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu().numpy()
+        return to_pixels(self.codec.decode(check_finite(latents.float(), "latents"), grain)[:, 0])
 
     @torch.inference_mode()
     def encode(self, images: np.ndarray) -> Tensor:

@@ -15,6 +15,7 @@ from synth.demographics import Demographics
 from synth.editing import ADDED, BY_TEXT, REMOVED, Edit, Editor, step_count
 from synth.errors import Interrupted
 from synth.images.denoisers import FrozenDenoiser
+from synth.images.finite import NotFiniteError
 from synth.images.frozen.blending import touched
 from synth.images.model import CONDITION
 from synth.images.radiographs import to_uint8
@@ -74,6 +75,16 @@ def test_cells_away_from_the_mask_are_kept_bit_for_bit(kind, told):
     assert (latents[inside] != source[inside]).float().mean() > 0.95
     assert inside[0].sum() == inside[1].sum() == 4 * 9, "a cell and its neighbours"
     assert (made.shape, made.dtype) == (images.shape, np.uint8)
+
+
+@pytest.mark.parametrize("afresh", [True, False])
+def test_weights_that_are_no_numbers_edit_nothing(afresh):
+    editor, decoded = small_editor()
+    with torch.no_grad():
+        next(iter(editor.base.unet.conv_out.parameters())).fill_(float("nan"))
+    with pytest.raises(NotFiniteError, match="of its latents are not finite"):
+        editor.edit(films(2), [REMOVAL, ADDITION], [1, 2], afresh=afresh)
+    assert not decoded
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["told", "by text"])

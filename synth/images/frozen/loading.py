@@ -11,6 +11,7 @@ from synth.images.frozen.controlnet import ControlNetImager
 from synth.images.frozen.pipeline_parts import PipelineParts
 from synth.images.frozen.pipelines import PipelineFolder
 from synth.images.frozen.rough_latents import ReencodedRough, RoughLatents
+from synth.images.trial import try_out
 from synth.settings import SynthesisSettings
 from synth.weights import SHIPPED, verify_folder
 
@@ -66,6 +67,7 @@ def load_foreign(settings: SynthesisSettings) -> tuple[ForeignImager, dict[str, 
         imager.check(settings)
     except (ValueError, IndexError) as error:
         raise WeightsError(f"images.steps: {settings.steps}, too many for the scheduler: {error}") from error
+    try_out(imager, settings)
     return imager, digests
 
 

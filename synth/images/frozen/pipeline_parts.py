@@ -17,6 +17,9 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from synth.errors import UserError, WeightsError
 from synth.images.frozen.pipelines import PipelineFolder, WeightFiles
 
+#: Parts of tensors' names that published text encoders hold besides, and that say nothing here.
+_UNASKED = ("position_ids", "text_projection", "logit_scale")
+
 
 @contextmanager
 def _quiet() -> Iterator[None]:
@@ -88,6 +91,11 @@ def _network(kind: Any, folder: Path, weights: WeightFiles, device: str, field: 
     network, info = _told(folder, lambda: kind.from_pretrained(folder, **options), field)
     if missing := sorted(info["missing_keys"]):  # they would be random numbers
         raise WeightsError(f"{field}: {folder} lacks {len(missing)} tensors, {missing[0]} among them")
+    if left := sorted(n for n in info["unexpected_keys"] if not any(known in n for known in _UNASKED)):
+        raise WeightsError(
+            f"{field}: {folder} holds {len(left)} tensors too many, {left[0]} among them, expected those of "
+            f"{kind.__name__} as its config.json has it"
+        )
     return network.to(device).requires_grad_(False).eval()
 
 

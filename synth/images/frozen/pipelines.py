@@ -5,13 +5,16 @@ folder is run. See :mod:`synth.images.frozen.pipeline_parts` for the networks.
 """
 
 import json
+import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from synth.errors import WeightsError
 from synth.findings import ANATOMY, FINDING_NAMES
+from synth.images.frozen.configs import check_controlnet, check_scheduler, check_unet, check_vae
 from synth.weights import SUMS, digest, pins
 
 INDEX = "model_index.json"
@@ -82,6 +85,9 @@ class PipelineFolder:
             controlnet = folder / "controlnet"
         said = {name: _json(folder / name, field) for name in CONFIGS}
         unet, vae = said["unet/config.json"], said["vae/config.json"]
+        check_unet(folder / "unet", unet, field)
+        check_vae(folder / "vae", vae, field)
+        check_scheduler(folder / "scheduler", said["scheduler/scheduler_config.json"], field)
         factor = 2 ** (len(vae.get("block_out_channels", (64,))) - 1)
         halvings = len(unet.get("down_block_types", range(4))) - 1
         cells = unet.get("sample_size")
@@ -146,6 +152,7 @@ class PipelineFolder:
                 f"images.controlnet: {folder} is told {channels} channels, expected {CONTROLS}: masks of "
                 f"{len(ANATOMY)} structures and {len(FINDING_NAMES)} findings"
             )
+        check_controlnet(folder, config)
         factor = 2 ** (len(config.get("conditioning_embedding_out_channels", range(4))) - 1)
         if factor != self.factor:
             raise WeightsError(
@@ -162,9 +169,10 @@ def is_pipeline(folder: Path) -> bool:
 def weight_files(folder: Path, stem: str, field: str) -> WeightFiles:
     """The safetensors of one part, whole or sharded; a variant where there is nothing else.
 
-    Raises WeightsError, which names the config's ``field``, for a folder without.
+    Raises WeightsError, which names the config's ``field``, for a folder without, or with several other
+    variants.
     """
-    for variant in (None, "fp16"):
+    for variant in _variants(folder, stem, field):
         dotted = f".{variant}" if variant else ""
         files = [folder / f"{stem}{dotted}.safetensors"]
         index = folder / f"{stem}.safetensors.index{dotted}.json"
@@ -176,6 +184,17 @@ def weight_files(folder: Path, stem: str, field: str) -> WeightFiles:
         if there := tuple(path for path in files if path.is_file()):
             return WeightFiles(there, variant)
     return _refuse(folder, stem, field)
+
+
+def _variants(folder: Path, stem: str, field: str) -> Iterator[str | None]:
+    """Those to look for: none, those of fewer bits, then the only other one that there is."""
+    yield from (None, "fp16", "bf16")
+    whole, sharded = rf"{stem}\.(\w+)\.safetensors", rf"{stem}\.safetensors\.index\.(\w+)\.json"
+    found = (re.fullmatch(f"{whole}|{sharded}", path.name) for path in folder.glob(f"{stem}.*"))
+    others = sorted({match[1] or match[2] for match in found if match} - {"fp16", "bf16"})
+    if len(others) > 1:
+        raise WeightsError(f"{field}: {folder} holds {', '.join(others)} alone, expected {stem}.safetensors")
+    yield from others
 
 
 def _refuse(folder: Path, stem: str, field: str) -> WeightFiles:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from synth.findings import ANATOMY, FINDING_NAMES
 from synth.images.denoisers import FrozenDenoiser, Level, Text
+from synth.images.finite import check_finite
 from synth.images.frozen.blending import Kept, NoiseStreams, check_masks, coverage, denoise, touched
 from synth.images.frozen.control_presets import OURS, Preset, Stage
 from synth.images.frozen.rough_latents import RoughSource
@@ -165,7 +166,7 @@ def _infuse(
     if not lesions.shape[1]:
         return source
     if preset.through_pixels:
-        source = base.encode(base.decode(source).clamp(-1, 1))
+        source = base.encode(check_finite(base.decode(source), "images").clamp(-1, 1))
     side, stage = source.shape[-1], preset.pathology
     inside = touched(lesions, side, preset.soft)
     free = inside.amax(1, keepdim=True)

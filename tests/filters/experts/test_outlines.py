@@ -1,5 +1,7 @@
 """Masks and findings out of the experts' words, on drawn maps."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,9 @@ from filters.experts.outlines import (
     looks_normal,
     lung_score,
     may_show,
+    negative,
     outline,
+    refusals,
     requests_of,
 )
 from synth.cases import FindingRequest
@@ -117,3 +121,44 @@ def test_sides_and_zones_are_read_off_the_lesions(anatomy):
         FindingRequest("mass", "right"),
         FindingRequest("fibrosis"),
     )
+
+
+class Scripted:
+    """An expert whose opinion of an image depends on how bright it is."""
+
+    def __init__(self, of_dark, of_bright):
+        self.opinions = of_dark, of_bright
+
+    def look(self, images):
+        return [self.opinions[int(image.mean() > 127)] for image in images]
+
+
+def chest(lungs_seen, heart_seen):
+    maps = block(10, 10, 40, lungs_seen), block(70, 10, 40, lungs_seen), block(50, 60, 30, heart_seen)
+    return Opinion(structures=(*LUNGS, "heart"), anatomy=np.stack(maps))
+
+
+@pytest.mark.parametrize(
+    ("film", "negated", "told"),
+    [
+        (chest(0.95, 0.9), chest(0.6, 0.6), ""),
+        (
+            chest(0.8, 0.6),
+            chest(0.95, 0.9),
+            "is inverted: .*lung score 0.95, as it is 0.80., expected",
+        ),
+        (chest(0.6, 0.6), chest(0.9, 0.9), "is inverted: "),
+        (chest(0.8, 0.9), chest(0.85, 0.6), ""),  # lungs and heart together decide
+        (chest(0.6, 0.6), chest(0.7, 0.9), "no frontal radiograph by .*lung score .0.60., expected 0.75"),
+        (Opinion(), Opinion(), "no frontal radiograph by .*lung score .0.00."),
+        (chest(float("nan"), 0.9), chest(0.6, 0.6), "no frontal radiograph by"),
+    ],
+)
+def test_of_a_film_and_its_negative_the_one_that_is_seen_more_surely_is_right(film, negated, told):
+    image = np.full((1, SIZE, SIZE), 60, np.uint8)
+    image[:, :, ::2] = 90
+    assert negative(image[0]).mean() > 127
+    (error,) = refusals(Scripted(film, negated), image, [film])
+    assert re.match(told, error)
+    assert bool(error) == bool(told)
+    assert refusals(Scripted(film, negated), image[:0], []) == []

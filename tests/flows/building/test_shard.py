@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+import torch
 from standins import Judge, Prompts, Synthesizer, digests
 
 from flows.building.shard import Order, Pipeline, Watch, build_shard, make_records
@@ -11,6 +12,7 @@ from manifests.commits import read_commits
 from manifests.identity import open_build
 from manifests.store import Store
 from synth.errors import Interrupted
+from synth.images.finite import check_finite
 
 SHARD = Shard(1, 4, 11)
 
@@ -45,6 +47,26 @@ def test_only_failed_work_is_tried_again():
     assert drawn.count("000000005") == 4  # with its batch, alone, and two more tries
     assert drawn.count("000000004") == 2  # with the batch that raised, and alone
     assert drawn.count("000000007") == 1
+
+
+def test_what_is_no_number_is_a_failed_row_that_says_so_and_is_not_tried_again(monkeypatch):
+    made = tools()
+    draw = made.synthesizer.radiographs
+
+    def broken(cases, masks, should_stop=None):
+        if any(case.key == "000000005" for case in cases):
+            made.synthesizer.drawn.append([case.key for case in cases])
+            check_finite(torch.tensor([float("nan")]), "images")
+        return draw(cases, masks, should_stop)
+
+    monkeypatch.setattr(made.synthesizer, "radiographs", broken)
+    (row,) = (r for r in make_records(SHARD, order(retries=5), made, Watch()) if r.status == "failed")
+    assert row.case.key == "000000005"
+    assert row.error.startswith(
+        "image: NotFiniteError: image model: 1 of 1 values of its images are not finite"
+    )
+    drawn = [key for batch in made.synthesizer.drawn for key in batch]
+    assert drawn.count("000000005") == 2, "with its batch, and alone"
 
 
 def test_what_keeps_raising_is_a_failed_row_and_its_neighbours_are_whole():

@@ -14,6 +14,7 @@ from flows.building.shard import Watch, make_records
 from flows.config.reading import parse_config
 from flows.config.shards import Shard
 from flows.editing import retoucher as retouching
+from flows.editing.pairs import Unusable
 from flows.editing.retoucher import shortfall
 from flows.loading import load_pipeline
 from manifests.errors import DatasetError
@@ -93,6 +94,18 @@ def test_masks_hold_what_was_removed_and_what_was_added(pair):
     assert [(f.name, f.side) for f in after.case.findings] == [("effusion", "left")]
     assert np.array_equal(before.masks.anatomy, after.masks.anatomy)
     assert before.masks.anatomy.any((1, 2)).all()
+
+
+def test_an_edit_that_changed_nothing_is_no_pair(pipeline):
+    still = SimpleNamespace(batch_size=8, edit=lambda images, *rest: images.copy())
+    maker = pipeline.synthesizer
+    maker = replace(maker, retoucher=replace(maker.retoucher, editor=still))
+    cases = [maker.cases.case(3, key) for key in KEYS[:2]]
+    before, after = maker.candidates(cases, [maker.masks(c) for c in cases])
+    assert not isinstance(before, Unusable)
+    assert isinstance(after, Unusable)
+    assert after.case.edit == "unchanged"
+    assert after.why.startswith("unchanged, as the experts see it (mass ")
 
 
 def test_neighbours_and_their_order_change_nothing(make, pair):

@@ -1,8 +1,9 @@
-from pathlib import Path
-
 import pytest
 from drawn_files import SOURCE_UID, dicom_dataset, gradient, write_dicom
+from pydicom import dcmread
 from pydicom.data import get_testdata_file
+from pydicom.pixels.decoders import JPEGLSLosslessDecoder
+from pydicom.uid import ComputedRadiographyImageStorage
 
 from manifests.errors import DatasetError
 from manifests.films.files import read_original
@@ -38,20 +39,37 @@ def test_bad_headers_are_told(tmp_path, name):
     assert "\n" not in line
 
 
-def test_a_big_endian_file_is_told():
-    path = Path(get_testdata_file("MR_small_bigendian.dcm", download=False))
+def of_another_class(name, path):
+    """One of pydicom's own files, called a computed radiograph."""
+    header = dcmread(get_testdata_file(name, download=False))
+    header.SOPClassUID = header.file_meta.MediaStorageSOPClassUID = ComputedRadiographyImageStorage
+    header.Modality, header.BodyPartExamined = "CR", "CHEST"
+    header.save_as(path, enforce_file_format=True)
+    return path
+
+
+def test_a_big_endian_file_is_told(tmp_path):
+    path = of_another_class("MR_small_bigendian.dcm", tmp_path / "a.dcm")
     with pytest.raises(DatasetError, match="is Explicit VR Big Endian, expected little endian"):
         read_original(path)
 
 
-def test_a_transfer_syntax_that_cannot_be_decoded_is_told():
-    path = Path(get_testdata_file("MR_small_jpeg_ls_lossless.dcm", download=False))
-    with pytest.raises(DatasetError, match=r"is JPEG-LS Lossless .*, which cannot be decoded here"):
+def test_a_transfer_syntax_that_cannot_be_decoded_is_told(tmp_path, monkeypatch):
+    path = of_another_class("MR_small_jpeg_ls_lossless.dcm", tmp_path / "a.dcm")
+    monkeypatch.setattr(type(JPEGLSLosslessDecoder), "is_available", False)
+    with pytest.raises(DatasetError, match=r"is JPEG-LS Lossless .*, which cannot be decoded here.*`dicom`"):
         read_original(path)
 
 
-def test_pixels_that_the_decoder_refuses_are_told():
-    path = Path(get_testdata_file("JPGExtended.dcm", download=False))
+def test_with_the_extra_it_can(tmp_path):
+    pytest.importorskip("gdcm", reason="the extra `dicom` is not installed")
+    path = of_another_class("MR_small_jpeg_ls_lossless.dcm", tmp_path / "a.dcm")
+    whole = of_another_class("MR_small.dcm", tmp_path / "b.dcm")
+    assert (read_original(path).pixels == read_original(whole).pixels).all()
+
+
+def test_pixels_that_the_decoder_refuses_are_told(tmp_path):
+    path = of_another_class("JPGExtended.dcm", tmp_path / "a.dcm")
     with pytest.raises(DatasetError, match=r"is JPEG Extended .* cannot be decoded here .*12-bit") as told:
         read_original(path)
     assert "\n" not in str(told.value)

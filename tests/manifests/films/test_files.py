@@ -9,6 +9,7 @@ from PIL import Image
 
 from manifests.errors import DatasetError
 from manifests.films.files import read_original, restore, working_image, write_edited
+from manifests.films.masks import read_mask
 from synth.errors import users_mistake
 from synth.images.radiographs import read_radiograph, to_uint8
 
@@ -101,6 +102,18 @@ def test_real_radiographs_look_as_they_did_to_training(shared_data, tmp_path):
             assert np.abs(to_uint8(view).astype(int) - to_uint8(trained).astype(int)).max() <= 1
         write_edited(original, original.pixels, tmp_path / f"{path.stem}.png", "nothing")
         assert np.array_equal(pixels_of(tmp_path / f"{path.stem}.png"), pixels_of(path))
+
+
+def test_a_film_of_many_megapixels_is_read_without_a_word(tmp_path, monkeypatch, recwarn):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5000)
+    path = saved(tmp_path / "a.png", gradient(80, 80, 8))
+    assert read_original(path).pixels.shape == (80, 80)
+    mask = saved(tmp_path / "mask.png", (gradient(80, 80, 8) > 90).astype(np.uint8))
+    assert read_mask(mask).pixels.any()
+    assert not recwarn.list
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3000)
+    with pytest.raises(DatasetError, match=r"a\.png: more than 0 megapixels, expected a radiograph of fewer"):
+        read_original(path)
 
 
 # What is no radiograph.

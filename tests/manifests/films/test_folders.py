@@ -7,7 +7,9 @@ from PIL import Image
 
 from manifests.errors import DatasetError
 from manifests.films.files import read_original
-from manifests.films.folders import check_frontal, demographics, find_radiographs
+from manifests.films.folders import find_radiographs, other_images
+from manifests.films.patients import demographics
+from manifests.films.views import check_frontal
 from synth.demographics import UNKNOWN, Demographics
 
 
@@ -32,7 +34,7 @@ def test_radiographs_are_found_by_suffix_and_dicom_by_content(tmp_path):
     ("tags", "who"),
     [
         ({"PatientAge": "063Y", "PatientSex": "F", "ViewPosition": "PA"}, Demographics(63, "F", "PA")),
-        ({"PatientAge": "006M", "PatientSex": "O", "ViewPosition": ""}, UNKNOWN),
+        ({"PatientAge": "006M", "PatientSex": "O", "ViewPosition": ""}, Demographics(0)),
         ({"PatientAge": "148Y"}, UNKNOWN),
         ({}, UNKNOWN),
     ],
@@ -52,3 +54,20 @@ def test_a_header_that_says_lateral_is_told(tmp_path):
 def test_other_files_tell_nothing_of_the_patient(tmp_path):
     Image.fromarray(np.zeros((70, 70), np.uint8)).save(tmp_path / "a.png")
     assert demographics(read_original(tmp_path / "a.png")) == UNKNOWN
+
+
+def test_images_of_other_formats_are_counted_by_name(tmp_path):
+    grey = Image.fromarray(gradient(70, 70, 8))
+    for name in ("a.tif", "deep/b.TIFF", "c.bmp", ".d.bmp", "out/e.bmp", "out/films/f.tif"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        grey.save(tmp_path / name)
+    write_dicom(tmp_path / "DICOMDIR", gradient(70, 70, 12), 12)
+    told = "4 images of other formats are not read: 1 .bmp, 1 .tif, 1 .tiff, 1 DICOMDIR"
+    assert other_images(tmp_path, tmp_path / "out") == told
+    assert other_images(tmp_path / "out" / "films", tmp_path / "out").endswith("1 .tif")
+    with pytest.raises(DatasetError, match=rf"no PNG, JPEG or DICOM file in it \({told}\), expected"):
+        find_radiographs(tmp_path, tmp_path / "out")
+    grey.save(tmp_path / "a.png")
+    (tmp_path / "a.tif").unlink()
+    assert find_radiographs(tmp_path, tmp_path / "out") == ["a.png"]
+    assert other_images(tmp_path / "deep", tmp_path / "out").startswith("1 images")

@@ -130,3 +130,30 @@ def test_a_controlnet_of_another_unet_is_told(folder):
     content = json.loads((folder / "controlnet" / "config.json").read_text())
     ControlNetModel.from_config(content | {"cross_attention_dim": 32}).save_pretrained(folder / "controlnet")
     refused(folder, r"images.controlnet: .*cross_attention_dim 32, expected the checkpoint's 16")
+
+
+@pytest.mark.parametrize("variant", ["bf16", "non_ema"])
+def test_other_variants_load_as_the_whole_does(folder, variant):
+    expected = load(folder).unet.state_dict()
+    tensors = load_file(folder / UNET)
+    half = {name: t.bfloat16() if variant == "bf16" else t for name, t in tensors.items()}
+    save_file(half, folder / UNET.replace(".safe", f".{variant}.safe"), {"format": "pt"})
+    (folder / UNET).unlink()
+    found = load(folder).unet.state_dict()
+    assert all(t.dtype == torch.float32 for t in found.values())
+    assert all(torch.allclose(found[name], t, rtol=0.01, atol=1e-3) for name, t in expected.items())
+
+
+@pytest.mark.parametrize(("part", "path", "name"), PARTS)
+def test_tensors_that_nothing_asks_for_are_told_in_one_line(folder, capfd, part, path, name):
+    tensors = load_file(folder / path)
+    tensors["time_embedding.cond_proj.weight"] = torch.zeros(3, 3)
+    save_file(tensors, folder / path, {"format": "pt"})
+    refused(folder, f"{part} holds 1 tensors too many, time_embedding.cond_proj.weight among them, expected")
+    assert "".join(capfd.readouterr()) == "", "and not by the libraries"
+
+
+def test_fields_that_no_config_has_are_not_told_by_the_libraries(folder, capfd):
+    change_json(folder / "unet" / "config.json", something_new=3)
+    load(folder)
+    assert "".join(capfd.readouterr()) == ""

@@ -136,3 +136,18 @@ def test_shards_and_a_lone_variant_are_found(folder):
     variant = shard.rename(unet / "diffusion_pytorch_model.fp16.safetensors")
     found = weight_files(unet, "diffusion_pytorch_model", "images.checkpoint")
     assert (found.files, found.variant) == ((variant,), "fp16")
+
+
+@pytest.mark.parametrize("variant", ["bf16", "non_ema", "ema", "fp32"])
+def test_any_variant_that_is_alone_is_found(folder, variant):
+    unet = folder / "unet"
+    (unet / "diffusion_pytorch_model.safetensors").rename(
+        unet / f"diffusion_pytorch_model.{variant}.safetensors"
+    )
+    assert PipelineFolder.read(folder).weights()["unet"].variant == variant
+    other = unet / "diffusion_pytorch_model.odd.safetensors"
+    other.write_bytes(b"")
+    if variant == "bf16":
+        assert PipelineFolder.read(folder).weights()["unet"].variant == variant
+    else:
+        refused(folder, r"unet holds .*odd.* alone, expected diffusion_pytorch_model.safetensors")
