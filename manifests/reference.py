@@ -28,7 +28,9 @@ def filter_table() -> str:
     ]
     for name, each in FILTERS.items():
         read = THRESHOLDS[name]
-        refuses = "provisional" if read.provisional else f"{read.percentile:g} % of {read.n:,} {read.reference}"
+        refuses = (
+            "provisional" if read.provisional else f"{read.percentile:g} % of {read.n:,} {read.reference}"
+        )
         lines.append(
             f"| `{name}` | {each.question} | {each.unit} | {each.keep} | {read.threshold:g} | {refuses} |"
         )

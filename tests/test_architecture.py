@@ -34,7 +34,9 @@ def named():
 def rooms(floor):
     """Folders below a floor with files in them; what lies in a room of checkpoints is no room."""
     for folder in (ROOT / floor).rglob("*"):
-        files = [p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc"] if folder.is_dir() else []
+        files = (
+            [p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc"] if folder.is_dir() else []
+        )
         inside = folder.relative_to(ROOT).parts
         if files and "checkpoints" not in inside[:-1]:
             yield f"{folder.relative_to(ROOT).as_posix()}/"
@@ -61,7 +63,9 @@ def test_every_room_and_every_root_file_is_named_once():
 
 
 def test_the_layers_are_those_of_the_contracts():
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
     layers = ["\n".join(c["layers"]) + "\n" for c in contracts if c["type"] == "layers"]
     assert blocks("layers") == layers
 

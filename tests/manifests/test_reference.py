@@ -17,7 +17,9 @@ def test_the_documented_tables_are_those_of_the_code():
     assert refreshed(text) == text, "run: python -m manifests.reference docs/dataset-format.md"
     assert text.count("| `near_duplicate_score` |") == 1
     for name, each in FILTERS.items():  # the marks are there, and the table between them
-        assert text.count(f"\n| `{name}` | {each.question} | {each.unit} | {each.keep} | {each.limit:g} |") == 1
+        assert (
+            text.count(f"\n| `{name}` | {each.question} | {each.unit} | {each.keep} | {each.limit:g} |") == 1
+        )
 
 
 def test_every_json_field_is_documented(store):
