@@ -34,12 +34,10 @@ def named():
 def rooms(floor):
     """Folders below a floor with files in them; what lies in a room of checkpoints is no room."""
     for folder in (ROOT / floor).rglob("*"):
-        files = (
-            [p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc"] if folder.is_dir() else []
-        )
-        inside = folder.relative_to(ROOT).parts
-        if files and "checkpoints" not in inside[:-1]:
-            yield f"{folder.relative_to(ROOT).as_posix()}/"
+        inside = folder.relative_to(ROOT)
+        files = folder.is_dir() and any(p.is_file() and p.suffix != ".pyc" for p in folder.rglob("*"))
+        if files and "checkpoints" not in inside.parts[:-1]:
+            yield f"{inside.as_posix()}/"
 
 
 def root_files(floor):

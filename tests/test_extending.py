@@ -70,7 +70,7 @@ def test_the_filter_of_ones_own_loads_and_scores_as_it_says(tmp_path):
 
 
 def test_a_shipped_filter_is_named_in_its_file_the_registry_and_the_thresholds():
-    """One that nothing but the judge needs; what else names one uses what it knows, e.g. how copies are found."""
+    """One that nothing but the judge needs; whatever else names one uses what it knows."""
     name = "lesion_agreement"
     assert name in FILTER_NAMES
     naming = {
@@ -81,9 +81,8 @@ def test_a_shipped_filter_is_named_in_its_file_the_registry_and_the_thresholds()
         if re.search(rf"\b{name}\b", path.read_text("utf-8"))
     }
     assert naming == {f"filters/{name}.py", "filters/registry.py", "filters/thresholds.json"}
-    materials = set(
-        re.findall(r"`(\w+)`", section("A filter in the tree").split("Materials are")[1].split("\n")[0])
-    )
+    told = section("A filter in the tree").split("Materials are")[1].partition("\n")[0]
+    materials = set(re.findall(r"`(\w+)`", told))
     assert {f.calibration.material for f in FILTERS.values()} <= materials
 
 
