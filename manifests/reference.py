@@ -21,7 +21,7 @@ def bit_table() -> str:
 
 
 def filter_table() -> str:
-    """The shipped filters as a Markdown table, each with its threshold and the scores that it was read off."""
+    """The shipped filters as a Markdown table, each with its threshold and what that was read off."""
     lines = [
         "| filter | what it asks | score | passes | threshold | which refuses |",
         "| --- | --- | --- | --- | --- | --- |",
