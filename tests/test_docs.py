@@ -56,6 +56,13 @@ def test_modules_that_are_named_are_there(name):
         assert any(p.with_suffix(".py").is_file() or p.is_dir() for p in parents), module
 
 
+def test_modules_that_moved_are_where_the_changelog_says():
+    rows = re.findall(r"^  \| (`.+) \| (`.+) \|$", PAGES["CHANGELOG.md"], re.MULTILINE)
+    assert len(rows) > 15
+    for module in re.findall(r"`([a-z_.]+)`", " ".join(now for _, now in rows)):
+        assert (ROOT / module.replace(".", "/")).with_suffix(".py").is_file(), module
+
+
 @every_page
 def test_commands_are_there_with_their_options(name):
     fenced = "\n".join(re.findall(r"^```\n(.*?)^```$", PAGES[name], re.DOTALL | re.MULTILINE))
