@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "python.md").read_text("utf-8")
 #: Each block at its own place in the page, so that a traceback names its line.
@@ -19,6 +21,7 @@ print("end", space["accepted"] in (True, False), space["edited"].pixels.shape)
 """
 
 
+@pytest.mark.timeout(900)  # half a minute of work, many times that on a busy machine
 def test_the_examples_run(tmp_path, environment, server):
     env = environment | {"PYTHONPATH": str(ROOT), "PREFECT_API_URL": server}
     work = tmp_path / "work"
