@@ -65,7 +65,7 @@ def _worst(margins: dict[str, float]) -> Score:
 FILTER = Filter(
     name="integrity",
     question="is a readable image: right format, not blank, not clipped",
-    unit="the smallest of five margins, 0 (broken) to 1",
+    unit="the smallest of six margins, 0 (broken) to 1",
     any_image=True,
     score=score,
     cost=0,

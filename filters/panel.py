@@ -34,7 +34,7 @@ class Panel:
     def load(cls, settings: JudgeSettings, own: Mapping[str, Filter] | None = None) -> "Panel":
         """Load what the enabled filters, those that ship and ``own``, need and nothing else.
 
-        Raises ValueError (WeightsError among them) in one line for weights that are missing, not
+        Raises UserError (WeightsError is one) in one line for weights that are missing, not
         what their pin says, or of a kind that the filter cannot ask.
         """
         return _Loader(settings, {**FILTERS, **(own or {})}).panel()

@@ -61,7 +61,7 @@ class JudgeSettings:
 
 
 def _check(name: str, choice: FilterChoice) -> None:
-    """Raise ValueError, in one line, for a choice that cannot be."""
+    """Raises UserError, in one line, for a choice that cannot be."""
     where = f"filters.{name}"
     if name not in FILTER_NAMES:
         raise UserError(f"{where}: no such filter, expected one of {', '.join(FILTER_NAMES)}")

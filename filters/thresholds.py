@@ -57,7 +57,7 @@ def calibrate(
     is an order statistic (no interpolation between two real scores), rounded to the lenient side,
     so the share refused never exceeds what is asked.
 
-    Raises ValueError when the scores are too few for the percentile to be resolved (fewer than
+    Raises UserError when the scores are too few for the percentile to be resolved (fewer than
     ``100 / percentile``) or are not finite.
     """
     values = np.asarray(scores, dtype=np.float64)
@@ -94,7 +94,7 @@ def dump_thresholds(thresholds: Mapping[str, Threshold]) -> str:
 
 
 def parse_thresholds(text: str, source: str = "thresholds.json") -> dict[str, Threshold]:
-    """The inverse of :func:`dump_thresholds`; ValueError names the entry that is wrong."""
+    """The inverse of :func:`dump_thresholds`; UserError names the entry that is wrong."""
     try:
         table = json.loads(text)
     except json.JSONDecodeError as error:

@@ -144,6 +144,12 @@ def _load_pairs(config: BuildConfig, synthesizer: "Synthesizer", judge: "Judge")
 
     edit = config.edit
     assert edit is not None
+    for own in judge.own.values():
+        if own.embeds:
+            raise UserError(
+                f"filters.own: {own.name} embeds, expected none that does with edit: both samples of a pair "
+                "resemble each other and their source"
+            )
     editor = _editor_of(synthesizer, config)
     anatomy, findings, digests = _outlining_experts(config, judge)
     drawable = synthesizer.findings

@@ -39,7 +39,8 @@ def finalise(store: Store) -> Index:
     if not commits:
         raise DatasetError(f"{store.url}: no shard is committed, expected at least one")
     with tempfile.TemporaryDirectory(prefix="synthorax-") as folder:
-        made = {name: Path(folder) / name for name in layout.FINAL}
+        names = (*layout.FINAL, *(export.file for export in EXPORTS))
+        made = {name: Path(folder) / name for name in names}
         _write_manifest(store, commits, made[layout.MANIFEST])
         counts = count_rows(_batches(made[layout.MANIFEST]))
         pairs = near_duplicates(store, commits)

@@ -115,8 +115,12 @@ def part_schema(own: Mapping[str, Filter] | Mapping[str, Column] | None = None) 
 
 
 def filter_columns(schema: pa.Schema) -> dict[str, Column]:
-    """The filters that a manifest or part was judged by, in their order. ValueError for broken metadata."""
-    return SHIPPED_COLUMNS | own_columns(schema)
+    """The filters that a manifest or part was judged by, in their order. ValueError for broken metadata.
+
+    One that ships, but did not when the file was written, is left out.
+    """
+    known = SHIPPED_COLUMNS | own_columns(schema)
+    return {name: column for name, column in known.items() if f"{name}_verdict" in schema.names}
 
 
 def own_columns(schema: pa.Schema) -> dict[str, Column]:

@@ -144,7 +144,7 @@ class TrainingIndex:
 
     @classmethod
     def load(cls, path: Path) -> "TrainingIndex":
-        """Read a file that :meth:`save` wrote; ValueError names what is wrong with it."""
+        """Read a file that :meth:`save` wrote; WeightsError names what is wrong with it."""
         try:
             with safe_open(path, framework="numpy") as file:
                 metadata = file.metadata() or {}

@@ -43,7 +43,7 @@ _CONVERT = "synthorax convert {path} OUT.safetensors --sha256 DIGEST"
 def network(model: str) -> nn.Module:
     """The package's own network for a model name, randomly initialised; its keys are as published.
 
-    Raises ValueError for a name that torchxrayvision does not know.
+    Raises UserError for a name that torchxrayvision does not know.
     """
     if model == PSPNET:
         return pspnet(len(PSPNet.targets))

@@ -44,7 +44,7 @@ class Session:
 
 @contextmanager
 def open_session(config: BuildConfig, digests: Mapping[str, str]) -> Iterator[Session]:
-    """Locks the output and reads what is done. Raises ``ValueError`` with one line when another
+    """Locks the output and reads what is done. Raises ``UserError`` with one line when another
     build holds it or when it was begun with another config, weights or schema."""
     store = Store(config.output)
     with store.lock():

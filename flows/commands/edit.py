@@ -62,7 +62,7 @@ def run(
 def requested(
     remove: Sequence[str], add: Sequence[str], swap: tuple[str, str] | None, everywhere: bool = False
 ) -> EditRequest:
-    """The request of a command's options. Raises UserError and ValueError, one line."""
+    """The request of a command's options. Raises UserError, one line."""
     if swap is not None:
         if remove or add:
             raise UserError("--replace: with --remove or --add, expected alone: it is both of them")

@@ -62,7 +62,7 @@ def controlnet_folder(images: Images) -> Path | None:
 def settled(config: BuildConfig) -> BuildConfig:
     """The config with ``images.size``, ``steps`` and ``guidance`` as they suit its checkpoint, if left open.
 
-    Raises ValueError with one line for a checkpoint that cannot be used, or that does not say its size.
+    Raises UserError with one line for a checkpoint that cannot be used, or that does not say its size.
     """
     images = config.images
     sampling = SAMPLING if config.edit is None else ("size",)  # edits are sampled in their own way

@@ -154,7 +154,7 @@ class BuildConfig(Group):
 
 
 def _check_edit(config: BuildConfig) -> None:
-    """Raises ``ValueError`` for what makes no sense where radiographs are edited rather than drawn."""
+    """Raises ``UserError`` for what makes no sense where radiographs are edited rather than drawn."""
     images, filters = config.images, config.filters
     if config.prompts != Prompts():
         raise UserError("prompts: given, expected none with edit: prompts are written for what is edited")
@@ -179,7 +179,7 @@ def _check_edit(config: BuildConfig) -> None:
 
 
 def judge_settings(config: BuildConfig) -> JudgeSettings:
-    """What the room ``filters`` needs to know. Raises ``ValueError`` for an impossible choice."""
+    """What the room ``filters`` needs to know. Raises ``UserError`` for an impossible choice."""
     return JudgeSettings(
         mode=config.filters.mode,
         filters={name: FilterChoice(**dict(config.filters.rule(name))) for name in FILTERS},

@@ -117,7 +117,7 @@ def read_sources(config: BuildConfig) -> PairCases:
     """The radiographs that the candidates of a config need, each read and checked.
 
     With labels they are those that the file names and that show something to remove, unless something is
-    to be added anyway. Raises one line, UserError or ValueError: when there are fewer than
+    to be added anyway. Raises UserError, one line: when there are fewer than
     ``candidates`` need, and naming the first and the number of those that are damaged, no frontal view by
     their header, or the same file as another.
     """

@@ -128,16 +128,15 @@ class PairMaker:
         seeds: Sequence[int],
         should_stop: ShouldStop,
     ) -> list[Retouched | str]:
-        def work(some: Sequence[tuple[Film, EditRequest, int]]) -> list[Retouched | str]:
+        def work(some: Sequence[tuple[Film, EditRequest, int]]) -> list[Retouched]:
             films, requests, seeds = zip(*some, strict=True)
             masks = [None] * len(films)
-            made = self.retoucher.retouch(films, requests, seeds, masks, self.tries, should_stop)
-            return [unmoved(m, r) or m for m, r in zip(made, requests, strict=True)]
+            return self.retoucher.retouch(films, requests, seeds, masks, self.tries, should_stop)
 
         made = each(list(zip(films, requests, seeds, strict=True)), work)
         return [
-            _without_path(m, film.original) if isinstance(m, Exception) else m
-            for m, film in zip(made, films, strict=True)
+            _without_path(m, film.original) if isinstance(m, Exception) else unmoved(m, request) or m
+            for m, film, request in zip(made, films, requests, strict=True)
         ]
 
     def _candidate(self, case: Case, plan: _Plan, outcome: Retouched | str | None) -> Candidate:

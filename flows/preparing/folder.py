@@ -53,7 +53,7 @@ def prepare(
     ``labels`` is a prompt file with a column ``image``; files that it does not name are refused. What
     cannot be used is told in one line each on ``console`` and stands with its error in the table.
 
-    Raises UserError, ValueError and DatasetError in one line for what concerns the whole run.
+    Raises UserError in one line for what concerns the whole run.
     """
     if size % SIZE_STEP or not SIZE_STEP <= size <= LARGEST:
         raise UserError(f"size: {size}, expected a multiple of {SIZE_STEP} from {SIZE_STEP} to {LARGEST}")

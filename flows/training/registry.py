@@ -43,7 +43,7 @@ def train(
     ``name`` may be "all": each in turn, those that already stand in ``out`` left alone when
     ``resume`` is set. ``init`` is a checkpoint to begin with (images only).
 
-    ``scale`` multiplies the documented number of steps. Raises ValueError
+    ``scale`` multiplies the documented number of steps. Raises UserError
     for an unknown name and FileNotFoundError for missing data or a missing earlier checkpoint.
     """
     if name == "all":

@@ -44,7 +44,7 @@ class NoiseSchedule:
 
     @classmethod
     def of(cls, scheduler: Any) -> "NoiseSchedule":
-        """That of a flow matching scheduler, or of any with ``alphas_cumprod``; raises ValueError."""
+        """That of a flow matching scheduler, or of any with ``alphas_cumprod``; raises UserError."""
         if isinstance(scheduler, FlowMatchEulerDiscreteScheduler):
             return cls(scheduler, "flow")
         if not hasattr(scheduler, "alphas_cumprod"):
@@ -60,7 +60,7 @@ class NoiseSchedule:
         return cls(ddim, said)
 
     def levels(self, steps: int) -> tuple[Level, ...]:
-        """(steps + 1) levels from the noisiest to a clean latent; raises ValueError."""
+        """(steps + 1) levels from the noisiest to a clean latent; raises UserError."""
         longest = int(self.scheduler.config["num_train_timesteps"])
         if not 1 <= steps <= longest:
             raise UserError(f"steps: {steps}, expected 1 to {longest}")

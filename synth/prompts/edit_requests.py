@@ -19,7 +19,7 @@ class EditRequest:
 
     ``replace``: what is added lies on the side and in the zone of what is removed, unless its own were said.
     ``everywhere``: both lungs are cleared, not only where what is removed is seen or masked.
-    Raises ValueError for nothing to do, for a finding that cannot be edited, and for lungs that are cleared
+    Raises UserError for nothing to do, for a finding that cannot be edited, and for lungs that are cleared
     where something is added or what is removed lies elsewhere.
     """
 

@@ -47,7 +47,7 @@ class PromptSampler:
     given) of each finding it keeps, of its sex and its view; 0 leaves such rows out. ``age``: first
     and last year of age. ``normals``: share of cases without findings, the table's own if None.
 
-    Raises ValueError, one line, for an unknown name, a bad weight, or when no row is left.
+    Raises UserError, one line, for an unknown name, a bad weight, or when no row is left.
     """
 
     length: int | None = None

@@ -10,6 +10,7 @@ from filters.experts.embedded import EmbeddedAnatomy, EmbeddedFindings
 from filters.experts.embedding import TrainingIndex
 from filters.experts.networks import anatomy_network, finding_network
 from filters.panel import Panel
+from filters.registry import FILTERS
 from synth.cases import Candidate, Case, FindingRequest, Lesion, MaskSet
 from synth.findings import ANATOMY, FINDING_NAMES
 
@@ -80,9 +81,6 @@ def panel() -> Panel:
     features = anatomy_expert().features(np.stack([textured(1000 + i) for i in range(12)]))
     index = TrainingIndex.fit(features, names)
     anatomist, findings = anatomy_expert(index=index), finding_expert()
-    experts = {
-        "anatomy_agreement": anatomist,
-        "finding_agreement": findings,
-        "lesion_agreement": findings,
-    }
+    by_kind = {"anatomy": anatomist, "findings": findings}
+    experts = {f.name: by_kind[f.asks] for f in FILTERS.values() if f.asks}
     return Panel(experts, anatomist, index, {"filters/findings/model.safetensors": "b" * 64})

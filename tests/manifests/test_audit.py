@@ -139,6 +139,15 @@ def test_histograms_hold_every_finite_score():
         assert len(histogram.edges) == 13
 
 
+def test_a_manifest_from_before_a_filter_shipped_is_audited_without_it():
+    table = rows(n=40)
+    older = table.drop_columns([c for c in table.column_names if c.startswith("training_copy_")])
+    assert list(waterfall(older).filters.index) == list(FILTER_NAMES[:-1])
+    assert "training_copy" not in histograms(older)
+    with pytest.raises(DatasetError, match="training_copy: unknown"):
+        replay(older, {"training_copy": 0.1})
+
+
 @pytest.mark.parametrize(
     ("thresholds", "message"),
     [

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from drawn_records import draw_shard
 
+from filters.registry import FILTERS
 from manifests import layout
 from manifests.members import encode_sample
 from manifests.reference import refreshed
@@ -15,6 +16,10 @@ def test_the_documented_tables_are_those_of_the_code():
     text = DOCUMENT.read_text("utf-8")
     assert refreshed(text) == text, "run: python -m manifests.reference docs/dataset-format.md"
     assert text.count("| `near_duplicate_score` |") == 1
+    for name, each in FILTERS.items():  # the marks are there, and the table between them
+        assert (
+            text.count(f"\n| `{name}` | {each.question} | {each.unit} | {each.keep} | {each.limit:g} |") == 1
+        )
 
 
 def test_every_json_field_is_documented(store):

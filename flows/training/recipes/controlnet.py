@@ -40,7 +40,7 @@ def train(
 ) -> Path:
     """Train on the prepared folder ``data``, measure on held-out films, seal ``out/controlnet``.
 
-    Raises ValueError in one line for a base or a folder that does not fit, and for one that is resumed with
+    Raises UserError in one line for a base or a folder that does not fit, and for one that is resumed with
     another base, other data or another length.
     """
     if base is None:
@@ -98,7 +98,7 @@ def train(
 
 
 def load_base(folder: Path, device: str) -> ForeignBase:
-    """The base in ``folder``, in fp32, without a ControlNet of its own. Raises ValueError, one line."""
+    """The base in ``folder``, in fp32, without a ControlNet of its own. Raises UserError, one line."""
     pipeline = PipelineFolder.read(folder, field="base").alone
     if pipeline.factor != FACTOR:
         raise UserError(

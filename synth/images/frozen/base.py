@@ -65,7 +65,7 @@ class ForeignImager(ABC):
 
     @abstractmethod
     def check(self, settings: SynthesisSettings) -> None:
-        """Raises ValueError for settings that cannot be sampled with."""
+        """Raises UserError for settings that cannot be sampled with."""
 
     @abstractmethod
     def latents(

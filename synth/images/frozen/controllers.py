@@ -30,7 +30,7 @@ class ControllerImager(ForeignImager):
         return [lesion_prompt(case, name) for name in dict.fromkeys(r.name for r in case.findings)]
 
     def check(self, settings: SynthesisSettings) -> None:
-        """Raises ValueError for a number of steps that the scheduler does not have."""
+        """Raises UserError for a number of steps that the scheduler does not have."""
         preset = _preset(settings)
         for stage in (preset.anatomy, preset.pathology):
             self.base.schedule.levels(round(stage.steps / (1 - stage.skipped)))

@@ -27,7 +27,7 @@ class ControlNetImager(ForeignImager):
         return [case.prompt]
 
     def check(self, settings: SynthesisSettings) -> None:
-        """Raises ValueError for a number of steps that the scheduler does not have."""
+        """Raises UserError for a number of steps that the scheduler does not have."""
         self.base.schedule.levels(settings.steps)
 
     @torch.inference_mode()
