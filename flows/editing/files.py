@@ -203,7 +203,9 @@ class _Editing:
             "unasked": list(unasked(made, request)),
         }
         done = str(request)
-        if unchanged := unmoved(made, request):
+        # whoever draws a mask says that something is there, which the experts may not see
+        unchanged = unmoved(made, request) if self.asked.mask is None else ""
+        if unchanged:
             told |= {UNCHANGED: unchanged}
             done = f"tried: {request}; {unchanged}"
             self.listener.note(f"{original.path}: {request}: {unchanged}")
