@@ -23,8 +23,8 @@ SHARE_OF_PEAK, FAINTEST = 0.5, 0.1
 SMALLEST = 16 / 256**2
 #: Least area of each lung as a share of the image, and least :func:`lung_score` of a frontal radiograph.
 #: Of 449 real ones (398 NIH films, 51 of the lung collection) 1 scores lower;
-#: photographs, noise, and a film on its side or on its head stay below 0.73, the one real lateral film at hand
-#: at 0.57.
+#: photographs, noise, and a film on its side or on its head stay below 0.73, the one real lateral at hand at
+#: 0.57.
 LEAST_LUNG, LEAST_LUNG_SCORE = 0.02, 0.75
 #: Probability of any lung opacity from which a film without a finding is not called normal.
 NOT_NORMAL = 0.5
