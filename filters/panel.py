@@ -12,7 +12,7 @@ from filters.filter import Filter, Kind
 from filters.registry import FILTERS
 from filters.settings import FilterChoice, JudgeSettings
 from synth.errors import UserError, WeightsError
-from synth.weights import SUMS, verify_folder
+from synth.weights import read_pinned, verify_folder
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,7 @@ class _Loader:
 
     def _index(self) -> TrainingIndex:
         folder = self.root / "anatomy"
-        if INDEX not in verify_folder(folder):
-            raise WeightsError(f"weights: {folder / SUMS} does not name {INDEX}, expected its pin")
-        return TrainingIndex.load(folder / INDEX)
+        return TrainingIndex.parse(read_pinned(folder, INDEX), folder / INDEX)
 
     def _record(self, kind: str) -> None:
         """Every pinned file of the folder is part of what a score depends on: config.json too."""

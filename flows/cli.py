@@ -67,11 +67,17 @@ def status(dataset: Dataset) -> None:
 
 @app.command()
 @guarded
-def verify(dataset: Dataset) -> None:
+def verify(
+    dataset: Dataset,
+    mend: Annotated[
+        bool,
+        typer.Option("--repair", help="Take back what is damaged, so that the same build makes it again."),
+    ] = False,
+) -> None:
     """Re-hash, recount and reopen every file of a dataset."""
     from flows.commands.verify import run
 
-    run(dataset)
+    run(dataset, mend)
 
 
 @app.command()

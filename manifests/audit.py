@@ -6,22 +6,21 @@ Needs no model, no image and no GPU: each row holds every filter's score, thresh
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.verdicts import Status
 from manifests import layout
 from manifests.errors import DatasetError
 from manifests.index import read_index
 from manifests.members import NO_FINDING
-from manifests.parts import open_parquet, read_rows
+from manifests.parts import read_merged, read_rows
+from manifests.rows import STATUSES
 from manifests.schema import filter_columns
 from manifests.store import Store
-
-STATUSES: tuple[Status, ...] = ("accepted", "rejected", "failed")
 
 
 def read_manifest(store: Store) -> pa.Table:
@@ -33,10 +32,10 @@ def read_manifest(store: Store) -> pa.Table:
     if index is None:
         table = read_rows(store)
     else:
-        data = store.read(layout.MANIFEST)
-        if store.info(layout.MANIFEST) != index.files.get(layout.MANIFEST):
+        data, info = store.read(layout.MANIFEST), index.files[layout.MANIFEST]
+        if (len(data), sha256(data).hexdigest()) != (info.bytes, info.sha256):
             raise DatasetError(f"{layout.MANIFEST}: was changed, it is not the one of the index")
-        table = open_parquet(data).read()
+        table = read_merged(data, index.counts.candidates)
     if not table.num_rows:
         raise DatasetError(f"{store.url}: no shard is committed, expected at least one")
     return table
@@ -192,8 +191,17 @@ def _never_judged(table: pa.Table, name: str, before: np.ndarray) -> np.ndarray:
     skipped = (_verdicts(table, name) == "skipped") & (before == "rejected")
     details = table[f"{name}_detail"]
     for i in np.flatnonzero(skipped):
-        skipped[i] = json.loads(details[int(i)].as_py() or "{}").get("why") != "disabled"
+        skipped[i] = _why(details[int(i)].as_py()) != "disabled"
     return skipped
+
+
+def _why(detail: str | None) -> str | None:
+    """Why a filter was skipped, as its detail says."""
+    try:
+        told = json.loads(detail or "{}")
+    except (ValueError, RecursionError):
+        return None
+    return told.get("why") if isinstance(told, dict) else None
 
 
 def _per_finding(table: pa.Table, before: np.ndarray, after: np.ndarray) -> pd.DataFrame:

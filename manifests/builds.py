@@ -1,6 +1,5 @@
 """A dataset from its start (:func:`open_build`) to its end (:func:`finalise`)."""
 
-import tempfile
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -20,6 +19,7 @@ from manifests.parts import iter_rows
 from manifests.schema import filter_columns, manifest_schema, own_columns
 from manifests.shards import PARQUET_OPTIONS
 from manifests.store import FileInfo, Store
+from synth.scratch import scratch_folder
 
 __all__ = ["Index", "finalise", "open_build", "read_build", "read_index"]
 
@@ -38,9 +38,9 @@ def finalise(store: Store) -> Index:
     build, commits = read_build(store), list(read_commits(store).values())
     if not commits:
         raise DatasetError(f"{store.url}: no shard is committed, expected at least one")
-    with tempfile.TemporaryDirectory(prefix="synthorax-") as folder:
+    with scratch_folder() as folder:
         names = (*layout.FINAL, *(export.file for export in EXPORTS))
-        made = {name: Path(folder) / name for name in names}
+        made = {name: folder / name for name in names}
         _write_manifest(store, commits, made[layout.MANIFEST])
         counts = count_rows(_batches(made[layout.MANIFEST]))
         pairs = near_duplicates(store, commits)

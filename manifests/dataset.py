@@ -1,6 +1,5 @@
 """A dataset opened for reading: its rows, and its samples decoded."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,6 +10,7 @@ import pandas as pd
 from manifests import layout
 from manifests.audit import read_manifest
 from manifests.commits import read_commits
+from manifests.errors import DatasetError
 from manifests.identity import read_build
 from manifests.members import (
     ANATOMY_MASKS,
@@ -23,6 +23,8 @@ from manifests.members import (
 )
 from manifests.store import Store
 from manifests.tars import read_samples
+from synth.errors import UserError
+from synth.strict_json import parse_json
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,22 @@ class Dataset:
         for number, commit in read_commits(self.store).items():
             if (path := path_of(number)) in commit.files:
                 for key, members in read_samples(self.store, path):
-                    yield Sample(
-                        key,
-                        decode_png(members[IMAGE]),
-                        decode_anatomy(members[ANATOMY_MASKS]),
-                        decode_lesions(members[LESION_MASKS]),
-                        json.loads(members[LABELS]),
-                    )
+                    yield _decoded(f"{path}/{key}", key, members)
+
+
+def _decoded(path: str, key: str, members: dict[str, bytes]) -> Sample:
+    if absent := sorted({IMAGE, ANATOMY_MASKS, LESION_MASKS, LABELS} - members.keys()):
+        raise DatasetError(f"{path}.{absent[0]}: is missing, expected in every sample")
+    try:
+        return Sample(
+            key,
+            decode_png(members[IMAGE]),
+            decode_anatomy(members[ANATOMY_MASKS]),
+            decode_lesions(members[LESION_MASKS]),
+            parse_json(members[LABELS]),
+        )
+    except UserError as error:
+        raise DatasetError(f"{path}: {error}") from error
 
 
 def open_dataset(url: str) -> Dataset:

@@ -4,13 +4,31 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
 from manifests import layout
 from manifests.canonical import digest, to_json
 from manifests.errors import DatasetError
+from manifests.locks import LOCK_FILE
+from manifests.parsing import read_record
 from manifests.schema import SCHEMA_VERSION
-from manifests.store import Store
+from manifests.store import Store, is_stray
 
 _ABSENT = object()
+
+
+class Build(BaseModel):
+    """``build.json``; further fields are part of what makes a result what it is."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    config: dict[str, Any]
+    config_hash: str
+    schema_version: int
+    weights: dict[str, str] = {}
+
+
+_BUILD = TypeAdapter(Build)
 
 
 def open_build(store: Store, build: Mapping[str, Any]) -> None:
@@ -19,22 +37,31 @@ def open_build(store: Store, build: Mapping[str, Any]) -> None:
     ``build`` is JSON-able: ``config`` (the settings), ``config_hash`` (of those that change the
     result; made from ``config`` when absent), ``weights`` (file to SHA-256) and what else makes
     the result what it is. Everything except ``config`` must be equal to go on; ``config`` itself
-    may differ where the hash does not. The schema's version is added.
+    may differ where the hash does not. The schema's version is added. What a killed
+    build left half-written is cleared, now that it is certain whose folder this is: hold the lock.
 
     :raises DatasetError: naming each field that differs, with both values, or when the folder
         holds files but no build.
     """
-    wanted = _complete(build)
+    if not check_build(store, build):
+        store.publish(layout.BUILD, to_json(_complete(build)))
+    store.remove_strays(layout.is_own)
+
+
+def check_build(store: Store, build: Mapping[str, Any]) -> bool:
+    """Whether a folder holds the ``build`` already, as :func:`open_build`; changes nothing.
+
+    :raises DatasetError: as :func:`open_build`.
+    """
     if not store.exists(layout.BUILD):
         _refuse_foreign(store)
-        store.publish(layout.BUILD, to_json(wanted))
-        return
-    present = read_build(store)
-    if differing := _differences(present, wanted):
+        return False
+    if differing := _differences(read_build(store), _complete(build)):
         raise DatasetError(
             f"output: {store.url} holds another build: {'; '.join(differing)}; "
             "choose another output or go back to these settings"
         )
+    return True
 
 
 def read_build(store: Store) -> dict[str, Any]:
@@ -44,13 +71,7 @@ def read_build(store: Store) -> dict[str, Any]:
     """
     if not store.exists(layout.BUILD):
         raise DatasetError(f"{store.url}: {layout.BUILD} is missing, expected a dataset's folder")
-    try:
-        build = json.loads(store.read(layout.BUILD))
-    except ValueError as error:
-        raise DatasetError(f"{store.url}: {layout.BUILD} is not JSON: {error}") from error
-    if not isinstance(build, dict):
-        raise DatasetError(f"{store.url}: {layout.BUILD} is no JSON object")
-    return build
+    return read_record(_BUILD, store, layout.BUILD, "a build's identity").model_dump(exclude_unset=True)
 
 
 def build_hash(build: Mapping[str, Any]) -> str:
@@ -65,9 +86,21 @@ def _complete(build: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_foreign(store: Store) -> None:
-    """A folder with commits but no build is damaged: going on would mix."""
-    if store.list(layout.COMMITS):
-        raise DatasetError(f"output: {store.url} has commits but no {layout.BUILD}, expected an empty folder")
+    """A folder that is not ours is left alone, whatever lies in it; with commits it is a damaged build."""
+    if strangers := store.strangers(_is_beginning):
+        if any(path.startswith(f"{layout.COMMITS}/") for path in store.list(layout.COMMITS)):
+            raise DatasetError(
+                f"output: {store.url} has commits but no {layout.BUILD}, expected an empty folder"
+            )
+        raise DatasetError(
+            f"output: {store.url} holds {strangers[0]!r} but no {layout.BUILD}, expected an empty folder or "
+            "one that a build was begun in"
+        )
+
+
+def _is_beginning(name: str) -> bool:
+    """Whether a build that was killed before it published anything left a file of that name."""
+    return name in (LOCK_FILE, layout.BUILD) or (is_stray(name) and name.startswith(f".{layout.BUILD}."))
 
 
 def _differences(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

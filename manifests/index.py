@@ -1,17 +1,19 @@
 """``index.json``: what a finished dataset holds, for readers that want no Parquet."""
 
-import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
+from pydantic import ConfigDict, TypeAdapter
 
 from manifests import layout
 from manifests.canonical import to_json
-from manifests.commits import Commit
+from manifests.commits import Commit, CommittedFile, check_files
 from manifests.errors import DatasetError
+from manifests.parsing import LARGEST_INDEX, STRICT, Count, Digest, Key, read_record
 from manifests.schema import SCHEMA_VERSION
 from manifests.store import FileInfo, Store
 from synth.findings import FINDING_NAMES
@@ -27,31 +29,71 @@ class Counts:
     radiographs, how many pairs were asked for and of how many both samples are accepted.
     """
 
-    candidates: int
-    accepted: int
-    rejected: int
-    failed: int
-    findings: dict[str, dict[str, int]]
-    normal: dict[str, int]
-    first_reasons: dict[str, int]
-    sizes: list[list[int]]
-    pairs: dict[str, int] = field(default_factory=lambda: {"asked": 0, "accepted": 0})
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    candidates: Count
+    accepted: Count
+    rejected: Count
+    failed: Count
+    findings: dict[str, dict[str, Count]]
+    normal: dict[str, Count]
+    first_reasons: dict[str, Count]
+    sizes: list[list[Count]]
+    pairs: dict[str, Count] = field(default_factory=lambda: {"asked": 0, "accepted": 0})
+
+
+@dataclass(frozen=True)
+class ListedShard:
+    """A committed shard as the index lists it; fields as of :class:`manifests.commits.Commit`."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    shard: Count
+    first_key: Key
+    last_key: Key
+    candidates: Count
+    accepted: Count
+    rejected: Count
+    failed: Count
+    files: dict[str, CommittedFile]
+
+    @classmethod
+    def of(cls, commit: Commit) -> "ListedShard":
+        """As a commit has it."""
+        return cls(
+            commit.shard,
+            commit.first_key,
+            commit.last_key,
+            commit.candidates,
+            commit.accepted,
+            commit.rejected,
+            commit.failed,
+            dict(commit.files),
+        )
 
 
 @dataclass(frozen=True)
 class Index:
     """A finished dataset: shards in order, files that finalising added, and their digests."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
     schema_version: int
-    build_hash: str
+    build_hash: Digest
     counts: Counts
-    near_duplicates: int
-    shards: list[dict[str, Any]]
+    near_duplicates: Count
+    shards: list[ListedShard]
     files: dict[str, FileInfo]
 
     def to_json(self) -> bytes:
         """The index as it is written."""
         return to_json(asdict(self))
+
+
+_INDEX = TypeAdapter(Index)
+
+#: What finalising adds lies beside the index, exports of later versions too.
+_FINAL_NAME = re.compile(r"[A-Za-z0-9_]+\.[a-z]+")
 
 
 def read_index(store: Store) -> Index | None:
@@ -61,13 +103,16 @@ def read_index(store: Store) -> Index | None:
     """
     if not store.exists(layout.INDEX):
         return None
-    try:
-        fields = json.loads(store.read(layout.INDEX))
-        fields["counts"] = Counts(**fields["counts"])
-        fields["files"] = {p: FileInfo(**f) for p, f in fields["files"].items()}
-        return Index(**fields)
-    except (ValueError, TypeError, KeyError) as error:
-        raise DatasetError(f"{layout.INDEX}: not an index: {error}") from error
+    index = read_record(_INDEX, store, layout.INDEX, "an index", LARGEST_INDEX)
+    for listed in index.shards:
+        check_files(listed.shard, listed.files, layout.INDEX)
+    for name in sorted(index.files.keys() | set(layout.FINAL)):
+        if name not in index.files or not _FINAL_NAME.fullmatch(name) or name in (layout.BUILD, layout.INDEX):
+            raise DatasetError(
+                f"{layout.INDEX}: not an index: files lack {name[:80]!r}, or may not name it; expected "
+                f"{', '.join(layout.FINAL)}, and exports beside them"
+            )
+    return index
 
 
 def count_rows(tables: Iterable[pa.Table]) -> Counts:
@@ -120,17 +165,5 @@ def make_index(
     hashes = {c.build_hash for c in commits}
     if len(hashes) != 1:
         raise DatasetError(f"commits: of {len(hashes)} builds, expected one")
-    shards = [
-        {
-            "shard": c.shard,
-            "first_key": c.first_key,
-            "last_key": c.last_key,
-            "candidates": c.candidates,
-            "accepted": c.accepted,
-            "rejected": c.rejected,
-            "failed": c.failed,
-            "files": {path: asdict(f) for path, f in c.files.items()},
-        }
-        for c in commits
-    ]
+    shards = [ListedShard.of(c) for c in commits]
     return Index(SCHEMA_VERSION, hashes.pop(), counts, near_duplicates, shards, files)

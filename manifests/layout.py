@@ -1,5 +1,7 @@
 """Where everything lies, relative to the dataset's folder."""
 
+import re
+
 BUILD = "build.json"
 INDEX = "index.json"
 MANIFEST = "manifest.parquet"
@@ -31,3 +33,21 @@ def part_path(shard: int) -> str:
 def commit_path(shard: int) -> str:
     """The record that says a shard is done."""
     return f"{COMMITS}/{shard:06d}.json"
+
+
+_SHARD_FILE = re.compile(
+    r"(?:(?:shards|rejected)/N\.tar|parts/N\.parquet|commits/N\.json)".replace("N", "[0-9]{6,9}")
+)
+
+
+def is_own(path: str) -> bool:
+    """Whether a path is one of a dataset's own."""
+    return path in (BUILD, INDEX, *FINAL) or _SHARD_FILE.fullmatch(path) is not None
+
+
+def shard_of(path: str) -> int | None:
+    """Which shard a path of :func:`commit_path` is of; None for any other path."""
+    number = path.removeprefix(f"{COMMITS}/").removesuffix(".json")
+    if not re.fullmatch("[0-9]{6,9}", number) or commit_path(int(number)) != path:
+        return None
+    return int(number)

@@ -2,8 +2,10 @@
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from errno import ELOOP
 from pathlib import Path
 
 from manifests.errors import DatasetError
@@ -21,7 +23,16 @@ def folder_lock(folder: Path) -> AbstractContextManager[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / LOCK_FILE
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        if error.errno == ELOOP:
+            raise DatasetError(f"output: {path} is a link, expected a file of ours") from error
+        raise
+    about = os.fstat(handle)
+    if not stat.S_ISREG(about.st_mode) or about.st_nlink != 1:  # its content is written over
+        os.close(handle)
+        raise DatasetError(f"output: {path} is no plain file of its own, expected a file of ours")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

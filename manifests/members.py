@@ -6,20 +6,26 @@ Bit layouts: bit i of ``anatomy.png`` (8 bits) is ``ANATOMY[i]``; bit i of ``les
 
 import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from filters.verdicts import Verdict
 from manifests.annotations import CATEGORIES, annotations
 from manifests.errors import DatasetError
 from manifests.records import Record
-from synth.cases import Case
+from synth.cases import FindingRequest
 from synth.findings import ANATOMY, FINDING_NAMES
 
 #: zlib level of every PNG. Part of the bytes: another level makes another dataset.
 PNG_LEVEL = 6
+
+#: Pixels that a picture may have: more are a bomb, or of no use here.
+MOST_PIXELS = 100_000_000
+
+#: Pillow's modes of what :func:`encode_png` writes.
+_GREY = ("L", "I;16", "I")
 
 IMAGE, ANATOMY_MASKS, LESION_MASKS, LABELS = "png", "anatomy.png", "lesions.png", "json"
 
@@ -48,11 +54,31 @@ def encode_png(pixels: np.ndarray) -> bytes:
     return out.getvalue()
 
 
-def decode_png(data: bytes) -> np.ndarray:
-    """The (H, W) pixels of a grey PNG: uint8, or uint16 where the file has 16 bits."""
-    with Image.open(io.BytesIO(data)) as image:
-        image.load()
-        return np.asarray(image)
+def decode_png(data: bytes, shape: tuple[int, int] | None = None) -> np.ndarray:
+    """The (H, W) pixels of a grey PNG: uint8, or uint16 where the file has 16 bits.
+
+    :raises DatasetError: for another file, and before it is decoded for one that is not of ``shape`` (H, W)
+        or has more than MOST_PIXELS.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+            width, height = image.size
+            if width * height > MOST_PIXELS:
+                raise DatasetError(f"{height} by {width} pixels, expected {MOST_PIXELS} or fewer")
+            if shape is not None and (height, width) != tuple(shape):
+                raise DatasetError(f"{height} by {width} pixels, expected {shape[0]} by {shape[1]}")
+            if (
+                image.mode not in _GREY
+                or "transparency" in image.info
+                or getattr(image, "is_animated", False)
+            ):
+                raise DatasetError(f"of mode {image.mode}, expected one grey picture")
+            image.load()
+            return np.asarray(image)
+    except DatasetError:
+        raise
+    except Exception as error:  # Pillow raises whatever a broken file leads to
+        raise DatasetError(f"no PNG: {' '.join(str(error).split())[:120] or type(error).__name__}") from error
 
 
 def pack_bits(channels: np.ndarray, dtype: type[np.uint8] | type[np.uint16]) -> np.ndarray:
@@ -89,7 +115,7 @@ def _labels(record: Record) -> dict[str, Any]:
         "rejected_by": ", ".join(record.reasons),
         "prompt": case.prompt,
         "unparsed": "; ".join(case.unparsed),
-        "findings": _findings(case),
+        "findings": finding_labels(case.findings),
         "age": -1 if case.age is None else case.age,
         "sex": case.sex or "",
         "view": case.view or "",
@@ -100,29 +126,32 @@ def _labels(record: Record) -> dict[str, Any]:
         "width": image.shape[1],
         "height": image.shape[0],
         "annotations": annotations(int(case.key), record.candidate.masks),
-        "scores": [_score(v) for v in record.verdicts if v.score is not None],
+        "scores": [
+            score(v.filter, v.outcome, v.score, v.threshold, v.keep)
+            for v in record.verdicts
+            if v.score is not None
+        ],
         "categories": list(CATEGORIES),
     }
 
 
-def _findings(case: Case) -> list[dict[str, str]]:
+def finding_labels(findings: Sequence[FindingRequest]) -> list[dict[str, str]]:
+    """What is asked for, as ``KEY.json`` has it."""
     asked = [
         {"name": f.name, "side": f.side or "", "zone": f.zone or "", "severity": f.severity or ""}
-        for f in case.findings
+        for f in findings
     ]
     return asked or [{"name": NO_FINDING, "side": "", "zone": "", "severity": ""}]
 
 
-def _score(verdict: Verdict) -> dict[str, Any]:
+def score(name: str, outcome: str, value: float, threshold: float, keep: str) -> dict[str, Any]:
+    """The word of the filter ``name`` that gave a score, as ``KEY.json`` has it."""
+    # JSON knows neither NaN nor infinity: the largest float of that sign stands for them.
+    finite = float(np.nan_to_num(np.float64(value), nan=-np.finfo(np.float64).max))
     return {
-        "filter": verdict.filter,
-        "verdict": verdict.outcome,
-        "score": _finite(verdict.score),
-        "threshold": float(verdict.threshold),
-        "keep": verdict.keep,
+        "filter": name,
+        "verdict": outcome,
+        "score": finite,
+        "threshold": float(threshold),
+        "keep": keep,
     }
-
-
-def _finite(score: float | None) -> float:
-    """JSON knows neither NaN nor infinity: the largest float of that sign stands for them."""
-    return float(np.nan_to_num(np.float64(score), nan=-np.finfo(np.float64).max))

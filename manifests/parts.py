@@ -1,13 +1,23 @@
 """The manifest's rows, read through commits (never by listing files)."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.commits import Commit, read_commits
 from manifests.errors import DatasetError
-from manifests.schema import manifest_schema, own_columns, part_schema
+from manifests.layout import MANIFEST
+from manifests.rows import check_rows
+from manifests.schema import (
+    SHIPPED_COLUMNS,
+    filter_columns,
+    filter_fields,
+    manifest_schema,
+    own_columns,
+    part_schema,
+)
 from manifests.store import Store
 
 
@@ -29,17 +39,64 @@ def read_part(
 
     :raises DatasetError: when the part is broken or has other columns than this version's.
     """
-    try:
-        file = open_parquet(store.read(commit.part))
+    data = store.read(commit.part)
+    with broken_parquet(commit.part):
+        file = open_parquet(data)
         whole = part_schema(own_columns(file.schema_arrow))
+        _check_count(file, commit.candidates, len(data))
         if columns is None and not embedding:
             columns = manifest_schema(own_columns(whole)).names
-        table = file.read(columns)
-    except (pa.ArrowException, ValueError, TypeError) as error:
-        raise DatasetError(f"{commit.part}: broken Parquet file: {error}") from error
-    expected = whole if columns is None else pa.schema([whole.field(c) for c in columns])
+        expected = whole if columns is None else pa.schema([whole.field(c) for c in columns])
+        return _read(file, columns, expected, commit.part)
+
+
+def read_merged(data: bytes, rows: int, path: str = MANIFEST) -> pa.Table:
+    """The rows of the merged manifest, of which there shall be so many.
+
+    Columns of a filter that ships, but did not when it was written, may be missing.
+
+    :raises DatasetError: when it is broken or has other columns than this version's.
+    """
+    with broken_parquet(path):
+        file = open_parquet(data)
+        _check_count(file, rows, len(data))
+        there = file.schema_arrow
+        later = [name for name in SHIPPED_COLUMNS if name not in filter_columns(there)]
+        absent = {f.name for name in later for f in filter_fields(name)}
+        whole = manifest_schema(own_columns(there))
+        return _read(file, None, pa.schema([f for f in whole if f.name not in absent]), path)
+
+
+@contextmanager
+def broken_parquet(path: str) -> Iterator[None]:
+    """Say in one line what Arrow raises over a file that it cannot read."""
+    try:
+        yield
+    except DatasetError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, MemoryError) as error:
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise DatasetError(f"{path}: broken Parquet file: {said}") from error
+
+
+def _check_count(file: pq.ParquetFile, rows: int, size: int) -> None:
+    """Before anything is read: a few bytes can stand for more rows than there is memory."""
+    if file.metadata.num_rows != rows:
+        raise ValueError(f"{file.metadata.num_rows} rows, expected {rows}")
+    if rows > max(size, 1):
+        raise ValueError(f"{rows} rows in {size} bytes, expected no more rows than bytes")
+
+
+def _read(file: pq.ParquetFile, columns: Sequence[str] | None, expected: pa.Schema, path: str) -> pa.Table:
+    if columns is not None and (absent := [c for c in columns if c not in file.schema_arrow.names]):
+        raise DatasetError(
+            f"{path}: its columns are not those of this schema version, {absent[0]!r} is missing"
+        )
+    table = file.read(columns)
     if not table.schema.equals(expected):
-        raise DatasetError(f"{commit.part}: its columns are not those of this schema version")
+        raise DatasetError(f"{path}: its columns are not those of this schema version")
+    table.validate(full=True)  # text that is no UTF-8 would raise wherever it is looked at
+    check_rows(table, path)
     return table
 
 
@@ -48,11 +105,17 @@ def read_rows(store: Store, columns: Sequence[str] | None = None) -> pa.Table:
 
     Serves a build that is still going on as well as a finished one.
     """
-    tables = [_rows(store, commit, columns) for commit in read_commits(store).values()]
+    return rows_of(store, list(read_commits(store).values()), columns)
+
+
+def rows_of(store: Store, commits: Sequence[Commit], columns: Sequence[str] | None = None) -> pa.Table:
+    """As :func:`read_rows`, of some shards."""
+    tables = [_rows(store, commit, columns) for commit in commits]
     if not tables:
         schema = manifest_schema()
         return pa.schema([schema.field(n) for n in columns or schema.names]).empty_table()
-    return pa.concat_tables(tables)
+    with broken_parquet("parts"):  # whose own filters may differ
+        return pa.concat_tables(tables)
 
 
 def iter_rows(store: Store, commits: Sequence[Commit], at_least: int) -> Iterator[pa.Table]:

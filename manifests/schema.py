@@ -6,7 +6,7 @@ The order, type and meaning of every column stand here and nowhere else; the tab
 
 import json
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -14,6 +14,7 @@ from filters.filter import Filter
 from filters.registry import FILTERS
 from filters.verdicts import Keep
 from synth.findings import FINDING_NAMES
+from synth.strict_json import parse_json
 
 #: Raised whenever a column is added, removed or changes its meaning.
 SCHEMA_VERSION = 2
@@ -42,7 +43,8 @@ def _field(name: str, kind: pa.DataType, meaning: str, nullable: bool = True) ->
     return pa.field(name, kind, nullable=nullable, metadata={"description": meaning})
 
 
-def _filter_fields(name: str) -> list[pa.Field]:
+def filter_fields(name: str) -> list[pa.Field]:
+    """The columns of the filter ``name``."""
     return [
         _field(f"{name}_verdict", pa.string(), "pass, fail or skipped"),
         _field(f"{name}_score", pa.float64(), "the filter's score in its own unit"),
@@ -104,7 +106,7 @@ def manifest_schema(own: Mapping[str, Filter] | Mapping[str, Column] | None = No
     told = [Column(f.name, f.question, f.unit, f.keep) for f in (own or {}).values()]
     extra = {_OWN.decode(): json.dumps([c._asdict() for c in told])} if told else {}
     names = [*SHIPPED_COLUMNS, *(c.name for c in told)]
-    fields = [*_CASE, *_RESULT, *(f for name in names for f in _filter_fields(name))]
+    fields = [*_CASE, *_RESULT, *(f for name in names for f in filter_fields(name))]
     return pa.schema(fields, metadata=_METADATA | extra)
 
 
@@ -125,8 +127,19 @@ def filter_columns(schema: pa.Schema) -> dict[str, Column]:
 
 def own_columns(schema: pa.Schema) -> dict[str, Column]:
     """As :func:`filter_columns`, of those that do not ship."""
-    told = [Column(**c) for c in json.loads((schema.metadata or {}).get(_OWN, b"[]"))]
+    told = [_column(c) for c in parse_json((schema.metadata or {}).get(_OWN, b"[]"))]
     return {c.name: c for c in told}
+
+
+def _column(told: Any) -> Column:
+    if not (isinstance(told, dict) and set(told) == set(Column._fields)):
+        raise ValueError(f"metadata {_OWN.decode()}: {told!r}, expected {', '.join(Column._fields)} of each")
+    column = Column(**told)
+    if not all(isinstance(value, str) for value in column) or column.keep not in (">=", "<="):
+        raise ValueError(f"metadata {_OWN.decode()}: {told!r}, expected text, and >= or <= to keep")
+    if not column.name.isidentifier():
+        raise ValueError(f"metadata {_OWN.decode()}: {column.name!r}, expected a filter's name")
+    return column
 
 
 def schema_table() -> str:

@@ -71,12 +71,20 @@ def write_shard(
 
 
 def _take_back(store: Store, shard: int) -> None:
-    """Undo a commit: index first, commit next, and only then the files that they speak of."""
-    if read_commit(store, shard) is not None:
-        store.remove(layout.INDEX)
-        store.remove(layout.commit_path(shard))
-    for path in (layout.tar_path(shard), layout.rejected_path(shard), layout.part_path(shard)):
+    if store.exists(layout.commit_path(shard)):
+        take_back(store, shard)
+    for path in _files(shard):
         store.remove(path)
+
+
+def take_back(store: Store, shard: int) -> None:
+    """Undo a commit, readable or not: index first, commit next, and only then the files they speak of."""
+    for path in (layout.INDEX, layout.commit_path(shard), *_files(shard)):
+        store.remove(path)
+
+
+def _files(shard: int) -> tuple[str, str, str]:
+    return layout.tar_path(shard), layout.rejected_path(shard), layout.part_path(shard)
 
 
 def _write_tar(store: Store, path: str, records: Sequence[Record]) -> CommittedFile:

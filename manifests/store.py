@@ -11,80 +11,56 @@ they are kept apart all the same (:meth:`Store.lock`), because they would do the
 
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from errno import EINVAL
 from hashlib import sha256
-from itertools import count
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
+from manifests import local
 from manifests.errors import DatasetError
+from manifests.failures import is_absence, is_storage_error, reason
+from manifests.local import is_stray
 from manifests.locks import folder_lock
+from manifests.sinks import FileInfo, Sink
+from synth.errors import UserError
+from synth.folders import check_name, inside, open_inside
+from synth.scratch import scratch_folder
 
 _CHUNK = 1 << 20
-_RUNNING = count()
+
+__all__ = ["FileInfo", "Sink", "Store", "is_stray"]
 
 Paths: TypeAlias = list[str]
-
-
-@dataclass(frozen=True)
-class FileInfo:
-    """What was written: SHA-256 in hex, and size in bytes."""
-
-    sha256: str
-    bytes: int
-
-
-class Sink:
-    """A writable stream that hashes what passes; :attr:`info` tells what was written so far."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream, self._hash, self._size = stream, sha256(), 0
-
-    def write(self, data: bytes) -> int:
-        """Write all of ``data``."""
-        self._stream.write(data)
-        self._hash.update(data)
-        self._size += len(data)
-        return len(data)
-
-    def flush(self) -> None:
-        """Hand what is buffered to the system."""
-        self._stream.flush()
-
-    def tell(self) -> int:
-        """Bytes written so far."""
-        return self._size
-
-    @property
-    def closed(self) -> bool:
-        """Whether the stream below is closed."""
-        return self._stream.closed
-
-    @property
-    def info(self) -> FileInfo:
-        """Digest and size of what was written so far."""
-        return FileInfo(self._hash.hexdigest(), self._size)
 
 
 class Store:
     """Files of one dataset by their path relative to its folder, e.g. ``shards/000000.tar``.
 
+    Paths stay inside: a name that leaves the folder is refused, and so is what a link leads out to. Only
+    regular files are read.
+
     :raises DatasetError: for a URL that fsspec cannot open, and from every method for what the
-        file system refuses: no space, no permission, not there.
+        file system refuses: no space, no permission, no credentials, no answer, not there.
     """
 
     def __init__(self, url: str | os.PathLike[str], **options: Any) -> None:
         self.url = os.fspath(url)
+        if (
+            "::" in self.url and "://" not in self.url
+        ):  # fsspec would take it for a chain, and write elsewhere
+            raise DatasetError(f"output: {self.url!r}, expected a path without '::', or a URL")
         try:
             self.fs, root = url_to_fs(self.url, **options)
-        except (ImportError, ValueError) as error:
-            raise DatasetError(f"output: {self.url!r}: {error}") from error
+        except Exception as error:
+            if not (isinstance(error, ImportError | ValueError | TypeError) or is_storage_error(error)):
+                raise
+            raise DatasetError(f"output: {self.url!r}: {reason(error)}") from error
         self.root = root.rstrip("/")
         self.local = isinstance(self.fs, LocalFileSystem)
 
@@ -96,33 +72,15 @@ class Store:
     def writer(self, path: str) -> Iterator[Sink]:
         """A stream that becomes the file ``path`` when the block ends without an error."""
         with self._told("write", path):
-            publish = self._local_writer if self.local else self._remote_writer
+            self._check_place(path)
+            publish = local.published if self.local else self._remote_writer
             with publish(self.path(path)) as sink:
                 yield sink
 
     @contextmanager
-    def _local_writer(self, target: str) -> Iterator[Sink]:
-        folder, name = os.path.split(target)
-        if not os.path.isdir(folder):  # noqa: PTH112
-            os.makedirs(folder, exist_ok=True)  # noqa: PTH103
-            _sync_folder(os.path.dirname(folder))  # noqa: PTH120
-        temporary = os.path.join(folder, f".{name}.{os.getpid()}-{next(_RUNNING)}.tmp")  # noqa: PTH118
-        try:
-            with open(temporary, "wb") as stream:  # noqa: PTH123
-                yield Sink(stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, target)  # noqa: PTH105
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)  # noqa: PTH108
-            raise
-        _sync_folder(folder)
-
-    @contextmanager
     def _remote_writer(self, target: str) -> Iterator[Sink]:
-        with tempfile.TemporaryDirectory(prefix="synthorax-") as folder:
-            spool = Path(folder) / "spool"
+        with scratch_folder() as folder:
+            spool = folder / "spool"
             with spool.open("wb") as stream:
                 yield Sink(stream)
             self.fs.makedirs(self.fs._parent(target), exist_ok=True)
@@ -138,16 +96,22 @@ class Store:
                     shutil.copyfileobj(source, sink, _CHUNK)
         return sink.info
 
-    def open(self, path: str) -> AbstractContextManager[IO[bytes]]:
+    @contextmanager
+    def open(self, path: str) -> Iterator[IO[bytes]]:
         """The file for reading, seekable."""
         with self._told("read", path):
-            stream: AbstractContextManager[IO[bytes]] = self.fs.open(self.path(path), "rb")
-            return stream
+            self._check_name(path)
+            stream = open_inside(self.root, path) if self.local else self.fs.open(self.path(path), "rb")
+            with stream:
+                yield stream
 
-    def read(self, path: str) -> bytes:
-        """The whole file."""
+    def read(self, path: str, at_most: int | None = None) -> bytes:
+        """The whole file, of ``at_most`` so many bytes."""
         with self._told("read", path), self.open(path) as stream:
-            return stream.read()
+            data = stream.read() if at_most is None else stream.read(at_most + 1)
+            if at_most is not None and len(data) > at_most:
+                raise OSError(EINVAL, f"it has more than {at_most} bytes")
+            return data
 
     def info(self, path: str) -> FileInfo:
         """Digest and size of the file as it lies there now."""
@@ -159,36 +123,77 @@ class Store:
         return FileInfo(hasher.hexdigest(), size)
 
     def exists(self, path: str) -> bool:
-        """Whether the file is there."""
-        self.fs.invalidate_cache()
-        return bool(self.fs.isfile(self.path(path)))
+        """Whether the file is there; what cannot be asked is an error, never a no."""
+        with self._told("read", path):
+            try:
+                self._check_regular(path)
+            except Exception as error:
+                if is_absence(error):
+                    return False
+                raise
+        return True
 
     def list(self, folder: str = "") -> Paths:
         """Relative paths of all files in and below a folder, sorted; empty when it is not there."""
+        return sorted(self.sizes(folder))
+
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        """As :meth:`list`, each with its size in bytes; -1 for what is no regular file in the folder."""
+        with self._told("list", folder or "."):
+            try:
+                return local.entries(self.root, folder) if self.local else self._remote_sizes(folder)
+            except Exception as error:
+                if is_absence(error):
+                    return {}
+                raise
+
+    def _remote_sizes(self, folder: str) -> dict[str, int]:
         self.fs.invalidate_cache()
         start = self.path(folder) if folder else self.root
-        with self._told("list", folder or "."):
-            found = self.fs.find(start)
-        return sorted(str(p)[len(self.root) + 1 :] for p in found)
+        self.fs.info(start)  # fsspec's walk takes what it may not list for empty
+        found = self.fs.find(start, detail=True)
+        return {str(p)[len(self.root) + 1 :]: int(about["size"] or 0) for p, about in found.items()}
+
+    def strangers(self, known: Callable[[str], bool]) -> Paths:
+        """Names in the folder, of files and folders, that are not ``known``; none when it is not there."""
+        with self._told("list", "."):
+            try:
+                if self.local:
+                    names = os.listdir(self.root)  # noqa: PTH208
+                else:
+                    names = [path.partition("/")[0] for path in self._remote_sizes("")]
+            except Exception as error:
+                if is_absence(error):
+                    return []
+                raise
+        return sorted({name for name in names if not known(name)})
 
     def remove(self, path: str) -> None:
         """Delete the file; nothing happens when it is not there."""
         with self._told("delete", path):
-            if self.exists(path):
-                self.fs.rm_file(self.path(path))
+            self._check_place(path)
+            try:
                 if self.local:
-                    _sync_folder(os.path.dirname(self.path(path)))  # noqa: PTH120
+                    local.remove(self.path(path))
+                elif self.exists(path):
+                    self.fs.rm_file(self.path(path))
+            except OSError as error:
+                if not is_absence(error):
+                    raise
 
-    def remove_strays(self) -> Paths:
-        """Delete what a killed build left half-written; call it with the lock held."""
-        strays = [p for p in self.list() if is_stray(p)] if self.local else []
+    def remove_strays(self, own: Callable[[str], bool] = lambda path: True) -> Paths:
+        """Delete what a killed process left half-written of its ``own`` files.
+
+        Call it with the lock held, once it is certain whose folder this is.
+        """
+        strays = [p for p in self.list() if (to := local.destination(p)) and own(to)] if self.local else []
         for path in strays:
             self.remove(path)
         return strays
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other builds out of a local folder, and clean what a killed one left behind.
+        """Keep other builds out of a local folder.
 
         The kernel frees the lock when the process ends, however it ends. Remote folders are not
         locked (see the module).
@@ -201,31 +206,36 @@ class Store:
         with self._told("write", ".lock"):
             held = folder_lock(Path(self.root))
         with held:
-            self.remove_strays()
             yield
+
+    def _check_name(self, path: str) -> None:
+        try:
+            check_name(path)
+        except UserError as error:
+            raise DatasetError(f"{self.url}: {error}") from error
+
+    def _check_regular(self, path: str) -> None:
+        self._check_name(path)
+        if not self.local:
+            self.fs.invalidate_cache()
+            self.fs.info(self.path(path))
+        elif not stat.S_ISREG(os.stat(inside(self.root, path)).st_mode):  # noqa: PTH116
+            raise OSError(EINVAL, "is no regular file")
+
+    def _check_place(self, path: str) -> None:
+        """Nothing is written or deleted through a link that leaves the folder."""
+        self._check_name(path)
+        folder = path.rpartition("/")[0]
+        if self.local and folder:
+            inside(self.root, folder)
 
     @contextmanager
     def _told(self, action: str, path: str) -> Iterator[None]:
         """Say in one line what the file system refused."""
         try:
             yield
-        except OSError as error:
-            what = error.strerror or str(error) or type(error).__name__
-            if isinstance(error, FileNotFoundError) and action == "read":
-                what = "it is missing"
+        except Exception as error:
+            if not is_storage_error(error):
+                raise
+            what = "it is missing" if action == "read" and is_absence(error) else reason(error)
             raise DatasetError(f"{self.url}: cannot {action} {path}: {what}") from error
-
-
-def is_stray(path: str) -> bool:
-    """Whether a path is a temporary name of :meth:`Store.writer`."""
-    name = path.rsplit("/", 1)[-1]
-    return name.startswith(".") and name.endswith(".tmp")
-
-
-def _sync_folder(folder: str) -> None:
-    """Make a rename in ``folder`` outlive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

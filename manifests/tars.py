@@ -1,11 +1,17 @@
 """Samples to WebDataset tars and back. The same samples always give the same bytes."""
 
+import re
 import tarfile
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from manifests.errors import DatasetError
 from manifests.store import Store
+
+_MEMBER = re.compile(r"[0-9]{9}(?:\.[a-z]+){1,2}")
+
+#: Bytes of a member: those of the largest picture, unpacked.
+LARGEST_MEMBER = 1 << 28
 
 
 def write_samples(stream: Any, samples: Iterable[tuple[str, dict[str, bytes]]]) -> int:
@@ -27,7 +33,7 @@ def write_samples(stream: Any, samples: Iterable[tuple[str, dict[str, bytes]]]) 
 def read_samples(store: Store, path: str) -> Iterator[tuple[str, dict[str, bytes]]]:
     """The ``(key, members)`` pairs of a tar of ours, in order.
 
-    :raises DatasetError: when the tar is cut off or is none.
+    :raises DatasetError: when the tar is cut off, is none, or holds anything but members of ours, each once.
     """
     key = ""
     members: dict[str, bytes] = {}
@@ -37,6 +43,8 @@ def read_samples(store: Store, path: str) -> Iterator[tuple[str, dict[str, bytes
             if members and entry_key != key:
                 yield key, members
                 members = {}
+            if extension in members or entry_key < key:
+                raise DatasetError(f"{path}: broken tar: {name} stands twice or out of order")
             key = entry_key
             members[extension] = data
     if members:
@@ -47,10 +55,27 @@ def _entries(stream: IO[bytes], path: str) -> Iterator[tuple[str, bytes]]:
     try:
         with tarfile.open(fileobj=stream, mode="r|") as tar:
             for entry in tar:
+                _check_entry(entry)
                 content = tar.extractfile(entry)
                 data = content.read() if content else b""
                 if len(data) != entry.size:
                     raise tarfile.ReadError("unexpected end of data")
                 yield entry.name, data
-    except (tarfile.TarError, EOFError) as error:
-        raise DatasetError(f"{path}: broken tar: {error}") from error
+            stream.seek(tar.offset)
+            if stream.read(LARGEST_MEMBER).strip(b"\0"):
+                raise tarfile.ReadError("something follows its end")
+    except DatasetError:
+        raise
+    except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError, MemoryError) as error:
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise DatasetError(f"{path}: broken tar: {said}") from error
+
+
+def _check_entry(entry: tarfile.TarInfo) -> None:
+    """Only plain files of a sample: no link, no folder, no hole that unpacks to more than the tar holds."""
+    if not _MEMBER.fullmatch(entry.name):
+        raise tarfile.ReadError(f"holds {entry.name[:80]!r}, expected members such as 000000000.png")
+    if entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or entry.sparse is not None:
+        raise tarfile.ReadError(f"{entry.name} is no plain file")
+    if not 0 <= entry.size <= LARGEST_MEMBER:
+        raise tarfile.ReadError(f"{entry.name} has {entry.size} bytes, expected {LARGEST_MEMBER} or fewer")

@@ -1,6 +1,5 @@
 """The embedded experts: small networks trained here and shipped, asked in batches of one size."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,18 +10,17 @@ from scipy.special import expit
 from torch import Tensor, nn
 from torch.nn import functional
 
+from filters.experts.configs import AnatomyConfig, FindingsConfig, config_of, read_config
 from filters.experts.embedding import TrainingIndex
 from filters.experts.networks import FindingNetwork, anatomy_network, finding_network
 from filters.experts.opinion import Expert, Opinion
-from synth.errors import WeightsError
 from synth.findings import FINDING_NAMES
-from synth.weights import SUMS, load_safetensors, verify_folder
+from synth.weights import WEIGHTS, fit, pins, read_tensors
 
-__all__ = ["EmbeddedAnatomy", "EmbeddedFindings", "Expert", "Opinion"]
+__all__ = ["WEIGHTS", "EmbeddedAnatomy", "EmbeddedFindings", "Expert", "Opinion", "fit", "read_config"]
 
 #: Where the shipped experts stand: one folder each, pinned by its SHA256SUMS.
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
-WEIGHTS = "model.safetensors"
 #: The deepest features are pooled to this many cells a side before they become an embedding.
 POOLED = 4
 #: The name that "any lung opacity" goes by in probabilities; it has no map.
@@ -72,23 +70,6 @@ def logistic(logits: Tensor) -> np.ndarray:
     return expit(logits.double().cpu().numpy()).astype(np.float32)
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """The expert's ``config.json``: resolution, what it was trained on, calibration."""
-    try:
-        return json.loads((folder / "config.json").read_text("utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise WeightsError(f"weights: {folder / 'config.json'}: {error}") from None
-
-
-def fit(network: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
-    """Put tensors into a network; WeightsError in one line when they are not its own."""
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        first = " ".join(str(error).split())[:200]
-        raise WeightsError(f"weights: {source} does not fit its network: {first}") from None
-
-
 def load_network(network: N, folder: Path, device: str = "cpu") -> tuple[N, str]:
     """The network with the folder's pinned weights, ready to be asked, and their digest."""
     tensors, pin = pinned_weights(folder)
@@ -98,10 +79,8 @@ def load_network(network: N, folder: Path, device: str = "cpu") -> tuple[N, str]
 
 def pinned_weights(folder: Path) -> tuple[dict[str, Tensor], str]:
     """The tensors of a checkpoint folder and their digest; WeightsError without a pin that they match."""
-    pin = verify_folder(folder).get(WEIGHTS)
-    if pin is None:
-        raise WeightsError(f"weights: {folder / SUMS} does not name {WEIGHTS}, expected its pin")
-    return load_safetensors(folder / WEIGHTS, sha256=pin), pin
+    tensors = read_tensors(folder)
+    return tensors, pins(folder)[WEIGHTS]
 
 
 class _Embedded:
@@ -164,7 +143,7 @@ class EmbeddedAnatomy(_Embedded):
     ) -> "EmbeddedAnatomy":
         """From a checkpoint folder, by default the shipped one; WeightsError says what is wrong."""
         folder = folder or CHECKPOINTS / "anatomy"
-        network = anatomy_network(len(read_config(folder)["structures"]))
+        network = anatomy_network(len(config_of(folder, AnatomyConfig).structures))
         return cls.of(network, folder, batch_size, device, index)
 
     @classmethod
@@ -177,10 +156,9 @@ class EmbeddedAnatomy(_Embedded):
         index: TrainingIndex | None = None,
     ) -> "EmbeddedAnatomy":
         """A network of another architecture with the weights and config of a checkpoint folder."""
-        config = read_config(folder)
+        config = config_of(folder, AnatomyConfig)
         network, digest = load_network(network, folder, device)
-        structures = tuple(config["structures"])
-        return cls(network, config["resolution"], structures, digest, batch_size, device, index)
+        return cls(network, config.resolution, tuple(config.structures), digest, batch_size, device, index)
 
     def _encode(self, batch: np.ndarray) -> list[Tensor]:
         return list(self.network.encoder(prepare(batch, self.resolution, self.device)))
@@ -239,10 +217,10 @@ class EmbeddedFindings(_Embedded):
         cls, network: FindingNetwork, folder: Path, batch_size: int = 8, device: str = "cpu"
     ) -> "EmbeddedFindings":
         """A network of another architecture with the weights and config of a checkpoint folder."""
-        config = read_config(folder)
+        config = config_of(folder, FindingsConfig)
         network, digest = load_network(network, folder, device)
-        findings, calibration = tuple(config["findings"]), config.get("calibration")
-        return cls(network, config["resolution"], findings, calibration, digest, batch_size, device)
+        findings, calibration = tuple(config.findings), config.model_dump()["calibration"]
+        return cls(network, config.resolution, findings, calibration, digest, batch_size, device)
 
     def _encode(self, batch: np.ndarray) -> list[Tensor]:
         return self.network.encode(prepare(batch, self.resolution, self.device))

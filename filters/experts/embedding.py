@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors import SafetensorError
+from safetensors.numpy import load, save_file
 
-from synth.errors import WeightsError
+from synth.errors import UserError, WeightsError
+from synth.strict_json import parse_json
 
 #: The distance from nothing: the largest cosine distance there is.
 FARTHEST = 2.0
@@ -146,13 +147,32 @@ class TrainingIndex:
     def load(cls, path: Path) -> "TrainingIndex":
         """Read a file that :meth:`save` wrote; WeightsError names what is wrong with it."""
         try:
-            with safe_open(path, framework="numpy") as file:
-                metadata = file.metadata() or {}
-                mean, components, embeddings = map(file.get_tensor, ("mean", "components", "embeddings"))
-            about = json.loads(metadata[METADATA])
-            names, encoder = tuple(about["names"]), about["encoder"]
+            data = path.read_bytes()
         except FileNotFoundError:
             raise WeightsError(f"training index: no file {path}") from None
-        except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        return cls.parse(data, path)
+
+    @classmethod
+    def parse(cls, data: bytes, path: Path) -> "TrainingIndex":
+        """As :meth:`load`, of the content of the file ``path``."""
+        try:
+            tensors = load(data)
+            mean, components, embeddings = (tensors[n] for n in ("mean", "components", "embeddings"))
+            about = parse_json(_metadata(data)[METADATA].encode())
+            names, encoder = tuple(map(str, about["names"])), str(about["encoder"])
+        except (SafetensorError, UserError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise WeightsError(f"training index: {path} is not one ({error})") from None
+        shapes = (mean.shape, components.shape, embeddings.shape)
+        wanted = ((len(mean),), (components.shape[0], len(mean)), (len(names), components.shape[0]))
+        if not (names and mean.size and components.ndim == 2 and shapes == wanted):
+            raise WeightsError(f"training index: {path} is not one (shapes {shapes}, {len(names)} names)")
+        if not all(np.isfinite(values).all() for values in (mean, components, embeddings)):
+            raise WeightsError(f"training index: {path} is not one (numbers that are not finite)")
         return cls(mean, components, embeddings, names, encoder)
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """The metadata of a safetensors file that was parsed before."""
+    header = parse_json(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    found: dict[str, str] = header["__metadata__"]
+    return found

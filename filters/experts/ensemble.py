@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit, logit
 
-from filters.experts.embedded import CHECKPOINTS, EmbeddedAnatomy, EmbeddedFindings, read_config
+from filters.experts.configs import FindingsConfig, config_of
+from filters.experts.embedded import CHECKPOINTS, EmbeddedAnatomy, EmbeddedFindings
 from filters.experts.embedding import INDEX, TrainingIndex
 from filters.experts.networks import mobilenet_finding_network, mobilenet_lung_network
 from filters.experts.opinion import Expert, Opinion
@@ -98,4 +99,4 @@ def load_findings(root: Path = CHECKPOINTS, batch_size: int = 8, device: str = "
     if not second.is_dir():
         return first
     other = EmbeddedFindings.of(mobilenet_finding_network(), second, batch_size, device)
-    return Ensemble([first, other], read_config(second).get(TOGETHER))
+    return Ensemble([first, other], config_of(second, FindingsConfig).model_dump()[TOGETHER])

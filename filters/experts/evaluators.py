@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from filters.experts.configs import ReadoutConfig, config_of
 from filters.experts.embedded import (
     CHECKPOINTS,
     EmbeddedAnatomy,
@@ -21,10 +22,10 @@ from filters.experts.embedded import (
     ask,
     pinned_weights,
     prepare,
-    read_config,
 )
 from filters.experts.networks import regnet_finding_network, regnet_lung_network
 from synth.errors import WeightsError
+from synth.weights import WEIGHTS, check_shapes
 
 #: Folders under CHECKPOINTS.
 ANATOMY_EVALUATOR, ATTRIBUTE_EVALUATOR, LESION_EVALUATOR = (
@@ -67,8 +68,11 @@ class AttributeEvaluator:
         folder = folder or CHECKPOINTS / ATTRIBUTE_EVALUATOR
         readout, _ = pinned_weights(folder)
         extractor = FeatureExtractor.load()
-        if (wanted := read_config(folder)["encoders"]) != extractor.digests:
+        if (wanted := config_of(folder, ReadoutConfig).encoders) != extractor.digests:
             raise WeightsError(f"weights: {folder} was fitted to {wanted}, found {extractor.digests}")
+        features = len(readout["mean"]) if "mean" in readout else 0
+        shapes = {"mean": (features,), "scale": (features,), "weights": (features, 3), "bias": (3,)}
+        check_shapes(readout, shapes, folder / WEIGHTS)
         return cls(readout, extractor)
 
     @property

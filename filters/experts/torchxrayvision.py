@@ -5,7 +5,6 @@ pickles by :mod:`filters.experts.convert`. Networks, labels and operating thresh
 own.
 """
 
-import json
 from collections import OrderedDict
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from filters.experts.embedded import ask, enlarge, fit, logistic
 from filters.experts.opinion import Expert, Opinion
 from synth.errors import UserError, WeightsError
 from synth.findings import FINDINGS
+from synth.strict_json import parse_json
 from synth.weights import load_safetensors
 
 #: The name that the anatomy segmenter goes by; classifiers go by theirs in ``model_urls``.
@@ -88,7 +88,10 @@ def _model_of(path: Path) -> str:
     if MODEL_KEY not in metadata:
         command = _CONVERT.format(path="PICKLE")
         raise WeightsError(f"weights: {path} names no torchxrayvision model, make it by `{command}`")
-    return json.loads(metadata[MODEL_KEY])["model"]
+    try:
+        return str(parse_json(metadata[MODEL_KEY].encode())["model"])
+    except (UserError, KeyError, TypeError, IndexError) as error:
+        raise WeightsError(f"weights: {path}, its metadata {MODEL_KEY} names no model: {error}") from None
 
 
 def prepare(images: np.ndarray, resolution: int, device: str) -> Tensor:

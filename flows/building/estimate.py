@@ -1,10 +1,8 @@
 """What a build will take, measured on a small real sample of it rather than guessed."""
 
 import math
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from flows.building.pipeline import Order, Pipeline
 from flows.building.session import tally
@@ -15,6 +13,7 @@ from flows.config.shards import Shard, shard, shard_count
 from flows.config.workers import pin_threads, worker_count
 from manifests.identity import open_build
 from manifests.store import Store
+from synth.scratch import scratch_folder
 
 SAMPLE_BATCHES = 2
 
@@ -39,13 +38,14 @@ def estimate(config: BuildConfig, pipeline: Pipeline) -> Estimate:
     whole = shard(config, 0)
     stop = min(whole.stop, SAMPLE_BATCHES * config.images.batch_size)
     sample = Shard(0, 0, stop)
-    with tempfile.TemporaryDirectory(prefix="synthorax-plan-") as folder:
+    with scratch_folder() as scratch:
+        folder = scratch / "plan"
         store = Store(folder)
         open_build(store, frozen_fields(config, pipeline.digests))
         begun = time.perf_counter()
         commit = build_shard(sample, Order.of(config, pipeline), pipeline, store, Watch())
         seconds = time.perf_counter() - begun
-        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     counts = tally(commit)
     share = counts.accepted / counts.candidates
     candidates = _candidates(config, share)

@@ -9,9 +9,10 @@ from flows.config.identity import frozen_fields
 from flows.config.schema import BuildConfig
 from flows.config.shards import Tally, shortfall
 from manifests.builds import finalise
-from manifests.commits import Commit, read_commits
-from manifests.identity import open_build
+from manifests.commits import Commit, standing_commits
+from manifests.identity import check_build, open_build
 from manifests.store import Store
+from synth.scratch import clear_abandoned
 
 
 @dataclass
@@ -45,12 +46,15 @@ class Session:
 @contextmanager
 def open_session(config: BuildConfig, digests: Mapping[str, str]) -> Iterator[Session]:
     """Locks the output and reads what is done. Raises ``UserError`` with one line when another
-    build holds it or when it was begun with another config, weights or schema."""
-    store = Store(config.output)
+    build holds it or when it was begun with another config, weights or schema: a folder that is not this
+    build's is left as it is."""
+    store, wanted = Store(config.output), frozen_fields(config, digests)
+    clear_abandoned()
+    check_build(store, wanted)  # before the lock, which is a file too
     with store.lock():
-        open_build(store, frozen_fields(config, digests))
+        open_build(store, wanted)
         # A shard with failed candidates is built again; it is replaced when that one commits.
-        counts = {number: tally(commit) for number, commit in read_commits(store).items()}
+        counts = {number: tally(commit) for number, commit in standing_commits(store).items()}
         yield Session(config, store, {n: t for n, t in counts.items() if not t.failed})
 
 

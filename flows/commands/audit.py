@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 import yaml
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from manifests.audit import Histogram, Replay, Waterfall, histograms, read_manifest, replay, waterfall
 from manifests.schema import Column, filter_columns
 from manifests.store import Store
 from synth.errors import UserError
+from synth.terminal import printable
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _BINS = 40
@@ -50,6 +52,11 @@ def parse_thresholds(overrides: Sequence[str]) -> dict[str, float]:
     return out
 
 
+def _plain(text: str) -> str:
+    """Text from data: neither a terminal nor rich takes it for a sign of theirs."""
+    return escape(printable(text))
+
+
 def _print_waterfall(console: Console, found: Waterfall) -> None:
     console.print(
         f"[bold]{found.candidates} candidates[/] = {found.accepted} accepted + "
@@ -66,13 +73,14 @@ def _print_waterfall(console: Console, found: Waterfall) -> None:
 
 def _print_errors(console: Console, errors: Sequence[str]) -> None:
     for error in sorted(set(errors)):
-        console.print(f"{errors.count(error)} failed: {error}", markup=False)
+        console.print(f"{errors.count(error)} failed: {printable(error)}", markup=False)
 
 
 def _print_histogram(console: Console, column: Column, histogram: Histogram) -> None:
     thresholds = ", ".join(f"{value:.4g}" for value in histogram.thresholds)
     console.print(
-        f"\n[bold]{column.name}[/], {column.question}\n{column.unit}; kept: {histogram.keep} {thresholds}"
+        f"\n[bold]{_plain(column.name)}[/], {_plain(column.question)}\n{_plain(column.unit)}; "
+        f"kept: {histogram.keep} {thresholds}"
     )
     top = max((histogram.passing + histogram.failing).max(), 1)
     bars = []

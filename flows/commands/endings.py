@@ -65,7 +65,9 @@ def _end(error: BaseException) -> NoReturn:
 
 
 def _leave(code: int, message: str) -> NoReturn:
-    print(message, file=sys.stderr, flush=True)
+    from synth.terminal import printable
+
+    print(printable(message), file=sys.stderr, flush=True)
     raise SystemExit(code)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from manifests.sheets.contact_sheet import contact_sheet
 from manifests.store import Store
+from synth.terminal import printable
 
 
 def run(dataset: str, out: Path, accepted: int, rejected: int) -> None:
@@ -11,4 +12,4 @@ def run(dataset: str, out: Path, accepted: int, rejected: int) -> None:
     sheet = contact_sheet(Store(dataset), accepted=accepted, rejected=rejected)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(sheet)
-    print(f"{out}: {len(sheet) / 1e6:.1f} MB")
+    print(f"{printable(out)}: {len(sheet) / 1e6:.1f} MB")

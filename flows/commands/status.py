@@ -11,6 +11,7 @@ from manifests.commits import read_commits
 from manifests.identity import read_build
 from manifests.layout import INDEX
 from manifests.store import Store
+from synth.terminal import printable
 
 
 def run(dataset: str) -> None:
@@ -22,7 +23,7 @@ def run(dataset: str) -> None:
     total = sum(done.values(), Tally())
     ceiling = shard_count(config)
     print(
-        f"{dataset}: {total.candidates} candidates = {total.accepted} accepted + "
+        f"{printable(dataset)}: {total.candidates} candidates = {total.accepted} accepted + "
         f"{total.rejected} rejected + {total.failed} failed"
     )
     print(f"shards: {len(done)} committed, at most {ceiling}")
@@ -32,7 +33,11 @@ def run(dataset: str) -> None:
 def _with_paths(fields: Mapping[str, Any], dataset: str) -> dict[str, Any]:
     """The config with the paths that it must have and that a dataset does not tell."""
     edit = fields.get("edit")
-    return {**fields, "output": dataset, "edit": edit and {**edit, "source": "not told"}}
+    return {
+        **fields,
+        "output": dataset,
+        "edit": {**edit, "source": "not told"} if isinstance(edit, dict) else edit,
+    }
 
 
 def _state(config: BuildConfig, done: dict[int, Tally], finalised: bool) -> str:

@@ -50,7 +50,16 @@ def config_hash(config: BuildConfig, inputs: Mapping[str, str]) -> str:
 
     ``inputs``: file's role or name -> SHA-256 of its content (weights and the prompt file).
     """
-    content = {"config": result_fields(config), "inputs": dict(inputs)}
+    return _hash(result_fields(config), inputs)
+
+
+def stored_hash(build: Mapping[str, Any]) -> str:
+    """The hash that a ``build.json`` should have, given its other fields."""
+    return _hash(build["config"], build.get("weights", {}))
+
+
+def _hash(fields: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
+    content = {"config": fields, "inputs": dict(inputs)}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -97,6 +97,7 @@ def edit_files(
     OSError, one line each.
     """
     with target.store.lock():
+        target.store.remove_strays()
         return _Editing(target, asked, retoucher, digests, listener, len(images) == 1).edit(images)
 
 

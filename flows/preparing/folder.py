@@ -73,6 +73,7 @@ def prepare(
                 "least lung score": outlines.LEAST_LUNG_SCORE,
             }
         )
+        target.store.remove_strays()
         target.reopen()
         run = _Preparation(folder, target, rows, size, anatomy, findings, console)
         run.prepare(sources)

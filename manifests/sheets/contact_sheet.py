@@ -1,7 +1,6 @@
 """A contact sheet: accepted and rejected samples, each plain and with its masks drawn in."""
 
 import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
@@ -13,6 +12,7 @@ from filters.verdicts import Status
 from manifests import layout
 from manifests.commits import read_commits
 from manifests.errors import DatasetError
+from manifests.labels import parse_labels
 from manifests.members import IMAGE, LABELS, decode_png
 from manifests.sheets.overlays import Outline, outlines, overlaid, plain
 from manifests.sheets.palette import (
@@ -118,20 +118,33 @@ def _samples(store: Store, status: Status, wanted: set[str] | None = None) -> It
             continue
         for key, members in read_samples(store, path):
             if wanted is None or key in wanted:
-                yield _shown(key, status, members)
+                yield _shown(f"{path}/{key}", key, status, members)
 
 
-def _shown(key: str, status: Status, members: dict[str, bytes]) -> Shown:
-    labels = json.loads(members[LABELS])
+def _shown(path: str, key: str, status: Status, members: dict[str, bytes]) -> Shown:
+    for extension in (LABELS, IMAGE):
+        if extension not in members:
+            raise DatasetError(f"{path}.{extension}: is missing, expected in every sample")
+    labels = parse_labels(members[LABELS], f"{path}.{LABELS}")
+    try:
+        image = decode_png(members[IMAGE])
+        if image.dtype != np.uint8:
+            raise DatasetError(f"{image.dtype}, expected 8 bits")
+    except DatasetError as error:
+        raise DatasetError(f"{path}.{IMAGE}: {error}") from error
+    try:
+        shapes = outlines(labels.annotations, image.shape)
+    except DatasetError as error:
+        raise DatasetError(f"{path}.{LABELS}: {error}") from error
     return Shown(
         key=key,
         status=status,
-        prompt=labels["prompt"],
-        rejected_by=labels["rejected_by"],
-        image=decode_png(members[IMAGE]),
-        shapes=outlines(labels["annotations"]),
-        pair=labels.get("pair", ""),
-        edit=labels.get("edit", ""),
+        prompt=labels.prompt,
+        rejected_by=labels.rejected_by,
+        image=image,
+        shapes=shapes,
+        pair=labels.pair,
+        edit=labels.edit,
     )
 
 

@@ -1,14 +1,16 @@
 """One sample drawn large: its radiograph, with anatomy outlined and lesions tinted and boxed."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw
-from pycocotools import mask as coco_mask
 from skimage.measure import find_contours
 
-from manifests.annotations import CATEGORIES
+from manifests.annotations import CATEGORIES, decode_rle
+from manifests.errors import DatasetError
+from manifests.labels import LabelledShape
 from manifests.sheets.palette import ANATOMY_COLOURS, FINDING_COLOURS, PAPER, Colour, font
 from synth.findings import FINDINGS
 
@@ -49,16 +51,21 @@ class Outline:
         return self.said or FINDINGS[self.name].title
 
 
-def outlines(annotations: list[dict]) -> list[Outline]:
-    """The structures of a sample's JSON, anatomy first so that lesions lie on top."""
+def outlines(
+    annotations: Sequence[LabelledShape | dict], shape: tuple[int, int] | None = None
+) -> list[Outline]:
+    """The structures of a sample's JSON, anatomy first so that lesions lie on top.
+
+    :raises DatasetError: for a mask that is not of the image's ``shape``.
+    """
     found = []
-    for a in annotations:
-        rle = {
-            "size": a["segmentation"]["size"],
-            "counts": a["segmentation"]["counts"].encode("ascii"),
-        }
-        mask = np.array(coco_mask.decode(rle), dtype=bool)
-        found.append(Outline(_NAMES[a["category_id"]], tuple(a["bbox"]), mask))
+    for a in map(LabelledShape.model_validate, annotations):
+        height, width = a.segmentation.size
+        if (height, width) != (shape or (height, width)):
+            raise DatasetError(f"segmentation.size: {height} by {width}, expected the image's {shape}")
+        mask = decode_rle(a.segmentation.counts, (height, width))
+        x, y, width, height = a.bbox
+        found.append(Outline(_NAMES[a.category_id], (x, y, width, height), mask))
     return sorted(found, key=lambda outline: outline.is_lesion)
 
 

@@ -60,6 +60,7 @@ def wrapped(
     draw: ImageDraw.ImageDraw, text: str, width: float, type_: ImageFont.FreeTypeFont, lines: int
 ) -> list[str]:
     """Text in so many lines of so many pixels; what does not fit is cut with an ellipsis."""
+    text = text[: lines * max(int(width), 1)]  # no sign is narrower than a pixel, and measuring takes time
     out = [""]
     for word in text.split():
         longer = f"{out[-1]} {word}".strip()
@@ -70,6 +71,6 @@ def wrapped(
         else:
             out[-1] += " …"
             break
-    while draw.textlength(out[-1], font=type_) > width:
+    while draw.textlength(out[-1], font=type_) > width and len(out[-1]) > 1:
         out[-1] = out[-1][:-2] + "…"
     return out

@@ -7,7 +7,6 @@ given; every condition was dropped on its own in training, so one network is als
 base.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-import transformers
 from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, PreTrainedTokenizerFast
@@ -25,11 +23,11 @@ from synth.errors import Interrupted
 from synth.findings import ANATOMY, FINDING_NAMES
 from synth.images.codec import FACTOR, PatchCodec
 from synth.images.finite import check_finite, to_pixels
+from synth.images.model_folder import ModelFolder
 from synth.images.protocol import ShouldStop, case_noise
 from synth.images.text import LENGTH, is_cut, tokenise
 from synth.masks.anatomy import without_lesions
 from synth.settings import SynthesisSettings
-from synth.weights import verify_folder
 
 #: Channels of the spatial condition: anatomy, is it given, lesions, any lesion in each quarter of a
 #: cell, are lesions given.
@@ -102,18 +100,16 @@ class ImageModel:
     @classmethod
     def load(cls, folder: Path, device: str = "cpu", precision: str = "fp32") -> "ImageModel":
         """Read a checkpoint folder whose files match their pins; safetensors only."""
-        verify_folder(folder)
-        transformers.utils.logging.disable_progress_bar()
-        about = json.loads((folder / "synthorax.json").read_text())
-        options = {"use_safetensors": True, "local_files_only": True, "low_cpu_mem_usage": False}
+        parts = ModelFolder(folder)
+        about = parts.about()
         return cls(
-            codec=_ready(PatchCodec.from_pretrained(folder / "vae", **options), device),
-            unet=_ready(UNet2DConditionModel.from_pretrained(folder / "unet", **options), device),
-            text_encoder=_ready(CLIPTextModel.from_pretrained(folder / "text_encoder", **options), device),
-            tokenizer=PreTrainedTokenizerFast.from_pretrained(folder / "tokenizer", local_files_only=True),
-            scheduler=FlowMatchEulerDiscreteScheduler.from_pretrained(folder / "scheduler"),
-            findings=tuple(about["findings"]),
-            strengths=tuple(about.get("strengths", {}).get(n, 1.0) for n in FINDING_NAMES),
+            codec=_ready(parts.codec(), device),
+            unet=_ready(parts.unet(), device),
+            text_encoder=_ready(parts.text_encoder(), device),
+            tokenizer=parts.tokenizer(),
+            scheduler=parts.scheduler(),
+            findings=tuple(about.findings),
+            strengths=tuple(about.strengths.get(n, 1.0) for n in FINDING_NAMES),
             device=device,
             precision=precision,
         )

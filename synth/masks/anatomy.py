@@ -20,7 +20,7 @@ from skimage.draw import polygon
 from synth.cases import MaskSet
 from synth.demographics import UNKNOWN, Demographics
 from synth.findings import ANATOMY, Severity
-from synth.weights import load_safetensors, verify_folder
+from synth.weights import WEIGHTS, check_shapes, read_tensors
 
 Contours = dict[str, np.ndarray]
 
@@ -187,9 +187,10 @@ class ShapeModel:
 
     @classmethod
     def load(cls, folder: Path) -> "ShapeModel":
-        """Read a checkpoint folder whose files match their pins."""
-        verify_folder(folder)
-        tensors = load_safetensors(folder / "model.safetensors")
+        """Read a checkpoint folder whose files match their pins; WeightsError says what is wrong."""
+        tensors = read_tensors(folder)
+        check_shapes(tensors, {"lung_modes": (None, None)}, folder / WEIGHTS)
+        check_shapes(tensors, _shapes(len(tensors["lung_modes"])), folder / WEIGHTS)
         return cls(**{f.name: tensors[f.name].double().numpy() for f in fields(cls)})
 
     def sample(
@@ -235,6 +236,23 @@ class ShapeModel:
         for _ in range(3):  # width is a maximum over points, so the linear step needs repeating
             heart = heart + (ratio - np.ptp(heart[::2])) * self.heart_per_ratio
         return heart
+
+
+def _shapes(modes: int) -> dict[str, tuple[int | None, ...]]:
+    """The shapes of a shape model's tensors with so many modes of the lungs."""
+    lungs, heart, clavicles = (2 * sum(points) for points in (POINTS[:2], POINTS[2:3], POINTS[3:]))
+    return {
+        "lung_mean": (lungs,),
+        "lung_modes": (modes, lungs),
+        "body_map": (len(regressors(UNKNOWN)), modes + 4),
+        "body_modes": (modes + 4, modes + 4),
+        "heart_map": (modes + 2, heart),
+        "heart_modes": (None, heart),
+        "heart_per_ratio": (heart,),
+        "ratio": (2,),
+        "clavicle_map": (modes + 2, clavicles),
+        "clavicle_modes": (None, clavicles),
+    }
 
 
 def _truncated(rng: np.random.Generator, limit: float):

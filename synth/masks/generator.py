@@ -5,7 +5,6 @@ fit the prompt; :mod:`synth.masks.lesion_sets` then draws all boxes and outlines
 :mod:`synth.masks.walls` brings what belongs to the pleural space to its walls.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +15,13 @@ from scipy import ndimage
 
 from synth.cases import FindingRequest, Lesion, MaskSet
 from synth.demographics import UNKNOWN, Demographics
+from synth.errors import WeightsError
 from synth.findings import FINDING_NAMES, FINDINGS, Severity
 from synth.masks.anatomy import ENLARGED_SHARE, ShapeModel, enlarged_outline, lung_box
 from synth.masks.lesion_sets import (
+    CODES,
+    GRID,
+    SCORES,
     SEVERITIES,
     SIDES,
     TOKEN,
@@ -33,10 +36,20 @@ from synth.masks.lesion_sets import (
 )
 from synth.masks.place_frequencies import ZONE_UNSAID
 from synth.masks.walls import Walls, against, beside, settle
-from synth.weights import load_safetensors, verify_folder
+from synth.weights import WEIGHTS, check_shapes, fit, read_json, read_tensors
 
 #: Sets drawn at once for a case; the first that obeys the prompt is taken.
 TRIES = 8
+
+#: A lesion's side and zone, as two digits.
+_CELLS = {f"{s}{z}": (s, z) for s in range(len(SIDES)) for z in range(len(ZONES))}
+
+#: Shapes of the tensors beside the network's.
+_CODES = {
+    "boxes": (len(FINDING_NAMES), len(SIDES), len(SCORES), 4),
+    "outline.mean": (GRID**2,),
+    "outline.modes": (CODES, GRID**2),
+}
 
 #: How far outside the lungs a lesion may reach, as a fraction of the image's side.
 MARGIN = {"lungs": 0.004, "pleura": 0.012, "bones": 0.05}
@@ -54,12 +67,17 @@ class Layout:
 
     @classmethod
     def parse(cls, text: str) -> "Layout":
-        """Read ``severe lower 02 12``: a lesion in the right, one in the left lower zone. ``-``: no zone."""
+        """Read ``severe lower 02 12``: a lesion in the right, one in the left lower zone. ``-``: no zone.
+
+        Raises ValueError for what is no layout.
+        """
         severity, zone, *cells = text.split()
+        if not cells:
+            raise ValueError(f"{text!r}, expected at least one lesion")
         return cls(
             SEVERITIES.index(severity),
             None if zone == "-" else ZONES.index(zone),
-            tuple((int(c[0]), int(c[1])) for c in cells),
+            tuple(_CELLS[cell] for cell in cells),
         )
 
     def __str__(self) -> str:
@@ -98,15 +116,12 @@ class MaskGenerator:
 
     @classmethod
     def load(cls, folder: Path) -> "MaskGenerator":
-        """Read a checkpoint folder whose files match their pins."""
-        verify_folder(folder)
-        tensors = {k: v.float() for k, v in load_safetensors(folder / "model.safetensors").items()}
+        """Read a checkpoint folder whose files match their pins; WeightsError says what is wrong."""
+        tensors = {k: v.float() for k, v in read_tensors(folder).items()}
         network = LesionSetNetwork()
-        network.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith("net.")})
-        layouts = {
-            name: [Layout.parse(text) for text in texts]
-            for name, texts in json.loads((folder / "layouts.json").read_text()).items()
-        }
+        fit(network, {k[4:]: v for k, v in tensors.items() if k.startswith("net.")}, folder / WEIGHTS)
+        check_shapes(tensors, _CODES, folder / WEIGHTS)
+        layouts = _layouts(folder)
         outlines = OutlineCode(tensors["outline.mean"].numpy(), tensors["outline.modes"].numpy())
         return cls(network.eval(), BoxCode(tensors["boxes"].numpy()), outlines, layouts)
 
@@ -221,6 +236,19 @@ class MaskGenerator:
         x0, y0 = np.round(centre - extent / 2).astype(int)
         width, height = np.round(extent).astype(int)
         return _paste(self.outlines.decode(code, height, width), x0, y0, size)
+
+
+def _layouts(folder: Path) -> dict[str, list[Layout]]:
+    """``layouts.json``: of every finding that lesions are drawn of at least one layout."""
+    told = read_json(folder, "layouts.json")
+    try:
+        found = {name: [Layout.parse(text) for text in texts] for name, texts in told.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(f"weights: {folder / 'layouts.json'} holds no layouts: {error}") from None
+    for name in FINDING_NAMES:
+        if name != "cardiomegaly" and not found.get(name):
+            raise WeightsError(f"weights: {folder / 'layouts.json'} lacks {name}, expected its layouts")
+    return found
 
 
 @dataclass(frozen=True)

@@ -72,10 +72,10 @@ def test_counts_add_up(store):
     index = read_index(store)
     assert index is not None
     assert index.counts == counts
-    assert sum(s["accepted"] for s in index.shards) == counts.accepted
+    assert sum(s.accepted for s in index.shards) == counts.accepted
     for shard in index.shards:
-        for path, file in shard["files"].items():
-            assert store.info(path).sha256 == file["sha256"]
+        for path, file in shard.files.items():
+            assert store.info(path).sha256 == file.sha256
     for path, info in index.files.items():
         assert store.info(path) == info
 

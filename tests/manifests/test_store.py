@@ -105,7 +105,7 @@ def test_a_full_disk_loses_nothing(tiny_disk):
         finalise(store)
     filler.unlink()
     assert {k: v for k, v in snapshot(store).items() if k not in layout.FINAL} == before
-    write_shard(store, 2, draw_shard(2), {})
+    write_shard(store, 2, draw_shard(2), {"batch_size": 8})
     finalise(store)
     assert verify(store) == []
 

@@ -20,6 +20,7 @@ from manifests.verify import verify
 def test_the_next_build_clears_what_a_killed_one_left(store):
     Path(store.path("shards/.000009.tar.1-0.tmp")).write_bytes(b"half a tar")
     with store.lock():
+        open_build(store, BUILD)
         assert not any(is_stray(p) for p in store.list())
     assert verify(store) == []
 

@@ -126,7 +126,7 @@ def test_strays_are_notes(store):
 
 def test_an_index_that_is_behind_is_a_note(store):
     finalise(store)
-    write_shard(store, 3, draw_shard(3), {})
+    write_shard(store, 3, draw_shard(3), {"batch_size": 8})
     assert [(p.path, p.note) for p in verify(store)] == [(layout.INDEX, True)]
 
 

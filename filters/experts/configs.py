@@ -1,0 +1,66 @@
+"""What an expert's ``config.json`` says of it; further keys, of its training, are nobody's concern here."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from synth.errors import WeightsError
+from synth.findings import ANATOMY
+from synth.weights import read_json
+
+CONFIG = "config.json"
+
+Resolution = Annotated[int, Field(ge=16, le=4096, multiple_of=16)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class Platt(_Config):
+    """p = sigmoid(scale · logit + bias)."""
+
+    scale: Finite
+    bias: Finite
+
+
+class AnatomyConfig(_Config):
+    """Of an expert for anatomy; its network gives ``structures`` in this order."""
+
+    resolution: Resolution
+    structures: Annotated[list[Literal[ANATOMY]], Field(min_length=1, max_length=len(ANATOMY))]  # type: ignore[valid-type]
+
+
+class FindingsConfig(_Config):
+    """Of an expert for findings; ``together``: how it is calibrated with the first one."""
+
+    resolution: Resolution
+    findings: list[str]
+    calibration: dict[str, Platt] | None = None
+    together: dict[str, Platt] | None = None
+
+
+class ReadoutConfig(_Config):
+    """Of the attributes' evaluator; ``encoders``: digests of those that it was fitted to."""
+
+    encoders: dict[str, str]
+
+
+C = TypeVar("C", bound=_Config)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The expert's ``config.json``: resolution, what it was trained on, calibration."""
+    return read_json(folder, CONFIG)
+
+
+def config_of(folder: Path, kind: type[C]) -> C:
+    """The expert's ``config.json`` as its ``kind`` has it; WeightsError, one line, for another one."""
+    try:
+        return kind.model_validate(read_config(folder))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise WeightsError(f"weights: {folder / CONFIG}, {where}: {first['msg']}") from None
