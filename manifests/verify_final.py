@@ -1,12 +1,10 @@
 """Is what finalising added what the committed shards make?"""
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 
 from manifests import layout
@@ -17,7 +15,7 @@ from manifests.errors import DatasetError
 from manifests.exports.registry import EXPORTS
 from manifests.identity import build_hash
 from manifests.index import Index, ListedShard, count_rows, read_index
-from manifests.parts import broken_parquet, read_merged, rows_of
+from manifests.parts import broken_parquet, open_parquet, read_merged, rows_of
 from manifests.problems import Problem, problem
 from manifests.schema import SCHEMA_VERSION, filter_columns
 from manifests.store import Store
@@ -106,7 +104,7 @@ def _verify_content(
 def _read_pairs(store: Store) -> pa.Table:
     data = store.read(layout.NEAR_DUPLICATES)
     with broken_parquet(layout.NEAR_DUPLICATES):
-        table = pq.read_table(io.BytesIO(data))
+        table = open_parquet(data).read()
         table.validate(full=True)
     return table
 
