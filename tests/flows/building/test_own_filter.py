@@ -69,6 +69,6 @@ def test_one_that_breaks_fails_its_candidates_and_says_why(invoke, write_config,
     path = tmp_path / "mine.py"
     path.write_text(OWN.replace("step = float", "step = 1 / 0 + float"))
     code, _, err = invoke("build", write_config(**REAL, filters={"own": [str(path)]}), real=True)
-    assert code == 1
-    assert "4 candidates failed" in err
+    assert code == 3
+    assert "NOTHING WAS ACCEPTED of 4 candidates (0 rejected, 4 failed)" in err
     assert "ZeroDivisionError" in pq.read_table(tmp_path / "out" / "manifest.parquet")["error"][0].as_py()
