@@ -1,15 +1,11 @@
-"""The door of the terminal: lines that hold text from files and data."""
+"""Lines for the user while work goes on."""
 
 from rich.console import Console
 
-from synth.prompts.tables import clean
-
-
-def printable(text: str) -> str:
-    """Text without escapes and control characters; bytes that are no UTF-8 are written out."""
-    return clean(text.encode("utf-8", "backslashreplace").decode())
+from synth.terminal import printable
 
 
 def tell(console: Console, line: str) -> None:
-    """One line for the user, as it is: no markup, not wrapped."""
-    console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+    """One line, as it is: no markup, not wrapped; of text from data nothing that a terminal obeys."""
+    text = line.encode("utf-8", "backslashreplace").decode()
+    console.print(printable(text), markup=False, highlight=False, soft_wrap=True)

@@ -13,7 +13,7 @@ from rich.progress import track
 from filters.experts import outlines
 from filters.experts.ensemble import load_anatomy, load_findings
 from filters.experts.opinion import Expert
-from flows.config.terminal import printable, tell
+from flows.config.terminal import tell
 from flows.films import BATCH, OnceEach, read_film
 from flows.preparing.description import Unseen, described
 from manifests.errors import DatasetError
@@ -123,7 +123,7 @@ class _Preparation:
             row: Mapping[str, Any] = {"sha256": sha256, "error": error}
             if sha256 is not None and not error:
                 row = self.target.row(sha256, self._asked(source))
-            yield {"source": printable(source), **row}
+            yield {"source": _text(source), **row}
 
     def _take(self, source: str) -> None:
         """Read a file into what waits for the experts, unless it was done before or cannot be used."""
@@ -182,7 +182,7 @@ class _Preparation:
         self.summary.prepared += 1
 
     def _refuse(self, source: str, sha256: str | None, error: str) -> None:
-        error = printable(" ".join(error.split()))
+        error = _text(" ".join(error.split()))
         self._outcomes[source] = _Outcome(sha256, error)
         self.summary.refused += 1
         tell(self.console, f"{source}: {error}")
@@ -193,3 +193,8 @@ class _Preparation:
             return None
         asked = {k: v for k, v in asdict(row).items() if k not in ("image", "findings")}
         return asked | {"findings": None if row.findings is None else [asdict(f) for f in row.findings]}
+
+
+def _text(name: str) -> str:
+    """A file's name as text: bytes that are no UTF-8 are written out, for Parquet has none."""
+    return name.encode("utf-8", "backslashreplace").decode()
