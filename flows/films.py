@@ -8,7 +8,7 @@ from manifests.errors import DatasetError
 from manifests.films.files import read_original
 from manifests.films.originals import Original
 from manifests.films.views import check_frontal
-from synth.errors import Interrupted
+from synth.errors import Interrupted, users_mistake
 
 #: Films that are in memory at once; the experts' own batch.
 BATCH = 8
@@ -22,7 +22,7 @@ def read_film(path: Path) -> Original:
     try:
         original = read_original(path)
     except OSError as error:
-        raise DatasetError(f"{path}: {error.strerror or 'cannot be read'}") from error
+        raise DatasetError(users_mistake(error) or f"{path}: cannot be read") from error
     check_frontal(original)
     return original
 
