@@ -1,0 +1,66 @@
+"""Finding networks on encoders that have seen the world: EfficientNet-Lite under a feature pyramid.
+
+Tan & Le (2019) without squeeze-and-excitation or swish, so that a CPU runs them fast; pyramid by Lin et al.
+(2017) with the head of Kirillov et al. (2019), as segmentation-models-pytorch has them.
+"""
+
+from typing import Any, Final
+
+import segmentation_models_pytorch as smp
+import torch
+from torch import Tensor, nn
+
+from filters.networks import FindingNetwork
+from synth.findings import FINDING_NAMES
+
+#: Width of the pyramid's levels and of its head.
+PYRAMID: Final = 64
+#: Encoder of each network, by the name that recipes and configs know it by.
+LITE: Final = {f"lite{i}": f"timm-tf_efficientnet_lite{i}" for i in range(3)}
+
+
+class LiteFindings(FindingNetwork):
+    """Where and whether: map logits (N, 14, R/4, R/4) and finding logits (N, 14) of (N, 1, R, R).
+
+    Channels of both are FINDING_NAMES and opacity, which has a map too. R is a multiple of 32; the encoder's
+    deepest features are (N, F, R/32, R/32).
+    """
+
+    def __init__(self, segmenter: Any) -> None:
+        super().__init__(segmenter)
+        channels = len(FINDING_NAMES) + 1
+        self.gain = nn.Parameter(torch.zeros(channels))  # maps join in when they have been taught
+
+    def heads(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """What :meth:`forward` gives, from what :meth:`encode` gives of the same input."""
+        maps = self.segmenter.segmentation_head(self.segmenter.decoder(features))
+        return maps, self.classify(self.pool(features)) + self.gain * peaks(maps)
+
+    def pool(self, features: list[Tensor]) -> Tensor:
+        """(N, 2F): mean and maximum of the deepest features."""
+        pooled = torch.cat([features[-1].mean((2, 3)), features[-1].amax((2, 3))], 1)
+        return nn.functional.dropout(pooled, 0.3, training=self.training)
+
+
+def peaks(maps: Tensor) -> Tensor:
+    """(N, K): the greatest value of each map (N, K, h, w) averaged over 3 × 3 cells.
+
+    A lesion of a few pixels, averaged away in pooled features, still shows.
+    """
+    return nn.functional.avg_pool2d(maps, 3, 1, 1, count_include_pad=False).amax((2, 3))
+
+
+def lite_network(name: str) -> LiteFindings:
+    """The network of one of :data:`LITE`, not yet taught."""
+    segmenter: Any = smp.FPN(
+        LITE[name],
+        encoder_weights=None,
+        decoder_pyramid_channels=PYRAMID,
+        decoder_segmentation_channels=PYRAMID,
+        upsampling=1,
+        in_channels=1,
+        classes=len(FINDING_NAMES) + 1,
+    )
+    for unused in ("conv_head", "bn2"):  # ImageNet's last layer, which a pyramid never reaches
+        setattr(segmenter.encoder, unused, nn.Identity())
+    return LiteFindings(segmenter)

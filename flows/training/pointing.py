@@ -1,0 +1,139 @@
+"""What networks learn of where: maps from radiologists' boxes, and from labels where nobody drew one."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from filters.lite_networks import peaks
+from flows.material.real import RSNA_BOX, RealFilms
+from flows.training.augment import Warp
+from flows.training.real_labels import AIRSPACE, BOXED, NIH, OPACITY, SPOKEN, UNLABELLED
+from flows.training.real_lessons import Lessons, LabelNetwork, shown, told
+
+#: Weight of where beside whether in the loss.
+WHERE = 1.0
+
+
+class Known(IntEnum):
+    """What is known of one map of one film."""
+
+    NOTHING = 0
+    BOXED = 1  # it lies in the boxes
+    SOMEWHERE = 2  # labelled, and drawn by nobody
+    NOWHERE = 3
+
+
+def known(films: RealFilms) -> np.ndarray:
+    """(N, 14) of :class:`Known`, channels as SPOKEN."""
+    out = np.full((len(films), len(SPOKEN)), Known.NOTHING, np.int64)
+    for k, name in enumerate(SPOKEN):
+        if name in UNLABELLED or name == OPACITY:
+            continue
+        out[:, k] = np.where(films.labelled(NIH[name]), Known.SOMEWHERE, Known.NOWHERE)
+    column, airspace = SPOKEN.index("consolidation"), films.labelled(*AIRSPACE)
+    out[airspace & (out[:, column] == Known.NOWHERE), column] = Known.NOTHING
+    column, healthy = SPOKEN.index(OPACITY), np.array([not labels for labels in films.labels], bool)
+    out[healthy | np.isin(films.grades, ("normal", "other")), column] = Known.NOWHERE
+    out[films.grades == "opacity", column] = Known.SOMEWHERE
+    for i, boxes in enumerate(films.boxes):
+        for box in boxes:
+            for name in BOXED[box[0]]:
+                out[i, SPOKEN.index(name)] = Known.BOXED
+    return out
+
+
+def drawn(films: RealFilms, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes as masks: (M, side, side) float32 in [0, 1], the share of each cell that is inside; and for each
+    film and map (N, 14) the mask's index, -1 where nothing was boxed."""
+    masks: list[np.ndarray] = []
+    where = np.full((len(films), len(SPOKEN)), -1)
+    edges = np.arange(side + 1) / side
+    for i, boxes in enumerate(films.boxes):
+        for name, x0, y0, x1, y1 in boxes:
+            rows, columns = (
+                np.clip((np.minimum(edges[1:], b) - np.maximum(edges[:-1], a)) * side, 0, 1)
+                for a, b in ((y0, y1), (x0, x1))
+            )
+            mask = np.outer(rows, columns).astype(np.float32)
+            for channel in BOXED[name]:
+                if (k := SPOKEN.index(channel)) is not None and where[i, k] >= 0:
+                    masks[where[i, k]] = np.maximum(masks[where[i, k]], mask)
+                else:
+                    where[i, k] = len(masks)
+                    masks.append(mask)
+    return np.stack(masks) if masks else np.zeros((0, side, side), np.float32), where
+
+
+@dataclass(frozen=True)
+class Pointing:
+    """Lessons with what is known of each map; ``odds`` (N,) favour films that a radiologist drew on."""
+
+    lessons: Lessons
+    known: np.ndarray
+    masks: np.ndarray
+    where: np.ndarray
+    odds: np.ndarray
+
+    @classmethod
+    def of(cls, lessons: Lessons, boxed: float = 0.42, fine: float = 0.3) -> "Pointing":
+        """``boxed`` of the films drawn have boxes, ``fine`` are other sharp ones (graded or labelled)."""
+        films = lessons.films
+        masks, where = drawn(films, lessons.size // 4)
+        has = np.array([bool(b) for b in films.boxes])
+        rare = films.boxed("Nodule", "Mass", "Pneumothorax", "Atelectasis", "Effusion", "Cardiomegaly")
+        sharp = films.sides >= lessons.size
+        groups = ((has, boxed, 1 + 1.0 * rare), (~has & sharp, fine, lessons.odds), (~sharp, 1 - boxed - fine, lessons.odds))
+        odds = np.zeros(len(films))
+        for some, share, each in groups:
+            if some.any():
+                odds += share * some * each / (some * each).sum()
+        return cls(lessons, known(films), masks, where, odds / odds.sum())
+
+    def loss(self, network: LabelNetwork, rng: np.random.Generator, batch: int) -> Tensor:
+        """One batch's loss of maps, and of what is said of each film."""
+        chosen = rng.choice(len(self.lessons.films), batch, p=self.odds)
+        x, warp = shown(self.lessons.films.images[chosen], rng)
+        maps, logits = network.maps_and_logits(x)
+        whether = told(logits, self.lessons.truth[chosen], self.lessons.weight[chosen])
+        state = torch.from_numpy(self.known[chosen])
+        inside = self._inside(chosen, warp, maps.shape[-1])
+        return whether + WHERE * where_loss(maps, state, inside)
+
+    def _inside(self, chosen: np.ndarray, warp: Warp, side: int) -> Tensor:
+        """(B, 14, side, side): the boxes of a batch, warped as its films were."""
+        masks = torch.zeros(len(chosen), len(SPOKEN), self.masks.shape[-1], self.masks.shape[-1])
+        for row, film in enumerate(chosen):
+            for k in np.flatnonzero(self.where[film] >= 0):
+                masks[row, k] = torch.from_numpy(self.masks[self.where[film, k]])
+        grid = F.interpolate(warp.grid.permute(0, 3, 1, 2), size=(side, side), mode="area")
+        return F.grid_sample(masks, grid.permute(0, 2, 3, 1), align_corners=False)
+
+
+def where_loss(maps: Tensor, state: Tensor, inside: Tensor) -> Tensor:
+    """Loss of map logits (N, K, h, w), of which (N, K) :class:`Known` is known.
+
+    Boxed: inside positive, outside negative, cells cut by the rim neither; and of all that the map says of
+    where, as one distribution over its cells, much inside. Somewhere: its peak positive. Nowhere: all of it
+    negative, its peak too.
+    """
+    total = maps.new_zeros(())
+    flat = maps.flatten(2)
+    boxed = state == Known.BOXED
+    if boxed.any():
+        m, box = flat[boxed], inside.flatten(2)[boxed]
+        core, rest = (box > 0.95).float(), (box < 0.05).float()
+        positive = (F.softplus(-m) * core).sum(1) / core.sum(1).clamp(min=1)
+        negative = (F.softplus(m) * rest).sum(1) / rest.sum(1).clamp(min=1)
+        place = torch.logsumexp(m, 1) - torch.logsumexp(m + torch.log(box.clamp(min=1e-4)), 1)
+        total = total + (0.5 * positive + 2 * negative + 0.6 * place).mean()
+    top = peaks(maps)
+    if (some := state == Known.SOMEWHERE).any():
+        total = total + 0.3 * F.softplus(-top[some]).mean()
+    if (none := state == Known.NOWHERE).any():
+        total = total + 2 * F.softplus(flat[none]).mean() + 0.5 * F.softplus(top[none]).mean()
+    return total
