@@ -42,9 +42,9 @@ def part_of(patient: str) -> Part:
 class RealFilms:
     """N films: ``images`` (N, S, S) uint8, borders cut and exposure normalised; arrays below are (N,).
 
-    ``sides`` are the stored films' pixels a side. ``grades`` are RSNA's, "normal", "other", "opacity", or "" where none was given. ``labels`` are NIH's,
-    mined from reports, without "No Finding". ``boxes`` are radiologists': NIH's name of the finding (or
-    RSNA_BOX), x0, y0, x1, y1 in [0, 1] of the cropped film.
+    ``sides`` are the stored films' pixels a side. ``grades`` are RSNA's, "normal", "other", "opacity", or ""
+    where none was given. ``labels`` are NIH's, mined from reports, without "No Finding". ``boxes`` are
+    radiologists': NIH's name of the finding (or RSNA_BOX), x0, y0, x1, y1 in [0, 1] of the cropped film.
     """
 
     names: np.ndarray

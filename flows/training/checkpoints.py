@@ -16,6 +16,8 @@ from synth.weights import SHIPPED, SUMS, digest
 
 DATA = {
     "nih": "NIH ChestX-ray14 (Wang et al., CVPR 2017; NIH Clinical Center), 795 frontal radiographs",
+    "real": "NIH ChestX-ray14, 3,563 frontal radiographs at 512 pixels; 1,176 boxes of its radiologists",
+    "nih128": "NIH ChestX-ray14, 7,249 further frontal radiographs at 128 pixels",
     "rsna": "RSNA pneumonia challenge boxes on NIH radiographs (Shih et al., 2019)",
     "lungs": "51 radiographs of ieee8023/covid-chestxray-dataset with V7 Labs lung masks",
     "landmarks": "Chest-xray-landmark-dataset (Gaggion et al., TMI 2022), 728 contours",

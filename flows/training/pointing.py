@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from filters.lite_networks import peaks
-from flows.material.real import RSNA_BOX, RealFilms
+from flows.material.real import RealFilms
 from flows.training.augment import Warp
 from flows.training.real_labels import AIRSPACE, BOXED, NIH, OPACITY, SPOKEN, UNLABELLED
-from flows.training.real_lessons import Lessons, LabelNetwork, shown, told
+from flows.training.real_lessons import LabelNetwork, Lessons, shown, told
 
 #: Weight of where beside whether in the loss.
 WHERE = 1.0
@@ -87,7 +86,11 @@ class Pointing:
         has = np.array([bool(b) for b in films.boxes])
         rare = films.boxed("Nodule", "Mass", "Pneumothorax", "Atelectasis", "Effusion", "Cardiomegaly")
         sharp = films.sides >= lessons.size
-        groups = ((has, boxed, 1 + 1.0 * rare), (~has & sharp, fine, lessons.odds), (~sharp, 1 - boxed - fine, lessons.odds))
+        groups = (
+            (has, boxed, 1 + 1.0 * rare),
+            (~has & sharp, fine, lessons.odds),
+            (~sharp, 1 - boxed - fine, lessons.odds),
+        )
         odds = np.zeros(len(films))
         for some, share, each in groups:
             if some.any():

@@ -14,12 +14,16 @@ SPOKEN: Final = (*FINDING_NAMES, OPACITY)
 BESIDES: Final = ("infiltration", "pneumonia", "edema", "hernia", "normal", "female", "pa", "age")
 TAUGHT: Final = (*SPOKEN, *BESIDES)
 
-#: NIH's label of each target that has one of the same meaning.
-NIH: Final = {
-    name: name.title() for name in (*FINDING_NAMES, *BESIDES[:4]) if name.title() != name
-} | {"pleural_thickening": "Pleural_Thickening"}
 #: Findings that none of NIH's labels means.
 UNLABELLED: Final = ("calcification", "diffuse_nodule", "fracture")
+#: NIH's label of each target that has one of the same meaning.
+NIH: Final = {
+    name: "Pleural_Thickening" if name == "pleural_thickening" else name.title()
+    for name in (*FINDING_NAMES, *BESIDES[:4])
+    if name not in UNLABELLED
+}
+#: The labels that most ill films have.
+COMMON: Final = ("Infiltration", "Effusion", "Atelectasis", "Pneumonia")
 #: Labels of airspace disease, which reports seldom tell apart.
 AIRSPACE: Final = ("Consolidation", "Infiltration", "Pneumonia", "Edema")
 #: Which map each kind of box is drawn in.
@@ -70,7 +74,7 @@ def _opacity(
 
 def odds(films: RealFilms) -> np.ndarray:
     """(N,) how often each film is drawn, adding up to 1: the rare and the well-known more than the plain."""
-    common = films.labelled("Infiltration", "Effusion", "Atelectasis", "Pneumonia")
-    rare = films.labelled(*(v for k, v in NIH.items() if k in FINDING_NAMES and v not in ("Effusion", "Atelectasis")))
+    common = films.labelled(*COMMON)
+    rare = films.labelled(*(set(NIH.values()) - {*COMMON, "Edema", "Hernia"}))
     weight = 0.6 + 0.5 * common + 1.0 * rare + 0.4 * (films.grades != "")
     return weight / weight.sum()

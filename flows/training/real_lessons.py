@@ -20,7 +20,7 @@ COARSE, SIDES = 0.5, (128, 160, 192, 224, 256)
 
 @dataclass(frozen=True)
 class Lessons:
-    """Films at the network's ``size``, their targets and weights (N, len(TAUGHT)), and how often they come."""
+    """Films at the network's ``size``, targets and weights (N, len(TAUGHT)), and how often each comes."""
 
     films: RealFilms
     truth: np.ndarray
@@ -61,10 +61,10 @@ class LabelNetwork(nn.Module):
 
 
 def told(logits: Tensor, truth: np.ndarray, weight: np.ndarray) -> Tensor:
-    """Weighted cross-entropy of (N, K) logits; a positive counts more where the target is rare (at most 3)."""
+    """Weighted cross-entropy of (N, K) logits; what is there counts twice, for it is rare."""
     y, w = torch.from_numpy(truth), torch.from_numpy(weight)
     loss = F.binary_cross_entropy_with_logits(logits, y, reduction="none")
-    return (loss * w * (1 + 1.0 * y)).sum() / len(y) / 4
+    return (loss * w * (1 + y)).sum() / len(y) / 4
 
 
 def shown(images: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Warp]:
@@ -104,5 +104,7 @@ def together(films: Sequence[RealFilms], size: int) -> RealFilms:
 def _resized(images: np.ndarray, size: int) -> np.ndarray:
     if images.shape[-1] == size:
         return images
-    parts = [resized(x[:, None].float(), size)[:, 0].round().byte() for x in torch.from_numpy(images).split(64)]
+    parts = [
+        resized(x[:, None].float(), size)[:, 0].round().byte() for x in torch.from_numpy(images).split(64)
+    ]
     return torch.cat(parts).numpy()

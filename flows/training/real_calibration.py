@@ -1,0 +1,83 @@
+"""An expert as it ships: calibrated on real films that it never learned from, and told what it can tell."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from scipy.special import logit
+
+from filters.lite_experts import LiteExpert
+from filters.lite_networks import LiteFindings
+from flows.evaluation.experts import (
+    LABELS,
+    MAPS,
+    covered,
+    findings_table,
+    listen,
+    opacity_table,
+    pointing_table,
+)
+from flows.material.real import RealFilms
+from flows.training.checkpoints import write_config, write_tensors
+from flows.training.lesion_learning import auroc, platt
+
+#: Least AUROC, against all other films, of a finding that an expert is trusted with.
+TRUSTED: Final = 0.7
+#: Cells a side that maps are calibrated on, and how many of them at most.
+SIDE, CELLS = 64, 60_000
+
+
+def write_expert(
+    folder: Path, network: LiteFindings, config: dict[str, Any], heard: RealFilms
+) -> dict[str, Any]:
+    """Weights and config of an expert calibrated on ``heard``; returns what it is worth on those films.
+
+    ``config`` has its network and resolution. Probabilities mean how likely the label is (of opacity: RSNA's
+    grade) among films as these; maps how likely a cell is boxed where a box was drawn.
+    """
+    findings = tuple(LABELS)
+    expert = LiteExpert(network, config["resolution"], findings)
+    said = listen(expert, heard.images)
+    scores = {name: _logit(p) for name, p in said.probabilities.items()}
+    told = {name: heard.labelled(LABELS[name]) for name in findings}
+    calibration = {name: platt(scores[name], told[name]) for name in findings}
+    graded = heard.grades != ""
+    calibration["opacity"] = platt(scores["opacity"][graded], heard.grades[graded] == "opacity")
+    ranks = {name: auroc(scores[name], told[name]) for name in findings}
+    write_tensors(folder / "model.safetensors", network.state_dict(), half=True)
+    trusted = [n for n in findings if ranks[n] >= TRUSTED]
+    fitted = {"findings": findings, "trusted": trusted, "calibration": calibration}
+    write_config(folder / "config.json", config | fitted | {"map_calibration": maps_mean(expert, heard)})
+    table = findings_table(said, heard)
+    return {
+        "on films it was calibrated on": len(heard),
+        "mean AUROC": table["mean"],
+        "AUROC against the rest": {n: table[n]["rest"] for n in findings},
+        "RSNA opacity": {k: v for k, v in opacity_table(said, heard).items() if k != "calibration"},
+        "maximum inside the box": pointing_table(said, heard),
+    }
+
+
+def maps_mean(expert: LiteExpert, films: RealFilms, batch: int = 32) -> dict[str, dict[str, float]]:
+    """Platt's scale and bias of each boxed map's logit: whether a cell lies inside, where a box was drawn."""
+    cells: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {}
+    chosen = np.flatnonzero(films.boxed(*MAPS))
+    for start in range(0, len(chosen), batch):
+        some = chosen[start : start + batch]
+        for i, opinion in zip(some, expert.look(films.images[some]), strict=True):
+            for label in {b[0] for b in films.boxes[i]}:
+                seen = opinion.lesions[MAPS[label]]
+                step = seen.shape[0] // SIDE
+                said, boxed = cells.setdefault(MAPS[label], ([], []))
+                said.append(_logit(seen[step // 2 :: step, step // 2 :: step]).ravel())
+                boxed.append(covered(films.boxes[i], label, SIDE).ravel())
+    rng, out = np.random.default_rng(0), {}
+    for name, parts in sorted(cells.items()):
+        scores, truth = (np.concatenate(p) for p in parts)
+        some = rng.permutation(len(scores))[:CELLS]
+        out[name] = platt(scores[some], truth[some])
+    return out
+
+
+def _logit(probabilities: np.ndarray) -> np.ndarray:
+    return np.asarray(logit(np.clip(probabilities.astype(float), 1e-6, 1 - 1e-6)))
