@@ -22,7 +22,7 @@ from flows.training.real_lessons import LabelNetwork, Lessons, together
 
 @dataclass(frozen=True)
 class Stage:
-    """``steps`` of ``batch`` films, ``size`` pixels a side; the learning rate falls from ``lr`` as a cosine."""
+    """``steps`` of ``batch`` films, ``size`` pixels a side; the rate falls from ``lr`` as a cosine."""
 
     size: int
     steps: int
