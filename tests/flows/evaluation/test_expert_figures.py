@@ -24,7 +24,7 @@ SIDE, COUNT = 16, 80
 
 @pytest.fixture
 def films():
-    """Two films a patient; a quarter have a mass, boxed in a corner, and are opacities; a quarter are "other".
+    """Two films a patient; a quarter have a mass, boxed in a corner, and opacity; a quarter are "other".
 
     The mean of a film's pixels says whether it has a mass.
     """
