@@ -15,6 +15,8 @@ from synth.findings import FINDING_NAMES
 
 #: Width of the pyramid's levels and of its head.
 PYRAMID: Final = 64
+#: Channels of ImageNet's last layer.
+WIDTH: Final = 1280
 #: Encoder of each network, by the name that recipes and configs know it by.
 LITE: Final = {f"lite{i}": f"timm-tf_efficientnet_lite{i}" for i in range(3)}
 
@@ -23,12 +25,13 @@ class LiteFindings(FindingNetwork):
     """Where and whether: map logits (N, 14, R/4, R/4) and finding logits (N, 14) of (N, 1, R, R).
 
     Channels of both are FINDING_NAMES and opacity, which has a map too. R is a multiple of 32; the encoder's
-    deepest features are (N, F, R/32, R/32).
+    deepest features are (N, F, R/32, R/32), and ImageNet's last layer makes ``WIDTH`` of them.
     """
 
     def __init__(self, segmenter: Any) -> None:
         super().__init__(segmenter)
         channels = len(FINDING_NAMES) + 1
+        self.classify = nn.Linear(2 * WIDTH, channels)
         self.gain = nn.Parameter(torch.zeros(channels))  # maps join in when they have been taught
 
     def heads(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
@@ -37,8 +40,10 @@ class LiteFindings(FindingNetwork):
         return maps, self.classify(self.pool(features)) + self.gain * peaks(maps)
 
     def pool(self, features: list[Tensor]) -> Tensor:
-        """(N, 2F): mean and maximum of the deepest features."""
-        pooled = torch.cat([features[-1].mean((2, 3)), features[-1].amax((2, 3))], 1)
+        """(N, 2 · WIDTH): mean and maximum of what ImageNet's last layer sees in the deepest features."""
+        encoder = self.segmenter.encoder
+        seen = encoder.bn2(encoder.conv_head(features[-1]))  # its activation is part of bn2
+        pooled = torch.cat([seen.mean((2, 3)), seen.amax((2, 3))], 1)
         return nn.functional.dropout(pooled, 0.3, training=self.training)
 
 
@@ -61,6 +66,4 @@ def lite_network(name: str) -> LiteFindings:
         in_channels=1,
         classes=len(FINDING_NAMES) + 1,
     )
-    for unused in ("conv_head", "bn2"):  # ImageNet's last layer, which a pyramid never reaches
-        setattr(segmenter.encoder, unused, nn.Identity())
     return LiteFindings(segmenter)

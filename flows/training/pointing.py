@@ -11,11 +11,14 @@ from torch import Tensor
 from filters.lite_networks import peaks
 from flows.material.real import RealFilms
 from flows.training.augment import Warp
-from flows.training.real_labels import AIRSPACE, BOXED, NIH, OPACITY, SPOKEN, UNLABELLED
+from flows.training.grafts import Graft, cut, graft
+from flows.training.real_labels import AIRSPACE, BOXED, NIH, OPACITY, SPOKEN, TAUGHT, UNLABELLED
 from flows.training.real_lessons import LabelNetwork, Lessons, shown, told
 
 #: Weight of where beside whether in the loss.
 WHERE = 1.0
+#: Share of films that get a small lesion of another film.
+GRAFTED = 0.2
 
 
 class Known(IntEnum):
@@ -51,21 +54,27 @@ def drawn(films: RealFilms, side: int) -> tuple[np.ndarray, np.ndarray]:
     film and map (N, 14) the mask's index, -1 where nothing was boxed."""
     masks: list[np.ndarray] = []
     where = np.full((len(films), len(SPOKEN)), -1)
-    edges = np.arange(side + 1) / side
     for i, boxes in enumerate(films.boxes):
         for name, x0, y0, x1, y1 in boxes:
-            rows, columns = (
-                np.clip((np.minimum(edges[1:], b) - np.maximum(edges[:-1], a)) * side, 0, 1)
-                for a, b in ((y0, y1), (x0, x1))
-            )
-            mask = np.outer(rows, columns).astype(np.float32)
+            mask = shares((x0, y0, x1, y1), side)
             for channel in BOXED[name]:
-                if (k := SPOKEN.index(channel)) is not None and where[i, k] >= 0:
+                k = SPOKEN.index(channel)
+                if where[i, k] >= 0:
                     masks[where[i, k]] = np.maximum(masks[where[i, k]], mask)
                 else:
                     where[i, k] = len(masks)
                     masks.append(mask)
     return np.stack(masks) if masks else np.zeros((0, side, side), np.float32), where
+
+
+def shares(box: tuple[float, float, float, float], side: int) -> np.ndarray:
+    """(side, side) float32 in [0, 1]: how much of each cell lies inside a box x0, y0, x1, y1 in [0, 1]."""
+    edges, (x0, y0, x1, y1) = np.arange(side + 1) / side, box
+    rows, columns = (
+        np.clip((np.minimum(edges[1:], b) - np.maximum(edges[:-1], a)) * side, 0, 1)
+        for a, b in ((y0, y1), (x0, x1))
+    )
+    return np.outer(rows, columns).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,7 @@ class Pointing:
     masks: np.ndarray
     where: np.ndarray
     odds: np.ndarray
+    grafts: list[Graft]
 
     @classmethod
     def of(cls, lessons: Lessons, boxed: float = 0.42, fine: float = 0.3) -> "Pointing":
@@ -95,26 +105,64 @@ class Pointing:
         for some, share, each in groups:
             if some.any():
                 odds += share * some * each / (some * each).sum()
-        return cls(lessons, known(films), masks, where, odds / odds.sum())
+        return cls(lessons, known(films), masks, where, odds / odds.sum(), cut(films))
 
     def loss(self, network: LabelNetwork, rng: np.random.Generator, batch: int) -> Tensor:
         """One batch's loss of maps, and of what is said of each film."""
         chosen = rng.choice(len(self.lessons.films), batch, p=self.odds)
-        x, warp = shown(self.lessons.films.images[chosen], rng)
+        scenes = self._scenes(chosen, rng)
+        x, warp = shown(scenes.images, rng)
         maps, logits = network.maps_and_logits(x)
-        whether = told(logits, self.lessons.truth[chosen], self.lessons.weight[chosen])
-        state = torch.from_numpy(self.known[chosen])
-        inside = self._inside(chosen, warp, maps.shape[-1])
-        return whether + WHERE * where_loss(maps, state, inside)
+        whether = told(logits, scenes.truth, scenes.weight)
+        inside = follow(scenes.masks, warp, maps.shape[-1])
+        return whether + WHERE * where_loss(maps, torch.from_numpy(scenes.known), inside)
 
-    def _inside(self, chosen: np.ndarray, warp: Warp, side: int) -> Tensor:
-        """(B, 14, side, side): the boxes of a batch, warped as its films were."""
-        masks = torch.zeros(len(chosen), len(SPOKEN), self.masks.shape[-1], self.masks.shape[-1])
+    def _scenes(self, chosen: np.ndarray, rng: np.random.Generator) -> "Scenes":
+        """The films of a batch, GRAFTED of which get a small lesion that another film had."""
+        side = self.masks.shape[-1]
+        masks = np.zeros((len(chosen), len(SPOKEN), side, side), np.float32)
         for row, film in enumerate(chosen):
             for k in np.flatnonzero(self.where[film] >= 0):
-                masks[row, k] = torch.from_numpy(self.masks[self.where[film, k]])
-        grid = F.interpolate(warp.grid.permute(0, 3, 1, 2), size=(side, side), mode="area")
-        return F.grid_sample(masks, grid.permute(0, 2, 3, 1), align_corners=False)
+                masks[row, k] = self.masks[self.where[film, k]]
+        truth, weight = self.lessons.truth[chosen], self.lessons.weight[chosen]
+        scenes = Scenes(self.lessons.films.images[chosen], truth, weight, self.known[chosen], masks)
+        for row in np.flatnonzero(rng.random(len(chosen)) < GRAFTED):
+            if self.grafts:
+                scenes.add(row, self.grafts[int(rng.integers(len(self.grafts)))], rng)
+        return scenes
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """A batch: ``images`` (B, S, S) uint8, ``truth`` and ``weight`` (B, len(TAUGHT)), ``known`` (B, 14), and
+    ``masks`` (B, 14, h, h), the share of each cell that is boxed."""
+
+    images: np.ndarray
+    truth: np.ndarray
+    weight: np.ndarray
+    known: np.ndarray
+    masks: np.ndarray
+
+    def add(self, row: int, lesion: Graft, rng: np.random.Generator) -> None:
+        """A lesion more, unless the film has one of its kinds already."""
+        kinds = [SPOKEN.index(n) for n in ("nodule", "mass")]
+        if (self.known[row, kinds] != Known.NOWHERE).any():
+            return
+        channel = SPOKEN.index(lesion.finding)
+        self.images[row], box = graft(self.images[row], lesion, rng)
+        self.masks[row, channel] = shares(box, self.masks.shape[-1])
+        self.known[row, channel] = Known.BOXED
+        self.truth[row, channel], self.weight[row, channel] = 1, 0.5
+        if self.truth[row, SPOKEN.index(OPACITY)] < 1:  # whether readers would call it an opacity is open
+            self.weight[row, SPOKEN.index(OPACITY)] = 0
+            self.known[row, SPOKEN.index(OPACITY)] = Known.NOTHING
+        self.weight[row, TAUGHT.index("normal")] = 0
+
+
+def follow(masks: np.ndarray, warp: Warp, side: int) -> Tensor:
+    """Masks (B, K, h, h) as (B, K, side, side), warped as their films were."""
+    grid = F.interpolate(warp.grid.permute(0, 3, 1, 2), size=(side, side), mode="area")
+    return F.grid_sample(torch.from_numpy(masks), grid.permute(0, 2, 3, 1), align_corners=False)
 
 
 def where_loss(maps: Tensor, state: Tensor, inside: Tensor) -> Tensor:
@@ -129,7 +177,7 @@ def where_loss(maps: Tensor, state: Tensor, inside: Tensor) -> Tensor:
     boxed = state == Known.BOXED
     if boxed.any():
         m, box = flat[boxed], inside.flatten(2)[boxed]
-        core, rest = (box > 0.95).float(), (box < 0.05).float()
+        core, rest = (box > 0.95 * box.amax(1, keepdim=True).clamp(min=0.1)).float(), (box < 0.05).float()
         positive = (F.softplus(-m) * core).sum(1) / core.sum(1).clamp(min=1)
         negative = (F.softplus(m) * rest).sum(1) / rest.sum(1).clamp(min=1)
         place = torch.logsumexp(m, 1) - torch.logsumexp(m + torch.log(box.clamp(min=1e-4)), 1)

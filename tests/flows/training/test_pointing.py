@@ -1,12 +1,15 @@
 """Boxes, labels and grades become what each map is taught; a map that points well loses less."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from flows.material.real import RSNA_BOX, RealFilms
 from flows.training.augment import draw_warp
-from flows.training.pointing import Known, Pointing, drawn, known, where_loss
+from flows.training.grafts import cut, graft
+from flows.training.pointing import Known, Pointing, drawn, follow, known, where_loss
 from flows.training.real_labels import SPOKEN, TAUGHT, odds, targets
 from flows.training.real_lessons import Lessons, resized, shown, together
 
@@ -85,12 +88,45 @@ def test_labels_without_boxes_ask_for_a_peak_or_for_none():
 
 
 def test_boxes_follow_their_films_when_these_are_warped():
-    pointing = Pointing.of(Lessons.of(films()))
+    masks = np.zeros((1, 2, 16, 16), np.float32)
+    masks[0, 0, 8:12, 4:8] = 1
     warp = draw_warp(np.random.default_rng(0), 1, 64, degrees=0, scale=0, shift=0, elastic=0)
     warp.grid[..., 0] *= -1  # mirrored
-    inside = pointing._inside(np.array([0]), warp, 16)
-    assert torch.allclose(inside[0, MASS].flip(-1), torch.from_numpy(pointing.masks[0]), atol=1e-4)
-    assert inside[0, OPACITY].sum() == 0
+    inside = follow(masks, warp, 16)
+    assert torch.allclose(inside.flip(-1), torch.from_numpy(masks), atol=1e-4)
+
+
+def test_a_film_without_a_mass_gets_one_that_its_map_is_taught():
+    pointing = Pointing.of(Lessons.of(films()))
+    assert [g.finding for g in pointing.grafts] == ["mass"]
+    scenes = pointing._scenes(np.array([0, 3]), np.random.default_rng(0))
+    before = [a.copy() for a in (scenes.images, scenes.masks)]
+    for row in (0, 1):
+        scenes.add(row, pointing.grafts[0], np.random.default_rng(5))
+    assert (scenes.images[0] == before[0][0]).all()  # it had one
+    assert scenes.known[1, MASS] == Known.BOXED
+    assert scenes.truth[1, MASS] == 1
+    changed = (scenes.images[1] != before[0][1]).any(0).nonzero()[0] // 4
+    boxed = scenes.masks[1, MASS].any(0).nonzero()[0]
+    assert changed.min() <= boxed.min() <= boxed.max() <= changed.max()
+    assert pointing.lessons.truth[3, MASS] == 0  # the lessons themselves stay as they were
+
+
+def test_a_graft_adds_what_the_lesion_adds():
+    side = 64
+    y, x = np.mgrid[:side, :side] / side
+    plane = 60 + 60 * x + 30 * y
+    lump = 50 * np.exp(-(((x - 0.5) ** 2 + (y - 0.5) ** 2) / 0.05**2))
+    image = (plane + lump).astype(np.uint8)
+    known_film = replace(films(side).take([0]), images=image[None], boxes=[(("Nodule", 0.4, 0.4, 0.6, 0.6),)])
+    (lesion,) = cut(known_film)
+    assert lesion.adds.max() == pytest.approx(50, abs=4)
+    assert np.abs(lesion.adds[0]).max() == 0  # fades to nothing at its edge
+    dark = np.full((side, side), 80, np.uint8)
+    out, (x0, y0, x1, y1) = graft(dark, lesion, np.random.default_rng(0))
+    row, column = np.unravel_index(out.argmax(), out.shape)
+    assert x0 < column / side < x1
+    assert y0 < row / side < y1
 
 
 def test_films_with_boxes_come_as_often_as_asked():
