@@ -122,13 +122,13 @@ class Pointing:
         side = self.masks.shape[-1]
         masks = np.zeros((len(chosen), len(SPOKEN), side, side), np.float32)
         for row, film in enumerate(chosen):
-            for k in np.flatnonzero(self.where[film] >= 0):
-                masks[row, k] = self.masks[self.where[film, k]]
+            boxed = self.where[film] >= 0
+            masks[row, boxed] = self.masks[self.where[film, boxed]]
         truth, weight = self.lessons.truth[chosen], self.lessons.weight[chosen]
         scenes = Scenes(self.lessons.films.images[chosen], truth, weight, self.known[chosen], masks)
-        for row in np.flatnonzero(rng.random(len(chosen)) < GRAFTED):
+        for lucky in np.flatnonzero(rng.random(len(chosen)) < GRAFTED):
             if self.grafts:
-                scenes.add(row, self.grafts[int(rng.integers(len(self.grafts)))], rng)
+                scenes.add(int(lucky), self.grafts[int(rng.integers(len(self.grafts)))], rng)
         return scenes
 
 

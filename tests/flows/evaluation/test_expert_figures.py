@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from filters.opinions import Opinion
+from flows.evaluation.expert_report import markdown, of_one
 from flows.evaluation.experts import (
     covered,
     drawn_anew,
@@ -134,3 +135,15 @@ def test_overlap_with_outlines():
     figures = overlap(Seer(), films)
     assert figures["films"] == 1  # the other shows none
     assert figures["dice"] == {"0.3": 1.0, "0.5": 1.0, "0.7": 1.0}
+
+
+def test_the_report_is_a_table_of_experts_that_marks_missed_bars(films):
+    poor = of_one(Seer(12), films)
+    figures = {"part": "test", "films": COUNT, "patients": 40}
+    text = markdown(figures | {"experts": {"good": of_one(Seer(), films), "poor": poor}})
+    lines = text.splitlines()
+    assert lines[0].startswith("80 real films of 40 patients")
+    assert "| mass (20) | 1.000 [1.00, 1.00] | 1.000 [1.00, 1.00] |" in lines
+    assert "| Mass (20 films, chance 0.25) | 1.00 [1.00, 1.00] | **0.00** [0.00, 0.00] |" in lines
+    assert any("at most" in line for line in lines)
+    assert "| Dice of outlined opacities | – | – |" in lines
