@@ -61,8 +61,8 @@ RECIPES: Final = {
             "lite0",
             "experts",
             "evaluators",
-            labels=Stage(160, 680, 32, 8e-4),
-            maps=Stage(320, 700, 12, 5e-4),
+            labels=Stage(160, 700, 32, 8e-4),
+            maps=Stage(288, 720, 12, 5e-4),
             seed=11,
         ),
         Recipe(
@@ -70,8 +70,8 @@ RECIPES: Final = {
             "lite1",
             "experts",
             "evaluators",
-            labels=Stage(160, 560, 32, 8e-4),
-            maps=Stage(256, 600, 12, 5e-4),
+            labels=Stage(160, 700, 32, 8e-4),
+            maps=Stage(256, 720, 12, 5e-4),
             seed=23,
         ),
         Recipe(
@@ -79,8 +79,8 @@ RECIPES: Final = {
             "lite2",
             "evaluators",
             "experts",
-            labels=Stage(160, 300, 32, 8e-4),
-            maps=Stage(256, 350, 12, 5e-4),
+            labels=Stage(160, 350, 32, 8e-4),
+            maps=Stage(256, 400, 12, 5e-4),
             seed=37,
         ),
     )
@@ -129,7 +129,7 @@ def labelled_network(backbone: str) -> LabelNetwork:
 
 
 def inherit(network: LabelNetwork, taught: dict[str, Tensor]) -> None:
-    """All that the first stage taught; the pyramid begins anew, and peaks of its maps begin to count."""
+    """All that the first stage taught; the decoder begins anew, and peaks of its maps begin to count."""
     own = network.state_dict()
     fresh = (".decoder.", "segmentation_head", "network.gain")
     network.load_state_dict(own | {k: v for k, v in taught.items() if not any(f in k for f in fresh)})
