@@ -18,8 +18,9 @@ from synth.findings import FINDING_NAMES
 DECODER: Final = 64
 #: Channels of ImageNet's last layer.
 WIDTH: Final = 1280
-#: Encoder of each network, by the name that recipes and configs know it by.
-LITE: Final = {f"lite{i}": f"timm-tf_efficientnet_lite{i}" for i in range(3)}
+#: Encoder of each network, by the name that recipes and configs know it by: timm's own. The library's
+#: "timm-" encoders of these names pad and normalise otherwise than the networks that ImageNet taught.
+LITE: Final = {f"lite{i}": f"tu-tf_efficientnet_lite{i}" for i in range(3)}
 
 
 class LiteFindings(FindingNetwork):
@@ -32,6 +33,10 @@ class LiteFindings(FindingNetwork):
     def __init__(self, segmenter: Any) -> None:
         super().__init__(segmenter)
         channels = len(FINDING_NAMES) + 1
+        deepest = segmenter.encoder.out_channels[-1]
+        self.last = nn.Sequential(
+            nn.Conv2d(deepest, WIDTH, 1, bias=False), nn.BatchNorm2d(WIDTH, eps=1e-3), nn.ReLU6()
+        )
         self.classify = nn.Linear(2 * WIDTH, channels)
         self.gain = nn.Parameter(torch.zeros(channels))  # maps join in when they have been taught
 
@@ -42,8 +47,7 @@ class LiteFindings(FindingNetwork):
 
     def pool(self, features: list[Tensor]) -> Tensor:
         """(N, 2 · WIDTH): mean and maximum of what ImageNet's last layer sees in the deepest features."""
-        encoder = self.segmenter.encoder
-        seen = encoder.bn2(encoder.conv_head(features[-1]))  # its activation is part of bn2
+        seen = self.last(features[-1])
         pooled = torch.cat([seen.mean((2, 3)), seen.amax((2, 3))], 1)
         return nn.functional.dropout(pooled, 0.3, training=self.training)
 

@@ -2,11 +2,12 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor
 
+from filters.lite_networks import LiteFindings
 from synth.weights import digest
 
 #: The distribution that carries each backbone, 0.1.0, Apache-2.0; its file and that file's SHA-256.
@@ -29,8 +30,8 @@ PACKAGES: Final = {
 }
 
 
-def begin(encoder: Any, name: str) -> Any:
-    """Put ImageNet's weights of ``name`` into segmentation-models-pytorch's encoder for one grey channel.
+def begin(network: LiteFindings, name: str) -> None:
+    """Put ImageNet's weights of ``name`` into the network's encoder, for one grey channel, and last layer.
 
     The package names tensors otherwise than timm, but stands them in the same order and shapes. It was
     taught on colours in [-1, 1], as films are given, so that grey for every colour is the exact sum of the
@@ -44,8 +45,11 @@ def begin(encoder: Any, name: str) -> Any:
         raise ValueError(f"backbone: {name} is not of tf_efficientnet_{name}'s shapes")
     tensors = dict(zip(reference, stored.values(), strict=True))
     tensors["conv_stem.weight"] = tensors["conv_stem.weight"].sum(1, keepdim=True)
-    encoder.load_state_dict({k: tensors[k] for k in encoder.state_dict()})
-    return encoder
+    encoder = network.segmenter.encoder
+    encoder.load_state_dict({k: tensors[k.removeprefix("model.")] for k in encoder.state_dict()})
+    last = {"0": "conv_head", "1": "bn2"}  # by their place in the network's last layer
+    names = {k: f"{last[k[0]]}{k[1:]}" for k in network.last.state_dict()}
+    network.last.load_state_dict({ours: tensors[theirs] for ours, theirs in names.items()})
 
 
 def weights_file(name: str) -> Path:

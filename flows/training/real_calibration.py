@@ -67,10 +67,11 @@ def maps_mean(expert: LiteExpert, films: RealFilms, batch: int = 32) -> dict[str
         for i, opinion in zip(some, expert.look(films.images[some]), strict=True):
             for label in {b[0] for b in films.boxes[i]}:
                 seen = opinion.lesions[MAPS[label]]
-                step = seen.shape[0] // SIDE
+                step = max(1, seen.shape[0] // SIDE)
+                some_cells = seen[step // 2 :: step, step // 2 :: step]
                 said, boxed = cells.setdefault(MAPS[label], ([], []))
-                said.append(_logit(seen[step // 2 :: step, step // 2 :: step]).ravel())
-                boxed.append(covered(films.boxes[i], label, SIDE).ravel())
+                said.append(_logit(some_cells).ravel())
+                boxed.append(covered(films.boxes[i], label, len(some_cells)).ravel())
     rng, out = np.random.default_rng(0), {}
     for name, parts in sorted(cells.items()):
         scores, truth = (np.concatenate(p) for p in parts)

@@ -93,7 +93,7 @@ def teach(
     """The network, taught on ``films`` of a size; ready to be asked. Both stages resume in ``run``."""
     torch.manual_seed(recipe.seed)
     first = labelled_network(recipe.backbone)
-    begin(first.network.segmenter.encoder, recipe.backbone)
+    begin(first.network, recipe.backbone)
     lessons = Lessons.of(films(recipe.labels.size))
     _fit(
         first,
