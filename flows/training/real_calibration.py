@@ -1,13 +1,16 @@
 """An expert as it ships: calibrated on real films that it never learned from, and told what it can tell."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from scipy.special import logit
 
+from filters.ensemble import Ensemble
 from filters.lite_experts import LiteExpert
 from filters.lite_networks import LiteFindings
+from filters.opinions import Expert
 from flows.evaluation.experts import (
     LABELS,
     MAPS,
@@ -56,6 +59,20 @@ def write_expert(
         "RSNA opacity": {k: v for k, v in opacity_table(said, heard).items() if k != "calibration"},
         "maximum inside the box": pointing_table(said, heard),
     }
+
+
+def calibrate_together(experts: Sequence[Expert], heard: RealFilms) -> dict[str, dict[str, float]]:
+    """Platt's scale and bias of each finding's mean logit over experts, as an Ensemble takes them: fitted to
+    ``heard``, of which no expert learned."""
+    said = listen(Ensemble(experts), heard.images)
+    graded = heard.grades != ""
+    fitted = {
+        name: platt(_logit(p), heard.labelled(LABELS[name]))
+        for name, p in said.probabilities.items()
+        if name in LABELS
+    }
+    opacity = platt(_logit(said.probabilities["opacity"][graded]), heard.grades[graded] == "opacity")
+    return fitted | {"opacity": opacity}
 
 
 def maps_mean(expert: LiteExpert, films: RealFilms, batch: int = 32) -> dict[str, dict[str, float]]:

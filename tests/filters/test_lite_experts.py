@@ -1,11 +1,13 @@
 """Experts on EfficientNet-Lite speak like the others, and have a map of opacity besides."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
 
 from filters.lite_experts import LiteExpert, seen_at
-from filters.lite_networks import lite_network, peaks
+from filters.lite_networks import folded, lite_network, peaks
 from flows.training.checkpoints import pin, write_config, write_tensors
 
 
@@ -56,3 +58,17 @@ def test_the_peak_of_a_map_is_that_of_its_neighbourhood():
     maps[0, 0, 4, 4] = 9.0
     maps[0, 1, 3:6, 3:6] = 2.0
     assert peaks(maps).tolist() == [[1.0, 2.0]]
+
+
+def test_a_folded_network_says_the_same(network):
+    taught = deepcopy(network)
+    for norm in (m for m in taught.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+        norm.running_mean.normal_(0, 0.1)
+        norm.running_var.uniform_(0.5, 1.5)
+    with torch.inference_mode():
+        x = torch.rand(1, 1, 64, 64)
+        before = taught(x)
+        after = folded(taught)(x)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in taught.modules())
+    for ours, theirs in zip(before, after, strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-3, atol=1e-3 * float(ours.abs().max()))

@@ -11,7 +11,7 @@ from flows.evaluation.experts import LABELS
 from flows.material.real import RSNA_BOX, RealFilms
 from flows.training import real_experts
 from flows.training.checkpoints import metrics_of
-from flows.training.real_calibration import TRUSTED, write_expert
+from flows.training.real_calibration import TRUSTED, calibrate_together, write_expert
 from flows.training.real_experts import RECIPES, Stage, inherit, labelled_network, seal_expert, teach
 from synth.weights import verify_folder
 
@@ -86,3 +86,10 @@ def test_a_sealed_expert_says_what_it_began_from_and_can_be_asked(recipe, tmp_pa
     assert 0 <= opinion.probabilities["effusion"] <= 1
     assert opinion.lesions["opacity"].shape == (SIZE, SIZE)
     assert set(expert.map_calibration) == {"effusion", "opacity"}
+
+
+def test_two_are_calibrated_together_on_their_mean_logit():
+    experts = [LiteExpert(labelled_network("lite0").network, SIZE, tuple(LABELS)) for _ in range(2)]
+    fitted = calibrate_together(experts, films())
+    assert set(fitted) == {*LABELS, "opacity"}
+    assert all(f["scale"] > 0 for f in fitted.values())
