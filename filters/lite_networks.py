@@ -5,6 +5,7 @@ segmentation-models-pytorch has them. Its feature pyramid, at widths that a CPU 
 channel over the film, so that a map cannot tell a film without a lesion; and it is slower.
 """
 
+import itertools
 from typing import Any, Final
 
 import segmentation_models_pytorch as smp
@@ -82,7 +83,7 @@ def folded(network: nn.Module) -> nn.Module:
     network.eval()
     for parent in list(network.modules()):
         children = list(parent.named_children())
-        for (first, convolution), (second, norm) in zip(children, children[1:], strict=False):
+        for (first, convolution), (second, norm) in itertools.pairwise(children):
             if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 setattr(parent, first, fuse_conv_bn_eval(convolution, norm))
                 setattr(parent, second, getattr(norm, "act", nn.Identity()))  # timm's bring their own
