@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import segmentation_models_pytorch as smp
 import torch
+from segmentation_models_pytorch.decoders.segformer.decoder import SegformerDecoder
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -44,7 +45,9 @@ class LiteFindings(FindingNetwork):
 
     def heads(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
         """What :meth:`forward` gives, from what :meth:`encode` gives of the same input."""
-        maps = self.segmenter.segmentation_head(self.segmenter.decoder(features))
+        nothing = features[1][:, :0]  # Segformer's encoder has no features of half the input's side
+        seen = self.segmenter.decoder([features[0], nothing, *features[2:]])
+        maps = self.segmenter.segmentation_head(seen)
         return maps, self.classify(self.pool(features)) + self.gain * peaks(maps)
 
     def pool(self, features: list[Tensor]) -> Tensor:
@@ -72,6 +75,8 @@ def lite_network(name: str) -> LiteFindings:
         in_channels=1,
         classes=len(FINDING_NAMES) + 1,
     )
+    channels = segmenter.encoder.out_channels
+    segmenter.decoder = SegformerDecoder([channels[0], 0, *channels[2:]], segmentation_channels=DECODER)
     return LiteFindings(segmenter)
 
 
