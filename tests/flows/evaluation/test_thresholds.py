@@ -31,7 +31,7 @@ def test_the_anatomy_threshold_repeats_from_the_real_masks(shared_data, tmp_path
 def test_copies_are_near_duplicates_and_other_patients_are_not(shared_data):
     nih = load_nih(shared_data)
     held = np.flatnonzero(nih.parts != "train")
-    held = held[np.unique(nih.patients[held], return_index=True)[1]][:40]
+    held = held[np.unique(nih.patients[held], return_index=True)[1]][:160]
     films = nih.images[held]
     known = embeddings(films)
     limit = FILTERS["near_duplicate"].threshold
