@@ -1,5 +1,6 @@
 """The embedded experts: small networks trained here and shipped, asked in batches of one size."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -83,7 +84,7 @@ def pinned_weights(folder: Path) -> tuple[dict[str, Tensor], str]:
     return tensors, pins(folder)[WEIGHTS]
 
 
-class _Embedded:
+class _Embedded(ABC):
     """What both kinds share: images are asked about, and encoded, in batches of one size."""
 
     network: Any
@@ -101,11 +102,13 @@ class _Embedded:
         """(N, F) float32: deepest features averaged over 4 × 4 cells, what an index is fit on."""
         return _pooled(images, self.batch_size, self._encode)
 
+    @abstractmethod
     def _encode(self, batch: np.ndarray) -> list[Tensor]:
-        raise NotImplementedError
+        """All the encoder's features of a batch, the deepest last."""
 
+    @abstractmethod
     def _look(self, batch: np.ndarray) -> list[Opinion]:
-        raise NotImplementedError
+        """One opinion of each image of a batch."""
 
 
 class EmbeddedAnatomy(_Embedded):
