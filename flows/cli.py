@@ -8,6 +8,7 @@ import typer
 
 from flows.commands.endings import guarded, set_debug
 from flows.commands.evaluate import app as evaluate
+from flows.commands.options import Device, RealData
 from synth.settings import TRIES
 
 app = typer.Typer(
@@ -25,7 +26,6 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY.KEY=VALUE", help="Overrides one field; may be repeated."),
 ]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps")]
 Dataset = Annotated[str, typer.Argument(help="The dataset's folder or URL (a config's `output`)")]
 
 
@@ -201,7 +201,7 @@ def edit(
 @app.command()
 @guarded
 def calibrate(
-    data: Annotated[Path, typer.Option(help="Folder with the real data.")],
+    data: RealData,
     out: Annotated[Path, typer.Option(help="Folder of the trainings, for their simulated scenes.")] = Path(
         "runs"
     ),
@@ -237,7 +237,7 @@ def convert(
 @app.command()
 @guarded
 def places(
-    data: Annotated[Path, typer.Option(help="Folder with the real data.")],
+    data: RealData,
     out: Annotated[Path, typer.Option(help="Module to write.")] = Path("synth/masks/place_frequencies.py"),
 ) -> None:
     """Measure again where findings lie and how severe reports call them."""

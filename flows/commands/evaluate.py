@@ -6,10 +6,9 @@ from typing import Annotated
 import typer
 
 from flows.commands.endings import guarded
+from flows.commands.options import Device, RealData
 
 app = typer.Typer(help="Measure what ships.", no_args_is_help=True, rich_markup_mode=None)
-
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps")]
 
 
 @app.command()
@@ -54,7 +53,7 @@ def control(
 @app.command()
 @guarded
 def edits(
-    data: Annotated[Path, typer.Option(help="Folder with the real data.")],
+    data: RealData,
     out: Annotated[Path, typer.Option(help="Folder for edits.json and edits.png.")],
     count: Annotated[int, typer.Option(min=1, help="Films of each kind.")] = 30,
     device: Device = "cpu",

@@ -1,23 +1,10 @@
 """Networks that want to be told more than anything here tells them are refused by their config's field."""
 
-import shutil
-
 import pytest
-from small_pipelines import change_json, save_pipeline
+from small_pipelines import change_json
 
 from synth.errors import WeightsError
 from synth.images.frozen.pipelines import PipelineFolder
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    return save_pipeline(tmp_path_factory.mktemp("pipelines") / "saved", controlnet=True)
-
-
-@pytest.fixture
-def folder(saved, tmp_path):
-    return shutil.copytree(saved, tmp_path / "folder")
-
 
 REFUSED = [
     (
