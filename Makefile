@@ -46,8 +46,9 @@ lint: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
+# A process for each processor, one thread each: threads of several processes would wait for each other.
 test: lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow --timeout 3600
