@@ -42,6 +42,15 @@ class FindingsConfig(_Config):
     together: dict[str, Platt] | None = None
 
 
+class LiteConfig(FindingsConfig):
+    """Of an expert on EfficientNet-Lite: its ``network``, one of :data:`filters.experts.lite_networks.LITE`,
+    how its maps are calibrated, and which findings it could tell on real films."""
+
+    network: Literal["lite0", "lite1", "lite2"]
+    trusted: list[str]
+    map_calibration: dict[str, Platt]
+
+
 class ReadoutConfig(_Config):
     """Of the attributes' evaluator; ``encoders``: digests of those that it was fitted to."""
 

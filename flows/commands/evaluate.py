@@ -38,6 +38,23 @@ def models(
 
 @app.command()
 @guarded
+def experts(
+    real: RealData,
+    part: Annotated[str, typer.Option(help="test, evaluators or experts: whose patients' films.")] = "test",
+    torchxrayvision: Annotated[
+        list[Path] | None,
+        typer.Option(help="A classifier converted by `synthorax convert`; may be repeated."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for experts.json and experts.md.")] = None,
+) -> None:
+    """Experts and evaluators on real films: findings told, places pointed at, probabilities meant."""
+    from flows.evaluation.experts import evaluate_experts
+
+    evaluate_experts(real, part, torchxrayvision or (), out)
+
+
+@app.command()
+@guarded
 def control(
     out: Annotated[Path, typer.Option(help="Folder for control.json.")],
     requests: Annotated[int, typer.Option(min=1, help="Requests with one lesion.")] = 128,

@@ -17,9 +17,12 @@ NAMES = (
     "rough_latents",
     "anatomy_second",
     "findings_second",
+    "findings_lite0",
+    "findings_lite1",
     "calibration",
     "evaluator_anatomy",
     "evaluator_lesions",
+    "evaluator_lite2",
     "evaluator_attributes",
 )
 

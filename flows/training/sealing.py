@@ -14,7 +14,9 @@ from torch import Tensor
 from synth.weights import SUMS, digest
 
 DATA = {
-    "nih": "NIH ChestX-ray14 (Wang et al., CVPR 2017; NIH Clinical Center), 795 frontal radiographs",
+    "nih": "NIH ChestX-ray14 (Wang et al., CVPR 2017; NIH Clinical Center), frontal radiographs",
+    "nih_boxes": "boxes by radiologists of NIH ChestX-ray14 (Wang et al., CVPR 2017)",
+    "nih128": "further frontal radiographs of NIH ChestX-ray14 at 128 pixels",
     "rsna": "RSNA pneumonia challenge boxes on NIH radiographs (Shih et al., 2019)",
     "lungs": "51 radiographs of ieee8023/covid-chestxray-dataset with V7 Labs lung masks",
     "landmarks": "Chest-xray-landmark-dataset (Gaggion et al., TMI 2022), 728 contours",
