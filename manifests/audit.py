@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from manifests import layout
 from manifests.errors import DatasetError
 from manifests.index import read_index
-from manifests.members import NO_FINDING
+from manifests.members import NO_FINDING, UNKNOWN
 from manifests.parts import read_merged, read_rows
 from manifests.rows import STATUSES
 from manifests.schema import filter_columns
@@ -123,8 +123,9 @@ class Replay:
 
     ``gained`` are keys that would be accepted and were rejected, ``lost`` the other way round.
     ``undecided`` are keys that no filter would reject but that some never judged (cheap-first
-    mode): only a new build can tell. ``findings``: a row per finding asked for (``no_finding``:
-    none), columns ``before``, ``after`` (accepted) and ``undecided``.
+    mode): only a new build can tell. ``findings``: a row per finding asked for (``no_finding``: none;
+    ``unknown``: the text says more than was understood), columns ``before``, ``after`` (accepted) and
+    ``undecided``.
     """
 
     accepted: int
@@ -205,8 +206,7 @@ def _why(detail: str | None) -> str | None:
 
 
 def _per_finding(table: pa.Table, before: np.ndarray, after: np.ndarray) -> pd.DataFrame:
-    rows = table["findings"].to_pylist()
-    asked = [sorted({f["name"] for f in row}) or [NO_FINDING] for row in rows]
+    asked = findings_of(table)
     frame = pd.DataFrame(
         {
             "finding": asked,
@@ -216,6 +216,16 @@ def _per_finding(table: pa.Table, before: np.ndarray, after: np.ndarray) -> pd.D
         }
     )
     return frame.explode("finding").groupby("finding")[["before", "after", "undecided"]].sum()
+
+
+def findings_of(table: pa.Table) -> list[list[str]]:
+    """The names of what each row asks for: findings, or that there is none, or that this is not known."""
+    known = table["complete"].to_pylist() if "complete" in table.column_names else [True] * table.num_rows
+    rows = zip(table["findings"].to_pylist(), known, strict=True)
+    return [
+        sorted({f["name"] for f in findings} or {NO_FINDING if complete else UNKNOWN})
+        for findings, complete in rows
+    ]
 
 
 def _verdicts(table: pa.Table, name: str) -> np.ndarray:

@@ -56,6 +56,11 @@ samples that resemble an earlier one of another shard: leave out its `key` colum
 `{layout.INDEX}` holds the SHA-256 of every file."""
 
 
+_UNCLEAR = """\
+The text of what is *not known* says more than was understood (`complete` is false): the findings above
+that were understood are drawn, and no other label, *none* least of all, is claimed of these samples."""
+
+
 def dataset_card(
     build: Mapping[str, Any], counts: Counts, near_duplicates: int, judged_by: Mapping[str, Column]
 ) -> str:
@@ -132,7 +137,10 @@ def _findings(counts: Counts) -> str:
             title, asked = FINDINGS[name].title, n["asked"]
             lines.append(f"| {title} | {asked:,} | {n['accepted']:,} | {n['lesions']:,} |")
     lines.append(f"| none | {counts.normal['asked']:,} | {counts.normal['accepted']:,} | 0 |")
-    return "\n".join(lines)
+    if unclear := counts.incomplete["asked"]:
+        lines.append(f"| not known | {unclear:,} | {counts.incomplete['accepted']:,} | |")
+    table = "\n".join(lines)
+    return table + (f"\n\n{_UNCLEAR}" if unclear else "")
 
 
 def _left_out(counts: Counts, judged_by: Mapping[str, Column]) -> str:

@@ -2,16 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from manifests import layout
 from manifests.canonical import digest, to_json
 from manifests.errors import DatasetError
 from manifests.locks import LOCK_FILE
 from manifests.parsing import read_record
-from manifests.schema import SCHEMA_VERSION
+from manifests.schema import EARLIEST, SCHEMA_VERSION
 from manifests.store import Store, is_stray
 
 _ABSENT = object()
@@ -24,7 +24,7 @@ class Build(BaseModel):
 
     config: dict[str, Any]
     config_hash: str
-    schema_version: int
+    schema_version: Annotated[int, Field(ge=EARLIEST, le=SCHEMA_VERSION)]
     weights: dict[str, str] = {}
 
 

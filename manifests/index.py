@@ -24,7 +24,8 @@ class Counts:
     """Sums over all rows.
 
     ``findings`` maps a finding to how many candidates asked for it, were accepted, and how many
-    lesions the accepted ones show; ``normal`` the same for cases without a finding.
+    lesions the accepted ones show; ``normal`` the same for cases that are said to have none, ``incomplete``
+    for those whose text says more than was understood, whatever they ask for.
     ``first_reasons`` maps a filter to how many candidates it was the first to reject. ``pairs``: of edited
     radiographs, how many pairs were asked for and of how many both samples are accepted.
     """
@@ -40,6 +41,7 @@ class Counts:
     first_reasons: dict[str, Count]
     sizes: list[list[Count]]
     pairs: dict[str, Count] = field(default_factory=lambda: {"asked": 0, "accepted": 0})
+    incomplete: dict[str, Count] = field(default_factory=lambda: {"asked": 0, "accepted": 0})
 
 
 @dataclass(frozen=True)
@@ -121,14 +123,15 @@ def count_rows(tables: Iterable[pa.Table]) -> Counts:
     reasons: Counter[str] = Counter()
     sizes: set[tuple[int, int]] = set()
     findings = {n: {"asked": 0, "accepted": 0, "lesions": 0} for n in FINDING_NAMES}
-    normal = {"asked": 0, "accepted": 0}
+    normal, incomplete = ({"asked": 0, "accepted": 0} for _ in range(2))
     pairs: Counter[str] = Counter()
-    columns = ["status", "reasons", "findings", "instances", "width", "height", "pair"]
+    columns = ["status", "reasons", "findings", "complete", "instances", "width", "height", "pair"]
     for table in tables:
-        for row in table.select(columns).to_pylist():
+        there = [name for name in columns if name in table.column_names]  # earlier versions lack some
+        for row in table.select(there).to_pylist():
             statuses[row["status"]] += 1
             reasons.update(row["reasons"][:1])
-            _count_findings(row, findings, normal)
+            _count_findings(row, findings, normal, incomplete)
             if row["width"] is not None:
                 sizes.add((row["width"], row["height"]))
             if row["pair"] is not None:
@@ -143,15 +146,22 @@ def count_rows(tables: Iterable[pa.Table]) -> Counts:
         first_reasons=dict(sorted(reasons.items())),
         sizes=sorted(list(s) for s in sizes),
         pairs={"asked": len(pairs), "accepted": sum(accepted == 2 for accepted in pairs.values())},
+        incomplete=incomplete,
     )
 
 
 def _count_findings(
-    row: Mapping[str, Any], findings: dict[str, dict[str, int]], normal: dict[str, int]
+    row: Mapping[str, Any],
+    findings: dict[str, dict[str, int]],
+    normal: dict[str, int],
+    incomplete: dict[str, int],
 ) -> None:
     accepted = row["status"] == "accepted"
     asked = {f["name"] for f in row["findings"]}
-    for counts in [findings[name] for name in asked] or [normal]:
+    groups = [findings[name] for name in asked]
+    if not row.get("complete", True):
+        groups.append(incomplete)
+    for counts in groups or [normal]:
         counts["asked"] += 1
         counts["accepted"] += accepted
     for lesion in (row["instances"] or []) if accepted else []:

@@ -76,7 +76,8 @@ def expected_labels(row: Mapping[str, Any], anatomy: np.ndarray, filters: Iterab
         "rejected_by": ", ".join(row["reasons"]),
         "prompt": row["prompt"],
         "unparsed": "; ".join(row["unparsed"]),
-        "findings": finding_labels([FindingRequest(**f) for f in row["findings"]]),
+        **({"complete": row["complete"]} if "complete" in row else {}),  # since schema version 3
+        "findings": finding_labels([FindingRequest(**f) for f in row["findings"]], row.get("complete", True)),
         "age": -1 if row["age"] is None else row["age"],
         "sex": row["sex"] or "",
         "view": row["view"] or "",

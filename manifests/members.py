@@ -32,6 +32,8 @@ IMAGE, ANATOMY_MASKS, LESION_MASKS, LABELS = "png", "anatomy.png", "lesions.png"
 #: A case without findings says so by name, so that the list is never empty: a reader that infers
 #: its types from the first samples (Hugging Face ``datasets``) needs one entry to see.
 NO_FINDING = "no_finding"
+#: In its place where the text says more than was understood: neither a finding nor none.
+UNKNOWN = "unknown"
 
 
 def encode_sample(record: Record) -> dict[str, bytes]:
@@ -115,7 +117,8 @@ def _labels(record: Record) -> dict[str, Any]:
         "rejected_by": ", ".join(record.reasons),
         "prompt": case.prompt,
         "unparsed": "; ".join(case.unparsed),
-        "findings": finding_labels(case.findings),
+        "complete": case.complete,
+        "findings": finding_labels(case.findings, case.complete),
         "age": -1 if case.age is None else case.age,
         "sex": case.sex or "",
         "view": case.view or "",
@@ -135,13 +138,14 @@ def _labels(record: Record) -> dict[str, Any]:
     }
 
 
-def finding_labels(findings: Sequence[FindingRequest]) -> list[dict[str, str]]:
-    """What is asked for, as ``KEY.json`` has it."""
+def finding_labels(findings: Sequence[FindingRequest], complete: bool = True) -> list[dict[str, str]]:
+    """What is asked for, as ``KEY.json`` has it; ``complete``: whether that is all."""
     asked = [
         {"name": f.name, "side": f.side or "", "zone": f.zone or "", "severity": f.severity or ""}
         for f in findings
     ]
-    return asked or [{"name": NO_FINDING, "side": "", "zone": "", "severity": ""}]
+    nothing = NO_FINDING if complete else UNKNOWN
+    return asked or [{"name": nothing, "side": "", "zone": "", "severity": ""}]
 
 
 def score(name: str, outcome: str, value: float, threshold: float, keep: str) -> dict[str, Any]:

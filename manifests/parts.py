@@ -11,12 +11,14 @@ from manifests.errors import DatasetError
 from manifests.layout import MANIFEST
 from manifests.rows import check_rows
 from manifests.schema import (
+    EMBEDDING,
     SHIPPED_COLUMNS,
     filter_columns,
     filter_fields,
     manifest_schema,
     own_columns,
     part_schema,
+    version_of,
 )
 from manifests.store import Store
 
@@ -42,10 +44,10 @@ def read_part(
     data = store.read(commit.part)
     with broken_parquet(commit.part):
         file = open_parquet(data)
-        whole = part_schema(own_columns(file.schema_arrow))
+        whole = part_schema(own_columns(file.schema_arrow), version_of(file.schema_arrow))
         _check_count(file, commit.candidates, len(data))
         if columns is None and not embedding:
-            columns = manifest_schema(own_columns(whole)).names
+            columns = [name for name in whole.names if name != EMBEDDING]
         expected = whole if columns is None else pa.schema([whole.field(c) for c in columns])
         return _read(file, columns, expected, commit.part)
 
@@ -63,7 +65,7 @@ def read_merged(data: bytes, rows: int, path: str = MANIFEST) -> pa.Table:
         there = file.schema_arrow
         later = [name for name in SHIPPED_COLUMNS if name not in filter_columns(there)]
         absent = {f.name for name in later for f in filter_fields(name)}
-        whole = manifest_schema(own_columns(there))
+        whole = manifest_schema(own_columns(there), version_of(there))
         return _read(file, None, pa.schema([f for f in whole if f.name not in absent]), path)
 
 
@@ -133,4 +135,5 @@ def iter_rows(store: Store, commits: Sequence[Commit], at_least: int) -> Iterato
 def _rows(store: Store, commit: Commit, columns: Sequence[str] | None = None) -> pa.Table:
     """A part's rows as the manifest has them: without the embedding, with the manifest's metadata."""
     table = read_part(store, commit, columns, embedding=False)
-    return table.replace_schema_metadata(manifest_schema(own_columns(table.schema)).metadata)
+    schema = table.schema
+    return table.replace_schema_metadata(manifest_schema(own_columns(schema), version_of(schema)).metadata)

@@ -95,6 +95,7 @@ def _row(shard: int, position: int, record: Record) -> dict[str, Any]:
         "error": record.error,
         "prompt": case.prompt,
         "unparsed": list(case.unparsed),
+        "complete": case.complete,
         "findings": [
             {"name": f.name, "side": f.side, "zone": f.zone, "severity": f.severity} for f in case.findings
         ],

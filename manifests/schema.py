@@ -17,7 +17,10 @@ from synth.findings import FINDING_NAMES
 from synth.strict_json import parse_json
 
 #: Raised whenever a column is added, removed or changes its meaning.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+#: Columns that files of earlier versions lack, by the version that brought them. From the earliest that is
+#: read on, nothing else has changed.
+EARLIEST, SINCE = 2, {"complete": 3}
 
 #: A finding that is asked for or found; null where it is left open.
 FINDING = pa.struct(
@@ -66,6 +69,12 @@ _CASE = [
     _field("prompt", pa.string(), "the clinical text", nullable=False),
     _field("unparsed", pa.list_(pa.string()), "parts not understood, used as text", nullable=False),
     _field("findings", pa.list_(FINDING), "findings asked for; null: left open", nullable=False),
+    _field(
+        "complete",
+        pa.bool_(),
+        "whether findings are all that the text says; where not, what it leaves open is unknown, not absent",
+        nullable=False,
+    ),
     _field("age", pa.int16(), "years, null when not asked for"),
     _field("sex", pa.string(), "F or M, null when not asked for"),
     _field("view", pa.string(), "PA or AP, null when not asked for"),
@@ -81,9 +90,12 @@ _RESULT = [
     _field("instances", pa.list_(_INSTANCE), "lesions: COCO box (x, y, w, h), area, COCO RLE"),
     _field("image_sha256", pa.string(), "SHA-256 of the image's pixels, row by row, 8 bits each"),
 ]
-_EMBEDDING = _field("embedding", pa.list_(pa.float32()), "anatomy expert's features, for near-duplicates")
+#: The one column of parts that the manifest has not.
+EMBEDDING = "embedding"
+_EMBEDDING = _field(EMBEDDING, pa.list_(pa.float32()), "anatomy expert's features, for near-duplicates")
 
 _METADATA = {"schema_version": str(SCHEMA_VERSION), "made_by": "synthorax"}
+_VERSION = b"schema_version"
 
 #: Under which name the metadata of a file tells of filters that do not ship.
 _OWN = b"own_filters"
@@ -101,19 +113,32 @@ class Column(NamedTuple):
 SHIPPED_COLUMNS = {f.name: Column(f.name, f.question, f.unit, f.keep) for f in FILTERS.values()}
 
 
-def manifest_schema(own: Mapping[str, Filter] | Mapping[str, Column] | None = None) -> pa.Schema:
-    """Columns of ``manifest.parquet``, with those of the user's ``own`` filters."""
+def manifest_schema(
+    own: Mapping[str, Filter] | Mapping[str, Column] | None = None, version: int = SCHEMA_VERSION
+) -> pa.Schema:
+    """Columns of ``manifest.parquet``, with those of the user's ``own`` filters, as of a schema version."""
     told = [Column(f.name, f.question, f.unit, f.keep) for f in (own or {}).values()]
     extra = {_OWN.decode(): json.dumps([c._asdict() for c in told])} if told else {}
     names = [*SHIPPED_COLUMNS, *(c.name for c in told)]
-    fields = [*_CASE, *_RESULT, *(f for name in names for f in filter_fields(name))]
-    return pa.schema(fields, metadata=_METADATA | extra)
+    case = [f for f in _CASE if SINCE.get(f.name, EARLIEST) <= version]
+    fields = [*case, *_RESULT, *(f for name in names for f in filter_fields(name))]
+    return pa.schema(fields, metadata=_METADATA | {_VERSION.decode(): str(version)} | extra)
 
 
-def part_schema(own: Mapping[str, Filter] | Mapping[str, Column] | None = None) -> pa.Schema:
+def part_schema(
+    own: Mapping[str, Filter] | Mapping[str, Column] | None = None, version: int = SCHEMA_VERSION
+) -> pa.Schema:
     """Columns of ``parts/NNNNNN.parquet``: the manifest's and the embedding, which is large."""
-    manifest = manifest_schema(own)
+    manifest = manifest_schema(own, version)
     return pa.schema([*manifest, _EMBEDDING], metadata=manifest.metadata)
+
+
+def version_of(schema: pa.Schema) -> int:
+    """The schema version that a file says it has. ValueError for one that is not read here."""
+    said = (schema.metadata or {}).get(_VERSION, b"none").decode("ascii", "replace")
+    if said not in map(str, range(EARLIEST, SCHEMA_VERSION + 1)):
+        raise ValueError(f"metadata schema_version: {said[:20]!r}, expected {EARLIEST} to {SCHEMA_VERSION}")
+    return int(said)
 
 
 def filter_columns(schema: pa.Schema) -> dict[str, Column]:

@@ -9,7 +9,6 @@ from manifests.commits import Commit, sound_commits
 from manifests.errors import DatasetError
 from manifests.identity import build_hash, read_build
 from manifests.problems import Problem, problem
-from manifests.schema import SCHEMA_VERSION
 from manifests.shards import take_back
 from manifests.store import Store, is_stray
 from manifests.verify_final import verify_final
@@ -67,8 +66,9 @@ def _verify_commit(commit: Commit, hash_: str, build: Mapping[str, object]) -> I
     path = layout.commit_path(commit.shard)
     if commit.build_hash != hash_:
         yield Problem(path, "is of another build")
-    elif commit.schema_version != SCHEMA_VERSION:
-        yield Problem(path, f"schema_version is {commit.schema_version}, expected {SCHEMA_VERSION}")
+    elif commit.schema_version != build.get("schema_version"):
+        expected = build.get("schema_version")
+        yield Problem(path, f"schema_version is {commit.schema_version}, expected {expected}")
     elif commit.provenance.get("config_hash", build["config_hash"]) != build["config_hash"]:
         yield Problem(path, "provenance.config_hash is not the build's")
 

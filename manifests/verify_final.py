@@ -17,7 +17,7 @@ from manifests.identity import build_hash
 from manifests.index import Index, ListedShard, count_rows, read_index
 from manifests.parts import broken_parquet, open_parquet, read_merged, rows_of
 from manifests.problems import Problem, problem
-from manifests.schema import SCHEMA_VERSION, filter_columns
+from manifests.schema import filter_columns
 from manifests.store import Store
 from manifests.verify_shard import check_file
 
@@ -53,7 +53,7 @@ def verify_final(
 def _verify_index(
     index: Index, build: Mapping[str, Any], commits: Mapping[int, Commit], told: set[str]
 ) -> Iterator[Problem]:
-    if (index.build_hash, index.schema_version) != (build_hash(build), SCHEMA_VERSION):
+    if (index.build_hash, index.schema_version) != (build_hash(build), build.get("schema_version")):
         yield Problem(layout.INDEX, "is of another build or schema version")
     numbers = [listed.shard for listed in index.shards]
     if numbers != sorted(set(numbers)):

@@ -76,6 +76,7 @@ def draw_record(index: int, seed: int = 0, p_fail: float = 0.1, p_break: float =
     """The record of one key: its content depends on the key and the seed alone."""
     rng = np.random.default_rng([seed, index])
     picked = rng.choice(FINDING_NAMES, rng.integers(0, 4), replace=False).tolist()
+    unparsed = ("with a scarf",) if rng.random() < 0.2 else ()
     case = Case(
         key=f"{index:09d}",
         seed=seed,
@@ -84,7 +85,8 @@ def draw_record(index: int, seed: int = 0, p_fail: float = 0.1, p_break: float =
         age=int(rng.integers(20, 90)) if rng.random() < 0.5 else None,
         sex=rng.choice(["F", "M", None]),
         view=rng.choice(["PA", "AP", None]),
-        unparsed=("with a scarf",) if rng.random() < 0.2 else (),
+        unparsed=unparsed,
+        complete=not unparsed,
     )
     if rng.random() < p_break:
         return Record(case, "failed", error="image: RuntimeError: out of luck")

@@ -1,6 +1,8 @@
+import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,8 +16,12 @@ from manifests import layout
 from manifests.audit import histograms, read_manifest, replay, waterfall
 from manifests.builds import finalise, open_build
 from manifests.errors import DatasetError
+from manifests.index import read_index
+from manifests.members import encode_sample
 from manifests.records import Record, records_table
+from manifests.shards import write_shard
 from manifests.store import Store
+from synth.cases import MaskSet
 
 
 def rows(seed=0, n=40, **options):
@@ -194,3 +200,28 @@ def test_auditing_loads_no_torch(tmp_path):
         "sys.exit('torch' in sys.modules or 'prefect' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_was_not_understood_is_counted_as_unknown_never_as_normal(tmp_path):
+    """In the manifest, the counts, the card, ``KEY.json`` and an audit alike."""
+    store, texts = Store(tmp_path / "out"), (("Normal.", True), ("Kerley B lines.", False))
+    open_build(store, BUILD)
+    drawn = [r for i in range(40) if (r := draw_record(i, p_fail=0, p_break=0)).status == "accepted"][:2]
+    records = []
+    for record, (prompt, complete) in zip(drawn, texts, strict=True):
+        case = replace(record.case, prompt=prompt, findings=(), complete=complete)
+        candidate = replace(record.candidate, case=case, masks=MaskSet(record.candidate.masks.anatomy))
+        records.append(replace(record, case=case, candidate=candidate))
+    write_shard(store, 0, records, {})
+    finalise(store)
+    counts = read_index(store).counts
+    assert counts.normal == counts.incomplete == {"asked": 1, "accepted": 1}
+    table = read_manifest(store)
+    assert table["complete"].to_pylist() == [True, False]
+    assert dict(replay(table, {}).findings["before"]) == {"no_finding": 1, "unknown": 1}
+    assert "| none | 1 | 1 | 0 |\n| not known | 1 | 1 | |\n" in store.read(layout.CARD).decode()
+    labels = [json.loads(encode_sample(r)["json"]) for r in records]
+    assert [(s["complete"], s["findings"][0]["name"]) for s in labels] == [
+        (True, "no_finding"),
+        (False, "unknown"),
+    ]

@@ -1,14 +1,17 @@
 import os
 import sys
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from manifests.commits import read_commits
 from manifests.errors import DatasetError
-from manifests.parts import open_parquet, read_part
-from manifests.schema import part_schema
+from manifests.index import count_rows
+from manifests.labels import expected_labels
+from manifests.parts import open_parquet, read_merged, read_part, read_rows
+from manifests.schema import EARLIEST, SCHEMA_VERSION, manifest_schema, part_schema
 
 
 def test_arrow_s_threads_hold_no_memory_of_the_interpreter_s(store):
@@ -41,3 +44,28 @@ def test_a_part_of_another_version_or_broken_is_told(store, columns):
         read_part(store, commit, columns)
     with pytest.raises(pa.ArrowException):
         open_parquet(b"")
+
+
+def written(table):
+    out = pa.BufferOutputStream()
+    pq.write_table(table, out)
+    return out.getvalue().to_pybytes()
+
+
+def test_a_manifest_of_an_earlier_version_is_read_without_the_columns_that_came_later(store):
+    now = read_rows(store)
+    older = now.drop_columns(["complete"]).replace_schema_metadata(manifest_schema(version=EARLIEST).metadata)
+    table = read_merged(written(older), older.num_rows)
+    assert table.schema.equals(older.schema, check_metadata=True)
+    assert table["key"].equals(older["key"])
+    assert count_rows([table]).incomplete == {"asked": 0, "accepted": 0}  # nothing was known of it then
+    row = next(r for r in table.to_pylist() if r["status"] == "accepted")
+    assert "complete" not in expected_labels(row, np.zeros((5, row["height"], row["width"]), bool), ())
+
+
+@pytest.mark.parametrize("version", [EARLIEST - 1, SCHEMA_VERSION + 1, "new"])
+def test_a_manifest_of_a_version_that_is_not_known_is_told(store, version):
+    table = read_rows(store)
+    other = table.replace_schema_metadata((table.schema.metadata or {}) | {b"schema_version": str(version)})
+    with pytest.raises(DatasetError, match=f"schema_version: '{version}', expected {EARLIEST} to"):
+        read_merged(written(other), other.num_rows)
