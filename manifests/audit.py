@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 from manifests import layout
 from manifests.errors import DatasetError
 from manifests.index import read_index
-from manifests.members import NO_FINDING, UNKNOWN
 from manifests.parts import read_merged, read_rows
 from manifests.rows import STATUSES
 from manifests.schema import filter_columns
+from manifests.selection import COLUMNS, Shares, add_row, asked_of, no_shares
 from manifests.store import Store
 
 
@@ -78,6 +78,15 @@ def waterfall(table: pa.Table) -> Waterfall:
             }
         )
     return Waterfall(table.num_rows, **counts, filters=pd.DataFrame(rows).set_index("filter"))
+
+
+def shares_of(table: pa.Table) -> Shares:
+    """How many candidates were judged, and accepted, by what was asked for."""
+    shares = no_shares()
+    there = [name for name in ("status", *COLUMNS) if name in table.column_names]
+    for row in table.select(there).to_pylist():
+        add_row(shares, row)
+    return shares
 
 
 @dataclass(frozen=True)
@@ -206,7 +215,8 @@ def _why(detail: str | None) -> str | None:
 
 
 def _per_finding(table: pa.Table, before: np.ndarray, after: np.ndarray) -> pd.DataFrame:
-    asked = findings_of(table)
+    there = [name for name in ("findings", "complete") if name in table.column_names]
+    asked = [asked_of(row) for row in table.select(there).to_pylist()]
     frame = pd.DataFrame(
         {
             "finding": asked,
@@ -216,16 +226,6 @@ def _per_finding(table: pa.Table, before: np.ndarray, after: np.ndarray) -> pd.D
         }
     )
     return frame.explode("finding").groupby("finding")[["before", "after", "undecided"]].sum()
-
-
-def findings_of(table: pa.Table) -> list[list[str]]:
-    """The names of what each row asks for: findings, or that there is none, or that this is not known."""
-    known = table["complete"].to_pylist() if "complete" in table.column_names else [True] * table.num_rows
-    rows = zip(table["findings"].to_pylist(), known, strict=True)
-    return [
-        sorted({f["name"] for f in findings} or {NO_FINDING if complete else UNKNOWN})
-        for findings, complete in rows
-    ]
 
 
 def _verdicts(table: pa.Table, name: str) -> np.ndarray:

@@ -9,6 +9,7 @@ import yaml
 from manifests import layout
 from manifests.index import Counts
 from manifests.schema import Column
+from manifests.selection import rows_of, skews
 from synth.findings import FINDINGS
 
 #: Hugging Face's size categories: upper bound (exclusive) and name.
@@ -75,6 +76,7 @@ def dataset_card(
         _summary(counts, near_duplicates) + (f"\n\n{_pairs(counts)}" if edited else ""),
         f"## Reading it\n\n{_READING}",
         f"## Findings\n\n{_findings(counts)}",
+        *([f"## Who is accepted\n\n{_shares(counts)}"] if any(counts.shares.values()) else []),
         f"## What was left out\n\n{_left_out(counts, judged_by)}",
         f"## How it was made\n\n{_made(build)}",
     ]
@@ -141,6 +143,20 @@ def _findings(counts: Counts) -> str:
         lines.append(f"| not known | {unclear:,} | {counts.incomplete['accepted']:,} | |")
     table = "\n".join(lines)
     return table + (f"\n\n{_UNCLEAR}" if unclear else "")
+
+
+def _shares(counts: Counts) -> str:
+    told = skews(counts.shares)
+    lines = [
+        "One lesion that is not seen rejects its candidate: what is accepted has other shares than what was "
+        "asked for. " + ("Far from the share of all:" if told else "No group is far from the share of all.")
+    ]
+    lines += ["", *(f"- {words}" for words in told), ""] if told else [""]
+    lines += ["| | | judged | accepted | share |", "| --- | --- | ---: | ---: | ---: |"]
+    for group, value, judged, accepted in rows_of(counts.shares):
+        name = value.replace("_", " ")
+        lines.append(f"| {group} | {name} | {judged:,} | {accepted:,} | {accepted / judged:.0%} |")
+    return "\n".join(lines)
 
 
 def _left_out(counts: Counts, judged_by: Mapping[str, Column]) -> str:

@@ -15,6 +15,7 @@ from manifests.commits import Commit, CommittedFile, check_files
 from manifests.errors import DatasetError
 from manifests.parsing import LARGEST_INDEX, STRICT, Count, Digest, Key, read_record
 from manifests.schema import SCHEMA_VERSION
+from manifests.selection import COLUMNS, add_row, no_shares
 from manifests.store import FileInfo, Store
 from synth.findings import FINDING_NAMES
 
@@ -25,7 +26,8 @@ class Counts:
 
     ``findings`` maps a finding to how many candidates asked for it, were accepted, and how many
     lesions the accepted ones show; ``normal`` the same for cases that are said to have none, ``incomplete``
-    for those whose text says more than was understood, whatever they ask for.
+    for those whose text says more than was understood, whatever they ask for. ``shares`` are those of
+    :mod:`manifests.selection`, empty where rows are of a version that had no ``complete``.
     ``first_reasons`` maps a filter to how many candidates it was the first to reject. ``pairs``: of edited
     radiographs, how many pairs were asked for and of how many both samples are accepted.
     """
@@ -42,6 +44,7 @@ class Counts:
     sizes: list[list[Count]]
     pairs: dict[str, Count] = field(default_factory=lambda: {"asked": 0, "accepted": 0})
     incomplete: dict[str, Count] = field(default_factory=lambda: {"asked": 0, "accepted": 0})
+    shares: dict[str, dict[str, dict[str, Count]]] = field(default_factory=no_shares)
 
 
 @dataclass(frozen=True)
@@ -125,13 +128,16 @@ def count_rows(tables: Iterable[pa.Table]) -> Counts:
     findings = {n: {"asked": 0, "accepted": 0, "lesions": 0} for n in FINDING_NAMES}
     normal, incomplete = ({"asked": 0, "accepted": 0} for _ in range(2))
     pairs: Counter[str] = Counter()
-    columns = ["status", "reasons", "findings", "complete", "instances", "width", "height", "pair"]
+    shares = no_shares()
+    columns = ["status", "reasons", "instances", "width", "height", "pair", *COLUMNS]
     for table in tables:
         there = [name for name in columns if name in table.column_names]  # earlier versions lack some
         for row in table.select(there).to_pylist():
             statuses[row["status"]] += 1
             reasons.update(row["reasons"][:1])
             _count_findings(row, findings, normal, incomplete)
+            if "complete" in row:
+                add_row(shares, row)
             if row["width"] is not None:
                 sizes.add((row["width"], row["height"]))
             if row["pair"] is not None:
@@ -147,6 +153,7 @@ def count_rows(tables: Iterable[pa.Table]) -> Counts:
         sizes=sorted(list(s) for s in sizes),
         pairs={"asked": len(pairs), "accepted": sum(accepted == 2 for accepted in pairs.values())},
         incomplete=incomplete,
+        shares=shares,
     )
 
 

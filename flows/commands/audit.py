@@ -7,8 +7,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from manifests.audit import Histogram, Replay, Waterfall, histograms, read_manifest, replay, waterfall
+from manifests.audit import (
+    Histogram,
+    Replay,
+    Waterfall,
+    histograms,
+    read_manifest,
+    replay,
+    shares_of,
+    waterfall,
+)
 from manifests.schema import Column, filter_columns
+from manifests.selection import Shares, rows_of, skews
 from manifests.store import Store
 from synth.errors import UserError
 from synth.terminal import printable
@@ -30,6 +40,7 @@ def run(dataset: str, overrides: Sequence[str]) -> None:
         return
     _print_waterfall(console, waterfall(table))
     _print_errors(console, [e for e in table["error"].to_pylist() if e])
+    _print_shares(console, shares_of(table))
     for name, histogram in histograms(table, bins=_BINS).items():
         _print_histogram(console, columns[name], histogram)
 
@@ -74,6 +85,21 @@ def _print_waterfall(console: Console, found: Waterfall) -> None:
 def _print_errors(console: Console, errors: Sequence[str]) -> None:
     for error in sorted(set(errors)):
         console.print(f"{errors.count(error)} failed: {printable(error)}", markup=False)
+
+
+def _print_shares(console: Console, shares: Shares) -> None:
+    table = Table("asked for", "", box=None, pad_edge=False)
+    for column in ("judged", "accepted", "share"):
+        table.add_column(column, justify="right")
+    last = ""
+    for group, value, judged, accepted in rows_of(shares):
+        cells = (str(judged), str(accepted), f"{accepted / judged:.0%}")
+        table.add_row("" if group == last else group, value.replace("_", " "), *cells)
+        last = group
+    console.print()
+    console.print(table)
+    for words in skews(shares):
+        console.print(f"far from the share of all: {words}", highlight=False, soft_wrap=True)
 
 
 def _print_histogram(console: Console, column: Column, histogram: Histogram) -> None:
