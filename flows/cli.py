@@ -29,9 +29,21 @@ Overrides = Annotated[
 Dataset = Annotated[str, typer.Argument(help="The dataset's folder or URL (a config's `output`)")]
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from synth.software import software
+
+        told = software()
+        print(f"synthorax {told['synthorax']}" + (f" ({told['commit']})" if told["commit"] else ""))
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     set_debug(debug)
     # Waiting OpenMP threads that spin make everything ten times slower beside a busy process.

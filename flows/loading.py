@@ -13,6 +13,7 @@ from flows.building.pipeline import Pipeline
 from flows.config.image_model import SAMPLING, controlnet_folder, image_folder, local_folder, settled
 from flows.config.schema import BuildConfig, Prompts, judge_settings
 from flows.config.shards import KEY_DIGITS
+from synth.devices import check_device
 from synth.errors import UserError
 from synth.settings import SynthesisSettings
 
@@ -52,6 +53,7 @@ def load_pipeline(config: BuildConfig) -> Pipeline:
     from filters.judge import Judge
     from synth.generate import Synthesizer
 
+    check_device(config.images.device, "images.device")
     config = settled(config)
     synthesizer = Synthesizer.load(synthesis_settings(config))
     if config.edit is not None:
@@ -221,6 +223,7 @@ def load_retoucher(
     from synth.masks.generator import MaskGenerator
     from synth.weights import SHIPPED, pins
 
+    check_device(device)
     folder = local_folder(checkpoint, "checkpoint") if checkpoint else SHIPPED / "images"
     batch = 1 if device == "cpu" else EDIT_BATCH
     if is_pipeline(folder):

@@ -21,6 +21,9 @@ _SIZES = (
     (10_000_000, "1M<n<10M"),
 )
 
+#: Hugging Face's word for a licence that its list does not have; here: that none is stated.
+_UNSTATED = "other"
+
 _NOTICE = """\
 > **Synthetic images.** No image shows a person. All were drawn by generative models from text and
 > masks that were drawn too. They are for research on methods and for augmenting training sets,
@@ -68,7 +71,9 @@ def dataset_card(
     """The card of a finished dataset, from its ``build.json``, its rows, and the filters that judged them."""
     edited = bool((build.get("config") or {}).get("edit"))
     title = "Counterfactual chest radiographs" if edited else "Synthetic chest radiographs"
-    front = yaml.safe_dump(_front_matter(counts, title, edited), sort_keys=False, allow_unicode=True)
+    # Cards of builds that do not say what made them had no licence.
+    licence = (build.get("config") or {}).get("licence", _UNSTATED) if "software" in build else None
+    front = yaml.safe_dump(_front_matter(counts, title, edited, licence), sort_keys=False, allow_unicode=True)
     sections = [
         f"---\n{front}---",
         f"# {title}",
@@ -78,15 +83,17 @@ def dataset_card(
         f"## Findings\n\n{_findings(counts)}",
         *([f"## Who is accepted\n\n{_shares(counts)}"] if any(counts.shares.values()) else []),
         f"## What was left out\n\n{_left_out(counts, judged_by)}",
+        *([f"## Licence\n\n{_licence(licence, edited)}"] if licence else []),
         f"## How it was made\n\n{_made(build)}",
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def _front_matter(counts: Counts, title: str, edited: bool) -> dict[str, Any]:
+def _front_matter(counts: Counts, title: str, edited: bool, licence: str | None) -> dict[str, Any]:
     size = next((name for bound, name in _SIZES if counts.accepted < bound), "n>10M")
     return {
         "pretty_name": title,
+        **({"license": licence} if licence else {}),
         "language": ["en"],
         "task_categories": [
             "image-classification",
@@ -168,6 +175,13 @@ def _left_out(counts: Counts, judged_by: Mapping[str, Column]) -> str:
         rejected = counts.first_reasons.get(name, 0)
         lines.append(f"| {name} | {column.question} | {rejected:,} |")
     return "\n".join(lines)
+
+
+def _licence(licence: str, edited: bool) -> str:
+    if licence != _UNSTATED:
+        return f"`{licence}`, as whoever made this dataset says."
+    source = "the radiographs and models" if edited else "the models below and what they learned from"
+    return f"None is stated. What may be done with the images depends on the terms of {source}."
 
 
 def _made(build: Mapping[str, Any]) -> str:

@@ -13,8 +13,11 @@ from manifests.locks import LOCK_FILE
 from manifests.parsing import read_record
 from manifests.schema import EARLIEST, SCHEMA_VERSION
 from manifests.store import Store, is_stray
+from synth.software import software
 
 _ABSENT = object()
+#: What may differ between two builds that go together: the config where its hash does not.
+_TOLD = ("config", "software")
 
 
 class Build(BaseModel):
@@ -26,6 +29,7 @@ class Build(BaseModel):
     config_hash: str
     schema_version: Annotated[int, Field(ge=EARLIEST, le=SCHEMA_VERSION)]
     weights: dict[str, str] = {}
+    software: dict[str, str] = {}
 
 
 _BUILD = TypeAdapter(Build)
@@ -37,7 +41,8 @@ def open_build(store: Store, build: Mapping[str, Any]) -> None:
     ``build`` is JSON-able: ``config`` (the settings), ``config_hash`` (of those that change the
     result; made from ``config`` when absent), ``weights`` (file to SHA-256) and what else makes
     the result what it is. Everything except ``config`` must be equal to go on; ``config`` itself
-    may differ where the hash does not. The schema's version is added. What a killed
+    may differ where the hash does not. The schema's version is added, and, equal or not, which
+    software began the build. What a killed
     build left half-written is cleared, now that it is certain whose folder this is: hold the lock.
 
     :raises DatasetError: naming each field that differs, with both values, or when the folder
@@ -76,13 +81,13 @@ def read_build(store: Store) -> dict[str, Any]:
 
 def build_hash(build: Mapping[str, Any]) -> str:
     """Digest of what must be equal for two shards to belong together."""
-    return digest({k: v for k, v in build.items() if k != "config"})
+    return digest({k: v for k, v in build.items() if k not in _TOLD})
 
 
 def _complete(build: Mapping[str, Any]) -> dict[str, Any]:
     whole = json.loads(json.dumps(dict(build)))  # tuples become lists, as read back
     whole.setdefault("config_hash", digest(whole.get("config")))
-    return whole | {"schema_version": SCHEMA_VERSION}
+    return whole | {"schema_version": SCHEMA_VERSION, "software": software()}
 
 
 def _refuse_foreign(store: Store) -> None:
@@ -107,7 +112,7 @@ def _differences(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[
     """``field: there, here`` for each field that differs; the config's only if its hash does."""
     old, new = _flat(present), _flat(wanted)
     differing = [name for name in sorted(old | new) if old.get(name, _ABSENT) != new.get(name, _ABSENT)]
-    told = [name for name in differing if not name.startswith("config.")]
+    told = [name for name in differing if name.split(".")[0] not in _TOLD]
     if "config_hash" in told:
         settings = [name for name in differing if name.startswith("config.")]
         # The settings say it better than their hash.

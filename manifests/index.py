@@ -18,6 +18,7 @@ from manifests.schema import SCHEMA_VERSION
 from manifests.selection import COLUMNS, add_row, no_shares
 from manifests.store import FileInfo, Store
 from synth.findings import FINDING_NAMES
+from synth.software import software
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class ListedShard:
 
 @dataclass(frozen=True)
 class Index:
-    """A finished dataset: shards in order, files that finalising added, and their digests."""
+    """A finished dataset: shards in order, files that finalising added, digests, and what finished it."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
@@ -89,6 +90,7 @@ class Index:
     near_duplicates: Count
     shards: list[ListedShard]
     files: dict[str, FileInfo]
+    software: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """The index as it is written."""
@@ -183,4 +185,4 @@ def make_index(
     if len(hashes) != 1:
         raise DatasetError(f"commits: of {len(hashes)} builds, expected one")
     shards = [ListedShard.of(c) for c in commits]
-    return Index(SCHEMA_VERSION, hashes.pop(), counts, near_duplicates, shards, files)
+    return Index(SCHEMA_VERSION, hashes.pop(), counts, near_duplicates, shards, files, software())

@@ -27,7 +27,7 @@ NEUTRAL = (
 
 
 #: Fields that came later, and the value that means what builds without them did.
-LATER = {"prompts.unparsed": "keep"}
+LATER = {"prompts.unparsed": "keep", "licence": "other"}
 
 
 def result_fields(config: BuildConfig) -> dict[str, Any]:

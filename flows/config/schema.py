@@ -133,6 +133,7 @@ class BuildConfig(Group):
     accepted: Annotated[int, Field(ge=1)] | None = None
     shard_size: Annotated[int, Field(ge=1, le=100_000)] = 256
     output: Annotated[str, Field(min_length=1)]  # folder or any fsspec URL
+    licence: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]*$")] = "other"  # Hugging Face's identifier
     prompts: Prompts = Prompts()
     anatomy: Anatomy = Anatomy()
     masks: Masks = Masks()

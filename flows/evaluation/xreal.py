@@ -18,6 +18,7 @@ from filters.experts.embedded import EmbeddedAnatomy, EmbeddedFindings
 from filters.experts.evaluators import load_lesion_evaluator, load_lung_evaluator
 from flows.evaluation.requested import above
 from synth.cases import Case, MaskSet
+from synth.devices import check_device
 from synth.findings import FINDING_NAMES
 from synth.generate import Synthesizer
 from synth.images.denoisers import FrozenDenoiser
@@ -146,6 +147,7 @@ def _request(case: Case, masks: MaskSet, names: list[str]) -> Request:
 
 def evaluate_control(out: Path, requests: int, three: int, device: str) -> None:
     """Measure each preset on ``requests`` with one lesion and on ``three`` with three lesions."""
+    check_device(device)
     maker = Synthesizer.load(SynthesisSettings(device=device))
     assert isinstance(maker.imager, ImageModel), "the shipped one is ours"
     base, rough = FrozenDenoiser.of_model(maker.imager), RoughLatents.load().to(device)

@@ -21,6 +21,7 @@ from manifests.films.files import working_image
 from manifests.films.folders import find_radiographs, other_images
 from manifests.films.patients import demographics, not_understood
 from manifests.films.prepared import PreparedFolder
+from synth.devices import check_device
 from synth.errors import UserError
 from synth.images.framing import Framed
 from synth.prompts.files import PromptRow, rows_by_image
@@ -61,6 +62,7 @@ def prepare(
     if others := other_images(folder, out):
         tell(console, f"{folder}: {others}; expected PNG, JPEG or DICOM")
     rows = None if labels is None else _labels(labels, sources, console)
+    check_device(device)
     anatomy, findings = load_anatomy(device=device), load_findings(device=device)
     target = PreparedFolder(out)
     with target.store.lock():

@@ -3,6 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
+from synth.devices import check_device
 from synth.errors import UserError
 from synth.weights import SUMS
 
@@ -58,6 +59,7 @@ def train(
     if name not in (*NAMES, CONTROLNET):
         raise UserError(f"name: {name!r}, expected all or one of {', '.join((*NAMES, CONTROLNET))}")
     _check_base(name, base)
+    check_device(device)
     if init is not None and name != "images":
         raise UserError(f"init: {init} for {name}, expected none: only images can go on from a checkpoint")
     options = {k: v for k, v in (("init", init), ("base", base)) if v is not None}

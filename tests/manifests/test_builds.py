@@ -7,20 +7,21 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from drawn_records import BUILD, build_store, draw_record, snapshot
+from drawn_records import BUILD, build_store, draw_record, draw_shard, snapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
 from filters.verdicts import Verdict
-from manifests import duplicates, layout
-from manifests.builds import finalise, open_build, read_index
+from manifests import duplicates, identity, layout
+from manifests.builds import finalise, open_build, read_build, read_index
 from manifests.errors import DatasetError
 from manifests.parts import read_rows
 from manifests.records import Record
 from manifests.schema import manifest_schema
 from manifests.shards import write_shard
 from manifests.store import Store
+from synth.software import software
 
 
 def test_finalising_twice_or_elsewhere_gives_the_same_bytes(store, tmp_path):
@@ -203,3 +204,28 @@ def test_a_dataset_without_accepted_samples_finalises(tmp_path):
     counts = finalise(store).counts
     assert counts.accepted == 0
     assert COCO(store.path(layout.COCO)).imgs == {}
+
+
+def test_who_made_it_is_told_and_another_version_may_go_on(tmp_path, monkeypatch):
+    store = Store(tmp_path / "out")
+    open_build(store, BUILD)
+    assert read_build(store)["software"] == software()
+    monkeypatch.setattr(identity, "software", lambda: {"synthorax": "9.9", "commit": ""})
+    open_build(store, BUILD)
+    assert read_build(store)["software"] == software()  # who began it
+    write_shard(store, 0, draw_shard(0), {})
+    assert finalise(store).software == software()
+
+
+@pytest.mark.parametrize(
+    ("config", "licence", "words"),
+    [({}, "other", "None is stated."), ({"licence": "cc-by-4.0"}, "cc-by-4.0", "`cc-by-4.0`, as whoever")],
+)
+def test_the_card_has_the_licence_that_the_config_names(tmp_path, config, licence, words):
+    store = Store(tmp_path / "out")
+    open_build(store, {"config": config})
+    write_shard(store, 0, draw_shard(0), {})
+    finalise(store)
+    card = store.read(layout.CARD).decode()
+    assert yaml.safe_load(card.split("---\n")[1])["license"] == licence
+    assert f"## Licence\n\n{words}" in card

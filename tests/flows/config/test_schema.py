@@ -25,6 +25,7 @@ CHANGES = {
     "accepted": 9,
     "shard_size": 17,
     "output": "elsewhere",
+    "licence": "cc-by-4.0",
     "prompts.unparsed": "reject",
     "prompts.file": "prompts.csv",
     "prompts.table": "chexpert",
