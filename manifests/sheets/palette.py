@@ -1,11 +1,14 @@
 """Colours and type of the sheets."""
 
+import unicodedata
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import TypeAlias
 
 import matplotlib
-from PIL import ImageDraw, ImageFont
+from matplotlib.ft2font import FT2Font
+from PIL import ImageDraw, ImageFont, features
 
 from synth.findings import ANATOMY, FINDING_NAMES
 
@@ -51,16 +54,42 @@ ANATOMY_COLOURS: dict[str, Colour] = dict(
 @cache
 def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     """DejaVu Sans, as matplotlib ships it."""
+    return ImageFont.truetype(_file(bold), size)
+
+
+def _file(bold: bool) -> str:
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
-    return ImageFont.truetype(str(path), size)
+    return str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name)
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    return frozenset(FT2Font(_file(bold=False)).get_charmap())
+
+
+def _draws(sign: str) -> bool:
+    """Whether :func:`font` has the sign, and Pillow can order it where it is written from right to left."""
+    if unicodedata.bidirectional(sign) in ("R", "AL") and not features.check("raqm"):
+        return False
+    return ord(sign) in _glyphs() or sign.isspace()
+
+
+def drawable(text: str) -> str:
+    """Text of which signs that the type lacks are counted rather than drawn as boxes."""
+    parts = []
+    for draws, run in groupby(text, _draws):
+        signs = "".join(run)
+        parts.append(signs if draws else f"[{len(signs)} signs of another script]")
+    return "".join(parts)
 
 
 def wrapped(
     draw: ImageDraw.ImageDraw, text: str, width: float, type_: ImageFont.FreeTypeFont, lines: int
 ) -> list[str]:
     """Text in so many lines of so many pixels; what does not fit is cut with an ellipsis."""
-    text = text[: lines * max(int(width), 1)]  # no sign is narrower than a pixel, and measuring takes time
+    text = drawable(
+        text[: lines * max(int(width), 1)]
+    )  # no sign is narrower than a pixel, and measuring takes time
     out = [""]
     for word in text.split():
         longer = f"{out[-1]} {word}".strip()
