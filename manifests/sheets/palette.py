@@ -75,11 +75,11 @@ def _draws(sign: str) -> bool:
 
 
 def drawable(text: str) -> str:
-    """Text of which signs that the type lacks are counted rather than drawn as boxes."""
+    """Text of which signs that the type lacks are counted, not drawn as boxes."""
     parts = []
     for draws, run in groupby(text, _draws):
         signs = "".join(run)
-        parts.append(signs if draws else f"[{len(signs)} signs of another script]")
+        parts.append(signs if draws else f"[{len(signs)} of another script]")
     return "".join(parts)
 
 
@@ -87,9 +87,8 @@ def wrapped(
     draw: ImageDraw.ImageDraw, text: str, width: float, type_: ImageFont.FreeTypeFont, lines: int
 ) -> list[str]:
     """Text in so many lines of so many pixels; what does not fit is cut with an ellipsis."""
-    text = drawable(
-        text[: lines * max(int(width), 1)]
-    )  # no sign is narrower than a pixel, and measuring takes time
+    text = text[: lines * max(int(width), 1)]  # no sign is narrower than a pixel, and measuring takes time
+    text = drawable(text)
     out = [""]
     for word in text.split():
         longer = f"{out[-1]} {word}".strip()
