@@ -21,9 +21,9 @@ NAMES = (
     "findings_lite0",
     "findings_lite1",
     "calibration",
+    "evaluator_lite2",
     "evaluator_anatomy",
     "evaluator_lesions",
-    "evaluator_lite2",
     "evaluator_attributes",
 )
 

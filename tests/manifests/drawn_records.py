@@ -1,6 +1,7 @@
 """Records to write: real candidates whose pixels NumPy draws from the key."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,6 @@ def draw_record(index: int, seed: int = 0, p_fail: float = 0.1, p_break: float =
     """The record of one key: its content depends on the key and the seed alone."""
     rng = np.random.default_rng([seed, index])
     picked = rng.choice(FINDING_NAMES, rng.integers(0, 4), replace=False).tolist()
-    unparsed = ("with a scarf",) if rng.random() < 0.2 else ()
     case = Case(
         key=f"{index:09d}",
         seed=seed,
@@ -85,9 +85,9 @@ def draw_record(index: int, seed: int = 0, p_fail: float = 0.1, p_break: float =
         age=int(rng.integers(20, 90)) if rng.random() < 0.5 else None,
         sex=rng.choice(["F", "M", None]),
         view=rng.choice(["PA", "AP", None]),
-        unparsed=unparsed,
-        complete=not unparsed,
+        unparsed=("with a scarf",) if rng.random() < 0.2 else (),
     )
+    case = replace(case, complete=not case.unparsed)
     if rng.random() < p_break:
         return Record(case, "failed", error="image: RuntimeError: out of luck")
     masks = draw_masks(rng, picked)
