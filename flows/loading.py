@@ -89,7 +89,7 @@ def _prompt_source(prompts: Prompts, drawable: tuple[str, ...]) -> "PromptSource
     if prompts.file:
         if not prompts.file.is_file():
             raise UserError(f"prompts.file: {prompts.file}, expected a CSV, Parquet or text file")
-        return PromptFile(prompts.file, understood=prompts.unparsed == "reject")
+        return PromptFile(prompts.file, prompts.unparsed == "reject", prompts.longest)
     return PromptSampler(
         table=prompts.table,
         findings=prompts.findings or _labelled(prompts.table, drawable),

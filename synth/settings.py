@@ -22,6 +22,8 @@ FROZEN = Usual(16, 5.0)
 
 #: Edits made of each real radiograph, of which the best is kept.
 TRIES = 4
+#: Characters of a prompt that are read: the longest reports have a third of it.
+LONGEST_PROMPT = 10_000
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from filters.registry import FILTERS
 from flows.config.schema import BuildConfig
+from synth.settings import LONGEST_PROMPT
 
 #: Fields that leave the result as it is. Paths are here because their content is hashed instead.
 NEUTRAL = (
@@ -27,7 +28,7 @@ NEUTRAL = (
 
 
 #: Fields that came later, and the value that means what builds without them did.
-LATER = {"prompts.unparsed": "keep", "licence": "other"}
+LATER = {"prompts.unparsed": "keep", "prompts.longest": LONGEST_PROMPT, "licence": "other"}
 
 
 def result_fields(config: BuildConfig) -> dict[str, Any]:

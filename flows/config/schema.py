@@ -15,7 +15,7 @@ from flows.config.edit import Edit
 from flows.config.group import Group
 from synth.errors import UserError
 from synth.findings import FINDING_NAMES
-from synth.settings import SynthesisSettings
+from synth.settings import LONGEST_PROMPT, SynthesisSettings
 
 FindingName = Literal[FINDING_NAMES]  # type: ignore[valid-type]
 Weight = Annotated[float, Field(ge=0)]
@@ -30,6 +30,7 @@ class Prompts(Group):
 
     file: Path | None = None
     unparsed: Literal["keep", "reject"] = "keep"  # rows of the file whose text is not understood whole
+    longest: Annotated[int, Field(ge=1, le=1_000_000)] = LONGEST_PROMPT  # characters of a prompt of the file
     table: Literal["padchest", "nih", "chexpert", "vinbigdata"] = "padchest"
     findings: Annotated[tuple[FindingName, ...], Field(min_length=1)] | None = None
     weights: dict[FindingName, Weight] = Field(default_factory=dict)  # multiplies a finding's real frequency

@@ -11,6 +11,7 @@ from synth.findings import Sex, View
 from synth.prompts.grammar import read_findings
 from synth.prompts.reports import Parsed, parse
 from synth.prompts.tables import Cells, read_cells
+from synth.settings import LONGEST_PROMPT
 
 _SEXES: dict[str, Sex] = {"f": "F", "female": "F", "m": "M", "male": "M"}
 _VIEWS: dict[str, View] = {"pa": "PA", "ap": "AP"}
@@ -28,6 +29,7 @@ class PromptRow:
     view: View | None = None
     findings: tuple[FindingRequest, ...] | None = None
     image: str | None = None  # the radiograph that it describes, where a file names one
+    cut: bool = False  # whether its text was longer than what is read
 
     @cached_property
     def parsed(self) -> Parsed:
@@ -36,8 +38,8 @@ class PromptRow:
 
     @property
     def complete(self) -> bool:
-        """Whether the findings are all there is: a column says them, or the text was understood whole."""
-        return self.findings is not None or self.parsed.complete
+        """Whether the findings are all there is: a column says them, or the text was understood, whole."""
+        return self.findings is not None or (self.parsed.complete and not self.cut)
 
     def case(self, seed: int, key: str) -> Case:
         """The row as a case: what it leaves to the parser is read off its prompt."""
@@ -75,8 +77,8 @@ class PromptFile:
     override what the parser reads; empty cells do not. ``image`` names a radiograph
     (:func:`rows_by_image`); :data:`synth.prompts.tables.COLUMNS` says what else columns may be called.
     ``.txt``: a prompt per line, blank lines skipped. UTF-8. ``understood``: rows that hold text which was
-    not are left out. ``notes`` are lines for the user: what was left out, not understood, contradicts
-    itself, or was not read.
+    not are left out. Prompts are cut to ``longest`` characters. ``notes`` are lines for the user: what was
+    cut, left out, not understood, contradicts itself, or was not read.
 
     Anything else raises a one-line UserError that names file, line (row in Parquet), value and what
     was expected; all rows are checked at once.
@@ -84,14 +86,14 @@ class PromptFile:
 
     length: int | None
 
-    def __init__(self, path: Path | str, understood: bool = False) -> None:
+    def __init__(self, path: Path | str, understood: bool = False, longest: int = LONGEST_PROMPT) -> None:
         self.path = Path(path)
         try:
             cells, ignored = read_cells(self.path)
         except OSError as error:
             reason = error.strerror or "cannot be read"
             raise UserError(f"{self.path}: {reason}, expected a readable prompt file") from error
-        every = [_row(c) for c in cells]
+        every = [_row(c, longest) for c in cells]
         if not every:
             raise UserError(f"{self.path}: no prompts, expected at least one")
         self.rows = tuple(row for row in every if row.complete) if understood else tuple(every)
@@ -122,9 +124,10 @@ def rows_by_image(path: Path | str) -> dict[str, PromptRow]:
     return found
 
 
-def _row(cells: Cells) -> PromptRow:
+def _row(cells: Cells, longest: int) -> PromptRow:
     where, values = cells.where, cells.values
-    prompt = values.get("prompt", "")
+    text = values.get("prompt", "")
+    prompt = text[:longest]
     if not prompt:
         raise UserError(f"{where}: prompt is empty, expected text")
     sex, view, findings = (values.get(name, "") for name in ("sex", "view", "findings"))
@@ -138,7 +141,13 @@ def _row(cells: Cells) -> PromptRow:
         raise UserError(f"{where}: {error}") from error
     age = _read_age(where, values.get("age", ""))
     return PromptRow(
-        prompt, age, _SEXES.get(sex.lower()), _VIEWS.get(view.lower()), requested, values.get("image") or None
+        prompt,
+        age,
+        _SEXES.get(sex.lower()),
+        _VIEWS.get(view.lower()),
+        requested,
+        values.get("image") or None,
+        cut=len(text) > longest,
     )
 
 
@@ -158,6 +167,11 @@ def _notes(
     path: Path, cells: Sequence[Cells], rows: Sequence[PromptRow], ignored: Sequence[str], understood: bool
 ) -> list[str]:
     notes = [f"{path}: columns not read: {', '.join(ignored)}"] if ignored else []
+    if long := [c.where for c, r in zip(cells, rows, strict=True) if r.cut]:
+        notes.append(
+            f"{path}: {len(long)} of {len(rows)} prompts are longer than is read, and are cut, e.g. "
+            f"{', '.join(long[:EXAMPLES])}"
+        )
     unclear = [(c.where, r) for c, r in zip(cells, rows, strict=True) if not r.complete]
     if unclear:
         fate = "are left out" if understood else "are drawn, never called normal"
@@ -178,6 +192,8 @@ def _notes(
 
 def _quoted(row: PromptRow) -> str:
     said = [*row.parsed.unparsed, *(f"{name.replace('_', ' ')} uncertain" for name in row.parsed.uncertain)]
+    if not said:
+        return repr(f"{row.prompt[:59]}…")  # understood as far as it is read
     text = said[0] if len(said[0]) <= 60 else f"{said[0][:59]}…"
     return repr(text)
 

@@ -27,6 +27,7 @@ CHANGES = {
     "output": "elsewhere",
     "licence": "cc-by-4.0",
     "prompts.unparsed": "reject",
+    "prompts.longest": 500,
     "prompts.file": "prompts.csv",
     "prompts.table": "chexpert",
     "prompts.findings": ["nodule"],

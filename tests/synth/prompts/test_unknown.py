@@ -123,3 +123,17 @@ def test_escapes_of_a_terminal_eat_no_side(tmp_path) -> None:
     path.write_text("\x1b[1mLeft\x1b[0m effusion.\n")
     (request,) = PromptFile(path).case(0, "0").findings
     assert (request.name, request.side) == ("effusion", "left")
+
+
+def test_a_prompt_is_cut_where_it_gets_too_long_and_is_told(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text(f"prompt,findings\nNo acute abnormality. {'Normal. ' * 5000}Large mass.,\nNormal.,\n")
+    prompts = PromptFile(path, longest=100)
+    long, plain = (prompts.case(0, str(i)) for i in range(2))
+    assert len(long.prompt) == 100
+    assert (long.complete, long.normal) == (False, False)  # a mass may follow, and does
+    assert plain.normal
+    told = f"{path}: 1 of 2 prompts are longer than is read, and are cut, e.g. {path}: line 2"
+    assert told in prompts.notes
+    assert len(PromptFile(path, understood=True, longest=100).rows) == 1
+    assert PromptFile(path, longest=100_000).case(0, "0").findings[0].name == "mass"
