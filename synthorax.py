@@ -69,6 +69,8 @@ def build(config: "BuildConfig | Mapping[str, Any] | str | Path") -> dict[str, A
     ``shortfall`` (why there are fewer than wanted, or None). Raises UserError, one line.
     """
     from flows.building.server import prefect_server
+    from flows.building.session import claim
+    from flows.config.image_model import settled
     from flows.config.reading import parse_config, read_config
     from flows.config.schema import BuildConfig
 
@@ -76,10 +78,11 @@ def build(config: "BuildConfig | Mapping[str, Any] | str | Path") -> dict[str, A
         config = read_config(Path(config))
     elif not isinstance(config, BuildConfig):
         config = parse_config(config)
-    with prefect_server(config.output):
-        from flows.build import build_dataset
+    config = settled(config)
+    with claim(config), prefect_server(config.output):
+        from flows.build import run_build
 
-        return build_dataset(config.model_dump(mode="json"))
+        return run_build(config)
 
 
 def edit(film: str | Path, request: "EditRequest", seed: int = 0, tries: int | None = None) -> "Retouched":
@@ -100,9 +103,12 @@ def edit(film: str | Path, request: "EditRequest", seed: int = 0, tries: int | N
 
 def main() -> None:
     """The console script."""
-    from flows.cli import main as run
+    from flows.commands.signals import interruptible
 
-    run()
+    with interruptible():
+        from flows.cli import main as run
+
+        run()
 
 
 def _check_alone(folder: Path = Path(__file__).parent) -> None:

@@ -3,12 +3,15 @@
 Prefect's caching is off and its database is no record: commits decide what is done.
 """
 
+import os
 import queue
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from httpx import TransportError
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
@@ -16,9 +19,10 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture
 from prefect.tasks import Task
 
-from flows.building.hooks import Hooks, current_hooks
+from flows.building.history import is_kept, keep_history
+from flows.building.hooks import Hooks, current_hooks, hooked
 from flows.building.pipeline import Order
-from flows.building.session import Session, open_session, tally
+from flows.building.session import Session, claim, open_session, tally
 from flows.building.shard import Watch, build_shard
 from flows.config.image_model import settled
 from flows.config.reading import parse_config, read_config
@@ -27,7 +31,7 @@ from flows.config.shards import Tally, missing_shards, shard
 from flows.config.workers import pin_threads, worker_count
 from flows.loading import shared_pipeline
 from manifests.store import Store
-from synth.errors import Interrupted, is_lasting
+from synth.errors import Interrupted, UserError, is_lasting
 
 Done: TypeAlias = "queue.SimpleQueue[tuple[int, PrefectFuture[Tally]]]"
 
@@ -42,23 +46,59 @@ def build_dataset(config: dict[str, Any] | str) -> dict[str, Any]:
     (and in ``length`` how many tokens that is), and in ``shortfall`` why fewer were accepted than asked for
     (or None).
     """
-    build = settled(read_config(Path(config)) if isinstance(config, str) else parse_config(config))
-    hooks = current_hooks()
+    with hooked(current_hooks()) as hooks, _kept_outcome(hooks):
+        build = settled(read_config(Path(config)) if isinstance(config, str) else parse_config(config))
+        with claim(build) as held:
+            hooks.course.note_in(held.lock.note)
+            pipeline = shared_pipeline(build)
+            with open_session(build, pipeline.digests) as session:
+                summary = _build(session, hooks)
+        maker = pipeline.synthesizer
+        hooks.outcome.summary = {**summary, "cut": len(maker.cut), "length": maker.length}
+    if is_kept():
+        _publish_table(session)
+    return hooks.outcome.summary
+
+
+def run_build(config: BuildConfig) -> dict[str, Any]:
+    """The flow in this process; what it came to counts, not whether Prefect could be told of it.
+
+    Raises UserError when no Prefect server answers at the start.
+    """
+    with hooked(current_hooks()) as hooks:
+        try:
+            return build_dataset(config.model_dump(mode="json"))
+        except TransportError as error:
+            if hooks.outcome.error is not None:
+                raise hooks.outcome.error from None
+            if hooks.outcome.summary is not None:
+                return hooks.outcome.summary
+            url = os.environ.get("PREFECT_API_URL")
+            raise UserError(f"PREFECT_API_URL: {url}, expected a Prefect server that answers") from error
+
+
+@contextmanager
+def _kept_outcome(hooks: Hooks) -> Iterator[None]:
+    """Keeps how the block ends for a caller whom Prefect, its server gone, would only tell of that."""
+    keep_history(hooks.tell)
     try:
-        pipeline = shared_pipeline(build)
-        with open_session(build, pipeline.digests) as session:
-            hooks.start(session.done)
-            while numbers := missing_shards(build, session.done):
-                for number, counts in _build_shards(build, numbers, hooks):
-                    session.done[number] = counts
-                    hooks.finished(number, counts)
-            summary = session.finalise()
-    except BaseException:  # SIGTERM reaches a flow as an exception of Prefect's own
+        yield
+    except BaseException as error:  # SIGTERM reaches a flow as an exception of Prefect's own
         hooks.stop.set()
+        hooks.outcome.error = error
+        is_kept()  # else the run's end waits for a server that is gone
         raise
-    _publish_table(session)
-    maker = pipeline.synthesizer
-    return {**summary, "cut": len(maker.cut), "length": maker.length}
+
+
+def _build(session: Session, hooks: Hooks) -> dict[str, Any]:
+    hooks.course.start(session.config, session.done)
+    hooks.begun()
+    while numbers := missing_shards(session.config, session.done):
+        for number, counts in _build_shards(session.config, numbers, hooks):
+            session.done[number] = counts
+            hooks.course.finished(counts)
+    hooks.course.finalising()
+    return session.finalise()
 
 
 def _worth_retrying(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:
@@ -82,7 +122,7 @@ def build_one_shard(config: dict[str, Any], number: int) -> Tally:
     hooks = current_hooks()
     pipeline = shared_pipeline(build)
     pin_threads(build.workers.threads)
-    watch = Watch(hooks.stop.is_set, hooks.made)
+    watch = Watch(hooks.stop.is_set, hooks.course.made)
     order, store = Order.of(build, pipeline), Store(build.output)
     commit = build_shard(shard(build, number), order, pipeline, store, watch)
     return tally(commit)

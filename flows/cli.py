@@ -9,6 +9,7 @@ import typer
 from flows.commands.endings import guarded, set_debug
 from flows.commands.evaluate import app as evaluate
 from flows.commands.options import Device, RealData
+from flows.commands.signals import interruptible
 from synth.settings import TRIES
 
 app = typer.Typer(
@@ -260,7 +261,8 @@ def places(
 
 def main() -> None:
     """The console script."""
-    app()
+    with interruptible():
+        app()
 
 
 if __name__ == "__main__":

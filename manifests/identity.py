@@ -61,12 +61,21 @@ def check_build(store: Store, build: Mapping[str, Any]) -> bool:
     if not store.exists(layout.BUILD):
         _refuse_foreign(store)
         return False
-    if differing := _differences(read_build(store), _complete(build)):
-        raise DatasetError(
-            f"output: {store.url} holds another build: {'; '.join(differing)}; "
-            "choose another output or go back to these settings"
-        )
+    _refuse_differing(store, read_build(store), _complete(build))
     return True
+
+
+def check_settings(store: Store, config: Mapping[str, Any]) -> None:
+    """As :func:`check_build`, for a build whose weights are not known yet; changes nothing.
+
+    :raises DatasetError: as :func:`open_build`, for what differs in the settings or in the schema.
+    """
+    if not store.exists(layout.BUILD):
+        _refuse_foreign(store)
+        return
+    present = read_build(store)
+    known = {"config": present["config"], "schema_version": present["schema_version"]}
+    _refuse_differing(store, known | {"config_hash": digest(known["config"])}, _complete({"config": config}))
 
 
 def read_build(store: Store) -> dict[str, Any]:
@@ -100,6 +109,14 @@ def _refuse_foreign(store: Store) -> None:
         raise DatasetError(
             f"output: {store.url} holds {strangers[0]!r} but no {layout.BUILD}, expected an empty folder or "
             "one that a build was begun in"
+        )
+
+
+def _refuse_differing(store: Store, present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    if differing := _differences(present, wanted):
+        raise DatasetError(
+            f"output: {store.url} holds another build: {'; '.join(differing)}; "
+            "choose another output or go back to these settings"
         )
 
 

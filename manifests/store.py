@@ -26,7 +26,7 @@ from manifests import local
 from manifests.errors import DatasetError
 from manifests.failures import is_absence, is_storage_error, reason
 from manifests.local import is_stray
-from manifests.locks import folder_lock
+from manifests.locks import Holder, Lock, folder_lock, lock_holder
 from manifests.sinks import FileInfo, Sink
 from synth.errors import UserError
 from synth.folders import check_name, inside, open_inside
@@ -192,7 +192,7 @@ class Store:
         return strays
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> Iterator[Lock]:
         """Keep other builds out of a local folder.
 
         The kernel frees the lock when the process ends, however it ends. Remote folders are not
@@ -201,12 +201,16 @@ class Store:
         :raises DatasetError: when another process holds the lock, naming its process id.
         """
         if not self.local:
-            yield
+            yield Lock()
             return
         with self._told("write", ".lock"):
             held = folder_lock(Path(self.root))
-        with held:
-            yield
+        with held as lock:
+            yield lock
+
+    def holder(self) -> Holder | None:
+        """Who holds a local folder's lock; of a remote one nothing is known."""
+        return lock_holder(Path(self.root)) if self.local else None
 
     def _check_name(self, path: str) -> None:
         try:

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 START_SECONDS = 300.0  # a new home migrates its database first; a busy machine takes its time
-DRAIN_SECONDS = 0.5  # Prefect's clients send their last events in the background
+DRAIN_SECONDS = 2.0  # for the last events; usually some milliseconds
 
 #: No calls home, no chatter, and none of the services that only deployments need.
 QUIET = {
@@ -74,11 +74,27 @@ def prefect_server(output: str, meanwhile: Callable[[], object] = lambda: None) 
     try:
         meanwhile()
         server.wait_until_healthy()
-        yield server.url
-        time.sleep(DRAIN_SECONDS)
+        with _known_to_prefect(server.url):
+            yield server.url
     finally:
         del os.environ["PREFECT_API_URL"]
         server.stop()
+
+
+@contextmanager
+def _known_to_prefect(url: str) -> Iterator[None]:
+    """Prefect reads its environment once in a process: an earlier build's server may stand there.
+
+    After the block its clients are done with the server: they send their last events in the background.
+    """
+    from prefect.events.worker import EventsWorker
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    try:
+        with temporary_settings({PREFECT_API_URL: url}):
+            yield
+    finally:
+        EventsWorker.drain_all(timeout=DRAIN_SECONDS)
 
 
 class OwnServer:

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from flows.config.identity import frozen_fields
+from flows.config.identity import frozen_fields, result_fields
 from flows.config.schema import BuildConfig
 from flows.config.shards import Tally, shortfall
 from manifests.builds import finalise
 from manifests.commits import Commit, standing_commits
-from manifests.identity import check_build, open_build
+from manifests.identity import check_settings, open_build
+from manifests.locks import Lock
 from manifests.store import Store
 from synth.scratch import clear_abandoned
 
@@ -43,16 +45,46 @@ class Session:
         }
 
 
+@dataclass(frozen=True)
+class Claim:
+    """An output that is ours to build in: its lock is held."""
+
+    output: str
+    lock: Lock
+
+
+# Whoever starts a build claims its output before anything heavy is loaded; the flow finds the claim here.
+_claim: ContextVar[Claim | None] = ContextVar("claim", default=None)
+
+
+@contextmanager
+def claim(config: BuildConfig) -> Iterator[Claim]:
+    """Locks the output of a settled config for the block, within which claims of it are this one.
+
+    Needs no models. Raises ``UserError`` with one line when another build holds the output or when it was
+    begun with other settings: a folder that is not this build's is left as it is.
+    """
+    if (held := _claim.get()) and held.output == config.output:
+        yield held
+        return
+    store = Store(config.output)
+    clear_abandoned()
+    check_settings(store, result_fields(config))  # before the lock, which is a file too
+    with store.lock() as lock:
+        token = _claim.set(Claim(config.output, lock))
+        try:
+            yield Claim(config.output, lock)
+        finally:
+            _claim.reset(token)
+
+
 @contextmanager
 def open_session(config: BuildConfig, digests: Mapping[str, str]) -> Iterator[Session]:
-    """Locks the output and reads what is done. Raises ``UserError`` with one line when another
-    build holds it or when it was begun with another config, weights or schema: a folder that is not this
-    build's is left as it is."""
-    store, wanted = Store(config.output), frozen_fields(config, digests)
-    clear_abandoned()
-    check_build(store, wanted)  # before the lock, which is a file too
-    with store.lock():
-        open_build(store, wanted)
+    """Claims the output and reads what is done. Raises ``UserError`` as :func:`claim`, and when it was begun
+    with other weights."""
+    store = Store(config.output)
+    with claim(config):
+        open_build(store, frozen_fields(config, digests))
         # A shard with failed candidates is built again; it is replaced when that one commits.
         counts = {number: tally(commit) for number, commit in standing_commits(store).items()}
         yield Session(config, store, {n: t for n, t in counts.items() if not t.failed})

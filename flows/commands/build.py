@@ -1,8 +1,9 @@
-"""`synthorax build`: signals, the progress bar and a Prefect server around the flow."""
+"""`synthorax build`: signals, progress and a Prefect server around the flow."""
 
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,13 @@ from rich.console import Console
 
 from flows.building.hooks import Hooks, hooked
 from flows.building.server import prefect_server
+from flows.building.session import claim
 from flows.commands.endings import OURS, USERS_MISTAKE, Ending
-from flows.commands.progress import BuildProgress
+from flows.commands.progress import shown
 from flows.commands.signals import Brake
 from flows.config.image_model import settled
 from flows.config.reading import read_config
 from flows.config.schema import BuildConfig
-from flows.config.shards import Tally
 from flows.config.terminal import tell
 from flows.config.workers import bf16_pays
 
@@ -26,12 +27,11 @@ NOTHING = 3
 
 def run(path: Path, overrides: Sequence[str]) -> None:
     """Builds what the config says; ends with exit code 0 only when it is all there."""
-    config = settled(read_config(path, overrides))
     hooks = Hooks()
     brake = Brake(hooks.stop)
     with brake.installed():
         try:
-            summary = _build(config, hooks, brake)
+            summary = _build(settled(read_config(path, overrides)), hooks, brake)
         except BaseException:
             if brake.asked:
                 brake.end()
@@ -43,20 +43,17 @@ def _build(config: BuildConfig, hooks: Hooks, brake: Brake) -> dict[str, Any]:
     # Errors are told by us, in one line; Prefect's log would repeat them with tracebacks.
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     console = Console(stderr=True)
-    progress = BuildProgress(config, console)
+    with claim(config) as held:
+        brake.tidy = held.lock.abandon
+        hooks.course.note_in(held.lock.note)
+        with (
+            shown(hooks.course, console),
+            prefect_server(config.output, meanwhile=lambda: _load(config, console)),
+            hooked(replace(hooks, begun=brake.armed, tell=lambda line: tell(console, f"synthorax: {line}"))),
+        ):
+            from flows.build import run_build
 
-    def start(done: Mapping[int, Tally]) -> None:
-        brake.armed()
-        progress.start(done)
-
-    with prefect_server(config.output, meanwhile=lambda: _load(config, console)):
-        from flows.build import build_dataset
-
-        watched = Hooks(hooks.stop, start, progress.made, progress.finished)
-        with hooked(watched), progress.bar:
-            summary = build_dataset(config.model_dump(mode="json"))
-            progress.close()
-    return summary
+            return run_build(config)
 
 
 def _load(config: BuildConfig, console: Console) -> None:
@@ -65,9 +62,8 @@ def _load(config: BuildConfig, console: Console) -> None:
 
     images = config.images
     if images.precision == "bf16" and not bf16_pays(images.device):
-        console.print("images.precision: bf16, which this CPU only emulates, expected fp32 (much faster)")
-    with console.status("loading models"):
-        pipeline = shared_pipeline(config)
+        tell(console, "images.precision: bf16, which this CPU only emulates, expected fp32 (much faster)")
+    pipeline = shared_pipeline(config)
     for note in pipeline.prompts.notes:
         tell(console, f"synthorax: {note}")
 

@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from flows.commands.endings import USERS_MISTAKE, Ending
-from flows.config.terminal import tell
+from flows.config.pace import Pace
+from flows.config.terminal import in_rhythm, tell
 from manifests.films.edited import EditedFolder
 from manifests.films.masks import read_mask
 from synth.cases import FindingRequest
@@ -42,10 +43,16 @@ def run(
         if len(images) == 1:
             read_film(images[0])  # before models are loaded for nothing
         retoucher, digests = load_retoucher(checkpoint, size, device)
-    with _progress(console) as progress:
+    pace = Pace(len(images))
+    with _progress(console) as progress, in_rhythm(console, lambda: f"editing: {pace}"):
         task = progress.add_task("editing", total=len(images))
+
+        def step(behind: float) -> None:
+            pace.add(int(behind) - pace.done)
+            progress.update(task, completed=behind)
+
         listener = Listener(
-            lambda behind: progress.update(task, completed=behind),
+            step,
             lambda line: tell(console, f"synthorax: {line}"),
             lambda line: tell(console, f"synthorax: {line}"),
         )

@@ -10,6 +10,7 @@ from flows.building.estimate import Estimate, estimate
 from flows.building.pipeline import Pipeline
 from flows.config.identity import config_hash
 from flows.config.image_model import settled
+from flows.config.pace import duration
 from flows.config.reading import read_config
 from flows.config.schema import BuildConfig
 from flows.config.terminal import tell
@@ -69,12 +70,3 @@ def _checkpoint(config: BuildConfig) -> str:
     images = config.images
     controlled = f" with ControlNet {images.controlnet}" if images.controlnet else ""
     return f"{images.checkpoint or 'the shipped one'}{controlled}"
-
-
-def duration(seconds: float) -> str:
-    """E.g. ``1 h 05 min``, ``4 min 10 s`` or ``12 s``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

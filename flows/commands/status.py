@@ -1,4 +1,4 @@
-"""`synthorax status`: how far a build is, from its commits alone."""
+"""`synthorax status`: how far a build is, from its commits and from what the one that runs says."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,8 @@ from flows.config.schema import BuildConfig
 from flows.config.shards import Tally, missing_shards, shard_count, shortfall
 from manifests.commits import read_commits
 from manifests.identity import read_build
-from manifests.layout import INDEX
+from manifests.layout import BUILD, INDEX
+from manifests.locks import Holder
 from manifests.store import Store
 from synth.terminal import printable
 
@@ -17,6 +18,11 @@ from synth.terminal import printable
 def run(dataset: str) -> None:
     """Prints counts and what is missing; loads no model."""
     store = Store(dataset)
+    holder = store.holder()
+    if holder and not store.exists(BUILD):
+        print(f"{printable(dataset)}: nothing committed yet")
+        print(f"state: {_running(holder)}")
+        return
     fields = read_build(store)["config"]
     config = parse_config(_with_paths(fields, dataset), f"{dataset}/build.json")
     done = {number: tally(commit) for number, commit in read_commits(store).items()}
@@ -27,7 +33,12 @@ def run(dataset: str) -> None:
         f"{total.rejected} rejected + {total.failed} failed"
     )
     print(f"shards: {len(done)} committed, at most {ceiling}")
-    print(f"state: {_state(config, done, store.exists(INDEX))}")
+    print(f"state: {_running(holder) if holder else _state(config, done, store.exists(INDEX))}")
+
+
+def _running(holder: Holder) -> str:
+    doing = f": {printable(holder.note, 200)}" if holder.note else ""
+    return f"process {printable(holder.process)} is at work{doing}"
 
 
 def _with_paths(fields: Mapping[str, Any], dataset: str) -> dict[str, Any]:

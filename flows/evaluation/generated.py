@@ -6,10 +6,10 @@ from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
-from rich.progress import Progress
 
 from filters.judge import Judge
 from filters.verdicts import decide
+from flows.config.terminal import tracked
 from flows.material.real import Radiographs
 from flows.material.scenes import demographics_of, labelled_requests
 from flows.training.loop import console
@@ -69,17 +69,15 @@ class ImageStore:
         keys = [self._key(c, m) for c, m in zip(cases, masks, strict=True)]
         missing = [i for i, k in enumerate(keys) if k not in self.known]
         size, unsaved = self.maker.settings.batch_size, 0
-        with Progress(console=console, transient=True) as progress:
-            task = progress.add_task(title, total=len(missing))
-            for start in range(0, len(missing), size):
-                some = missing[start : start + size]
-                made = self.maker.radiographs([cases[i] for i in some], [masks[i] for i in some])
-                self.known |= {keys[i]: image for i, image in zip(some, made, strict=True)}
-                unsaved += len(some)
-                progress.advance(task, len(some))
-                if unsaved >= SAVE_EVERY or start + size >= len(missing):
-                    self._save()
-                    unsaved = 0
+        starts = range(0, len(missing), size)
+        for start in tracked(starts, f"{title}, batches", len(starts), console):
+            some = missing[start : start + size]
+            made = self.maker.radiographs([cases[i] for i in some], [masks[i] for i in some])
+            self.known |= {keys[i]: image for i, image in zip(some, made, strict=True)}
+            unsaved += len(some)
+            if unsaved >= SAVE_EVERY or start + size >= len(missing):
+                self._save()
+                unsaved = 0
         return np.stack([self.known[k] for k in keys])
 
     def _key(self, case: Case, masks: MaskSet) -> str:

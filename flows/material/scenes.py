@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from rich.console import Console
-from rich.progress import track
 from safetensors.numpy import load_file, save_file
 
+from flows.config.terminal import tracked
 from flows.material.real import Radiographs, load_nih
 from flows.material.trained import expert_anatomy, locate, unmarked
 from synth.cases import FindingRequest, Lesion
@@ -143,7 +143,7 @@ def _make(nih: Radiographs, out: Path, seed: int, count: int, path: Path) -> Non
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(initializer=torch.set_num_threads, initargs=(1,), mp_context=context) as workers:
         done = workers.map(_simulated, jobs, chunksize=25)
-        made = list(track(done, "simulating", total=count, console=Console(stderr=True)))
+        made = list(tracked(done, "simulating", count, Console(stderr=True)))
     images, bodies, masks, prompts = zip(*made, strict=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(

@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
-from rich.progress import track
 
 from filters.experts import outlines
 from filters.experts.ensemble import load_anatomy, load_findings
 from filters.experts.opinion import Expert
-from flows.config.terminal import tell
+from flows.config.terminal import tell, tracked
 from flows.films import BATCH, OnceEach, read_film
 from flows.preparing.description import Unseen, described
 from manifests.errors import DatasetError
@@ -112,7 +111,7 @@ class _Preparation:
         self._waiting: list[Unseen] = []
 
     def prepare(self, sources: list[str]) -> None:
-        for source in track(sources, "preparing", console=self.console):
+        for source in tracked(sources, "preparing", len(sources), self.console):
             self._take(source)
             if len(self._waiting) == BATCH:
                 self._look()

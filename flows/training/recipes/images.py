@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
-from rich.progress import track
 from torch import Tensor, nn
 from transformers import CLIPTextModel, PreTrainedTokenizerFast
 
+from flows.config.terminal import tracked
 from flows.material.scenes import Scenes, balanced, load_scenes
 from flows.material.trained import locate
 from flows.training.augment import draw_warp, vary_exposure
@@ -215,7 +215,8 @@ def _pool(
     side = real.images.shape[-1] // FACTOR
     taught = np.flatnonzero(part[simulated.base])
     latents, spatial, cover, prompts = [], [], [], []
-    for start in track(range(0, count, 20), "encoding", console=console):
+    starts = range(0, count, 20)
+    for start in tracked(starts, "encoding", len(starts), console):
         rng = np.random.default_rng((seed, start))
         picks = [
             (simulated, drawn(rng, taught, odds[simulated.base[taught]], 13)),
