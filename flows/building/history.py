@@ -9,6 +9,7 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from prefect._internal.concurrency import logger as services
 from prefect.context import FlowRunContext
@@ -45,7 +46,8 @@ class _Loss(logging.Filter):
                 return
             self.is_known = True
         EventsWorker.set_client_override(NullEventsClient)
-        for worker in list(EventsWorker._instances.values()):
+        workers: Any = EventsWorker
+        for worker in list(workers._instances.values()):
             _drop(worker._queue)
         self.told(GONE)
 
@@ -75,7 +77,8 @@ def is_kept() -> bool:
     """Whether the server of the current flow run answers; from now on nothing waits for it to come back."""
     context = FlowRunContext.get()
     assert context is not None, "called within a flow"
-    context.client._client._has_connected = False  # or Prefect tries for a minute
-    if not _loss.is_known and context.client.api_healthcheck() is not None:
+    client: Any = context.client
+    client._client._has_connected = False  # or Prefect tries for a minute
+    if not _loss.is_known and client.api_healthcheck() is not None:
         _loss.give_up()
     return not _loss.is_known
