@@ -35,6 +35,7 @@ from synth.errors import Interrupted, UserError, is_lasting
 
 Done: TypeAlias = "queue.SimpleQueue[tuple[int, PrefectFuture[Tally]]]"
 
+UNREACHED = "Failed to reach API"  # Prefect's RuntimeError where no server answers at the start
 TABLE_ROWS = 200  # of the artifact: more than anyone reads
 
 
@@ -68,11 +69,13 @@ def run_build(config: BuildConfig) -> dict[str, Any]:
     with hooked(current_hooks()) as hooks:
         try:
             return build_dataset(config.model_dump(mode="json"))
-        except TransportError as error:
+        except Exception as error:
             if hooks.outcome.error is not None:
                 raise hooks.outcome.error from None
             if hooks.outcome.summary is not None:
                 return hooks.outcome.summary
+            if not (isinstance(error, TransportError) or str(error).startswith(UNREACHED)):
+                raise
             url = os.environ.get("PREFECT_API_URL")
             raise UserError(f"PREFECT_API_URL: {url}, expected a Prefect server that answers") from error
 
