@@ -85,17 +85,25 @@ def build(config: "BuildConfig | Mapping[str, Any] | str | Path") -> dict[str, A
         return run_build(config)
 
 
-def edit(film: str | Path, request: "EditRequest", seed: int = 0, tries: int | None = None) -> "Retouched":
+def edit(
+    film: str | Path,
+    request: "EditRequest",
+    seed: int = 0,
+    tries: int | None = None,
+    megapixels: int | None = None,
+) -> "Retouched":
     """The best edit of one radiograph file by the shipped models: its ``pixels`` are the original's size.
 
-    ``tries`` edits are made, the experts keep the best. Raises UserError, one line.
+    ``tries`` edits are made, the experts keep the best. A film of more than ``megapixels`` (100 unless told)
+    is refused before it is decoded. Raises UserError, one line.
     """
     from flows.films import read_film
     from flows.loading import load_retoucher
+    from manifests.films.bounds import MEGAPIXELS
     from manifests.films.patients import demographics
     from synth.settings import TRIES
 
-    original = read_film(Path(film))
+    original = read_film(Path(film), megapixels or MEGAPIXELS)
     retoucher, _ = load_retoucher()
     films = retoucher.look([original], [demographics(original)])
     return retoucher.retouch(films, [request], [seed], [None], tries or TRIES)[0]

@@ -11,6 +11,7 @@ from pathlib import Path
 from filters.filter import Filter
 from filters.registry import FILTERS
 from synth.errors import UserError
+from synth.terminal import shown
 
 
 def load_own(path: Path) -> tuple[Filter, str]:
@@ -19,15 +20,15 @@ def load_own(path: Path) -> tuple[Filter, str]:
     Raises UserError, one line, for a file that cannot be run, holds no FILTER, or one that names a shipped
     filter or states no threshold.
     """
-    where = f"filters.own: {path}"
+    where = f"filters.own: {shown(path)}"
     if path.suffix != ".py" or not path.is_file():
         raise UserError(f"{where}, expected a Python file")
     try:
         found = runpy.run_path(str(path)).get("FILTER")
-    except Exception as error:
-        raise UserError(f"{where}: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise UserError(f"{where}: {type(error).__name__}: {shown(error)}") from error
     if not isinstance(found, Filter):
-        raise UserError(f"{where}: FILTER is {found!r}, expected a filters.filter.Filter")
+        raise UserError(f"{where}: FILTER is {shown(repr(found))}, expected a filters.filter.Filter")
     if found.name in FILTERS:
         raise UserError(f"{where}: FILTER.name: {found.name!r} ships already, expected another name")
     if found.threshold is None:

@@ -8,8 +8,9 @@ import typer
 
 from flows.commands.endings import guarded, set_debug
 from flows.commands.evaluate import app as evaluate
-from flows.commands.options import Device, RealData
+from flows.commands.options import Device, Megapixels, RealData
 from flows.commands.signals import interruptible
+from manifests.films.bounds import MEGAPIXELS
 from synth.settings import TRIES
 
 app = typer.Typer(
@@ -135,7 +136,7 @@ def train(
     name: Annotated[str, typer.Argument(help="shape, codec, anatomy, masks, findings, images, …, all")],
     data: Annotated[Path, typer.Option(help="Folder with the real data; controlnet: a prepared one.")],
     out: Annotated[Path, typer.Option(help="Folder to write to: OUT/NAME.")] = Path("runs"),
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = 0,
     device: Device = "cpu",
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
     scale: Annotated[float, typer.Option(min=0, help="Times the documented number of steps.")] = 1.0,
@@ -159,11 +160,12 @@ def prepare(
     ] = None,
     size: Annotated[int, typer.Option(help="Pixels a side.")] = 256,
     device: Device = "cpu",
+    megapixels: Megapixels = MEGAPIXELS,
 ) -> None:
     """Make radiographs of your own ready for `train controlnet`, or go on where it was interrupted."""
     from flows.commands.prepare import run
 
-    run(folder, out, labels, size, device)
+    run(folder, out, labels, size, device, megapixels)
 
 
 @app.command()
@@ -192,7 +194,7 @@ def edit(
             help="PNG of the one image's size: where what is removed lies, or else what is added shall."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = 0,
     tries: Annotated[int, typer.Option(min=1, max=99, help="Edits to choose from by the experts.")] = TRIES,
     checkpoint: Annotated[
         str | None,
@@ -203,12 +205,13 @@ def edit(
         typer.Option(help="Pixels a side that models see; by default 256, or the checkpoint's own."),
     ] = None,
     device: Device = "cpu",
+    megapixels: Megapixels = MEGAPIXELS,
 ) -> None:
     """Remove, add or replace findings in real radiographs, or go on where it was interrupted."""
     from flows.commands.edit import requested, run
 
     request = requested(remove or (), add or (), replace, everywhere)
-    run(images, out, request, mask, seed, tries, checkpoint, size, device)
+    run(images, out, request, mask, seed, tries, checkpoint, size, device, megapixels)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from manifests.errors import DatasetError
+from manifests.films.bounds import MEGAPIXELS
 from manifests.films.files import read_original
 from manifests.films.originals import Original
 from manifests.films.views import check_frontal
@@ -17,10 +18,13 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def read_film(path: Path) -> Original:
-    """A frontal radiograph, by its header if it has one. DatasetError, one line that names the path."""
+def read_film(path: Path, megapixels: int = MEGAPIXELS) -> Original:
+    """A frontal radiograph, by its header if it has one, of at most ``megapixels`` million pixels.
+
+    DatasetError, one line that names the path.
+    """
     try:
-        original = read_original(path)
+        original = read_original(path, megapixels)
     except OSError as error:
         raise DatasetError(users_mistake(error) or f"{path}: cannot be read") from error
     check_frontal(original)

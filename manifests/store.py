@@ -14,12 +14,11 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from errno import EINVAL
+from errno import EINVAL, EROFS
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
-from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from manifests import local
@@ -28,6 +27,7 @@ from manifests.failures import is_absence, is_storage_error, reason
 from manifests.local import is_stray
 from manifests.locks import Holder, Lock, folder_lock, lock_holder
 from manifests.sinks import FileInfo, Sink
+from manifests.urls import file_system
 from synth.errors import UserError
 from synth.folders import check_name, inside, open_inside
 from synth.scratch import scratch_folder
@@ -51,16 +51,7 @@ class Store:
 
     def __init__(self, url: str | os.PathLike[str], **options: Any) -> None:
         self.url = os.fspath(url)
-        if (
-            "::" in self.url and "://" not in self.url
-        ):  # fsspec would take it for a chain, and write elsewhere
-            raise DatasetError(f"output: {self.url!r}, expected a path without '::', or a URL")
-        try:
-            self.fs, root = url_to_fs(self.url, **options)
-        except Exception as error:
-            if not (isinstance(error, ImportError | ValueError | TypeError) or is_storage_error(error)):
-                raise
-            raise DatasetError(f"output: {self.url!r}: {reason(error)}") from error
+        self.fs, root = file_system(self.url, options)
         self.root = root.rstrip("/")
         self.local = isinstance(self.fs, LocalFileSystem)
 
@@ -83,8 +74,13 @@ class Store:
             spool = folder / "spool"
             with spool.open("wb") as stream:
                 yield Sink(stream)
-            self.fs.makedirs(self.fs._parent(target), exist_ok=True)
-            self.fs.put_file(str(spool), target)
+            try:
+                self.fs.makedirs(self.fs._parent(target), exist_ok=True)
+                self.fs.put_file(str(spool), target)
+            except (NotImplementedError, ValueError) as error:  # fsspec's, of what can only be read
+                raise OSError(
+                    EROFS, "storage of this kind is only read, expected a folder or bucket"
+                ) from error
 
     def publish(self, path: str, data: bytes | Path) -> FileInfo:
         """Make ``data``, bytes or a local file, the file ``path``."""

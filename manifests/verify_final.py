@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import yaml
 
 from manifests import layout
 from manifests.card import dataset_card
@@ -20,6 +19,8 @@ from manifests.problems import Problem, problem
 from manifests.schema import filter_columns
 from manifests.store import Store
 from manifests.verify_shard import check_file
+from synth.errors import UserError
+from synth.strict_yaml import parse_yaml
 
 #: Cosine distances are compared so far: the last bits depend on the machine.
 _CLOSE = 1e-6
@@ -132,11 +133,11 @@ def _front_matter(card: bytes) -> str | None:
     """In one spelling; None where there is none."""
     _, fence, rest = card.decode("utf-8", "replace").partition("---\n")
     front, end, _ = rest.partition("\n---")
-    if not (fence and end) or len(front) > 1 << 16 or "*" in front.replace("/*", ""):  # no aliases to expand
+    if not (fence and end):
         return None
     try:
-        return repr(yaml.safe_load(front))
-    except (yaml.YAMLError, ValueError, RecursionError):
+        return repr(parse_yaml(front))
+    except UserError:
         return None
 
 

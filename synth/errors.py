@@ -3,6 +3,8 @@
 import errno
 from typing import Final
 
+from synth.terminal import shown
+
 _ENVIRONMENT: Final = {
     errno.ENOSPC: "no space left on the disk: free some and run the same command again",
     errno.EDQUOT: "disk quota exceeded: free some and run the same command again",
@@ -13,6 +15,8 @@ _ENVIRONMENT: Final = {
     errno.ENOTDIR: "not a folder",
     errno.EISDIR: "is a folder, expected a file",
     errno.EEXIST: "exists already",
+    errno.ENAMETOOLONG: "a name that is too long",
+    errno.ELOOP: "a link that leads to itself",
 }
 
 
@@ -37,7 +41,7 @@ def users_mistake(error: BaseException) -> str | None:
     if isinstance(error, UserError):
         return " ".join(str(error).split())
     if isinstance(error, OSError) and error.errno in _ENVIRONMENT:
-        where = f"{error.filename}: " if error.filename else ""
+        where = f"{shown(error.filename)}: " if error.filename else ""
         return f"{where}{_ENVIRONMENT[error.errno]}"
     return None
 

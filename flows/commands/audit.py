@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import yaml
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -21,7 +20,8 @@ from manifests.schema import Column, filter_columns
 from manifests.selection import Shares, rows_of, skews
 from manifests.store import Store
 from synth.errors import UserError
-from synth.terminal import printable
+from synth.strict_yaml import parse_yaml
+from synth.terminal import printable, shown
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _BINS = 40
@@ -51,14 +51,14 @@ def parse_thresholds(overrides: Sequence[str]) -> dict[str, float]:
     for item in overrides:
         path, _, text = item.partition("=")
         parts = path.split(".")
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            value = None
         if len(parts) != 3 or (parts[0], parts[2]) != ("filters", "threshold"):
-            raise UserError(f"--set {item}: expected filters.NAME.threshold=VALUE")
+            raise UserError(f"--set {shown(item)}: expected filters.NAME.threshold=VALUE")
+        try:
+            value = parse_yaml(text)
+        except UserError as error:
+            raise UserError(f"--set {shown(item)}: {error}") from None
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UserError(f"--set {item}: expected a number")
+            raise UserError(f"--set {shown(item)}: expected a number")
         out[parts[1]] = float(value)
     return out
 

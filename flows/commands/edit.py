@@ -27,13 +27,14 @@ def run(
     checkpoint: str | None,
     size: int | None,
     device: str,
+    megapixels: int,
 ) -> None:
     """Edits each image and says how it went; exit code 2 when one could not be edited."""
     if mask is not None and len(images) > 1:
         raise UserError(f"--mask: with {len(images)} images, expected one: a mask belongs to one image")
     target = EditedFolder(out)
     target.check_apart(images, mask)
-    drawn = None if mask is None else read_mask(mask)
+    drawn = None if mask is None else read_mask(mask, megapixels)
     console = Console(stderr=True)
     with console.status("loading models"):
         from flows.editing.files import Asked, Listener, edit_files
@@ -41,7 +42,7 @@ def run(
         from flows.loading import load_retoucher
 
         if len(images) == 1:
-            read_film(images[0])  # before models are loaded for nothing
+            read_film(images[0], megapixels)  # before models are loaded for nothing
         retoucher, digests = load_retoucher(checkpoint, size, device)
     pace = Pace(len(images))
     with _progress(console) as progress, in_rhythm(console, lambda: f"editing: {pace}"):
@@ -56,7 +57,8 @@ def run(
             lambda line: tell(console, f"synthorax: {line}"),
             lambda line: tell(console, f"synthorax: {line}"),
         )
-        done = edit_files(images, target, Asked(request, seed, tries, drawn), retoucher, digests, listener)
+        asked = Asked(request, seed, tries, drawn, megapixels)
+        done = edit_files(images, target, asked, retoucher, digests, listener)
     earlier = f" ({done.earlier} of them earlier)" if done.earlier else ""
     refused = f", {done.refused} refused" if done.refused else ""
     unchanged = f", {done.unchanged} unchanged" if done.unchanged else ""

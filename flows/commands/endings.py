@@ -11,6 +11,9 @@ from typing import Any, NoReturn, TypeVar
 
 USERS_MISTAKE, OURS, CTRL_C = 2, 1, 130
 
+#: Signs of the line that a command ends with; what it quotes was cut before.
+_LONGEST_LINE = 4000
+
 INTERRUPTED = "interrupted: what is committed stays, the same command goes on from there"
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -67,7 +70,7 @@ def _end(error: BaseException) -> NoReturn:
 def _leave(code: int, message: str) -> NoReturn:
     from synth.terminal import printable
 
-    print(printable(message), file=sys.stderr, flush=True)
+    print(printable(message, _LONGEST_LINE), file=sys.stderr, flush=True)
     raise SystemExit(code)
 
 

@@ -5,5 +5,11 @@ from typing import Annotated
 
 import typer
 
+from manifests.films.bounds import MOST_MEGAPIXELS
+
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps")]
+Megapixels = Annotated[
+    int,
+    typer.Option(min=1, max=MOST_MEGAPIXELS, help="Larger films are refused before they are decoded."),
+]
 RealData = Annotated[Path, typer.Option(help="Folder with the real data.")]

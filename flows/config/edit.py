@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from flows.config.group import Group
+from manifests.films.bounds import MEGAPIXELS, MOST_MEGAPIXELS
 from synth.errors import UserError
 from synth.prompts.edit_requests import EDITABLE, EditRequest
 from synth.prompts.grammar import read_finding
@@ -20,7 +21,7 @@ class Edit(Group):
     ``add`` are written as ``effusion, left, lower``; with ``replace`` they lie in the place of what is
     removed. With ``everywhere`` both lungs are cleared. ``tries`` edits are made of each, the best by the
     experts is kept. ``labels`` is a prompt file with a column ``image``: only the radiographs that it names
-    are taken, and show what it says.
+    are taken, and show what it says. A film of more than ``megapixels`` is refused before it is decoded.
     """
 
     source: Path
@@ -30,6 +31,7 @@ class Edit(Group):
     everywhere: bool = False
     tries: Annotated[int, Field(ge=1, le=64)] = TRIES
     labels: Path | None = None
+    megapixels: Annotated[int, Field(ge=1, le=MOST_MEGAPIXELS)] = MEGAPIXELS
 
     @model_validator(mode="after")
     def _can_be_done(self) -> Self:

@@ -23,6 +23,7 @@ NEUTRAL = (
     "filters.own",
     "edit.source",
     "edit.labels",
+    "edit.megapixels",
     *(f"filters.{name}.weights" for name in FILTERS),
 )
 

@@ -1,16 +1,18 @@
 """Reading a config from YAML with ``--set a.b=c`` overrides; every mistake becomes one line."""
 
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from flows.config.mistakes import describe
+from flows.config.plain import plain
 from flows.config.schema import BuildConfig
 from synth.errors import UserError
+from synth.strict_yaml import MOST_TEXT, parse_yaml
+from synth.terminal import shown
 
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> BuildConfig:
@@ -27,169 +29,71 @@ def parse_config(
 ) -> BuildConfig:
     """The config in plain data; ``source`` is named in errors unless an override is to blame."""
     try:
+        data = plain(data)
         # JSON mode is strict about types, but still takes text for a path and a list for a tuple.
-        return BuildConfig.model_validate_json(json.dumps(data, default=str), strict=True)
+        return BuildConfig.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
-        message, field = _describe(error.errors()[0], data)
-        raise UserError(f"{message} ({_blame(field, source, overrides)})") from None
+        message, field = describe(error.errors()[0], data)
+    except UserError as error:
+        message = str(error)
+        field = message.partition(":")[0]
+    raise UserError(f"{message} ({_blame(field, source, overrides)})")
 
 
 def apply_overrides(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """A copy of ``data`` with each ``a.b=c`` put in its place."""
-    out = json.loads(json.dumps(data, default=str))
+    """A copy of ``data`` with each ``a.b=c`` put in its place. Raises UserError that names the override."""
+    out: dict[str, Any] = plain(data)
     for item in overrides:
         path, sign, text = item.partition("=")
         if not sign or not all(path.split(".")):
-            raise UserError(f"--set {item}: expected key.key=value")
+            raise UserError(f"--set {shown(item)}: expected key.key=value")
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise UserError(f"--set {item}: the value is not valid YAML") from None
+            value = plain(parse_yaml(text))
+        except UserError as error:
+            raise UserError(f"--set {shown(item)}: {error}") from None
         *groups, name = path.split(".")
         at = out
         for group in groups:
-            at[group] = at.get(group) or {}
+            if at.get(group) is None:
+                at[group] = {}
             at = at[group]
             if not isinstance(at, dict):
-                raise UserError(f"--set {item}: {group} is a value, not a group")
+                raise UserError(f"--set {shown(item)}: {shown(group)} is a value, not a group")
         at[name] = value
     return out
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such config file") from None
-    except IsADirectoryError:
-        raise UserError(f"{path}: is a folder, expected a YAML file") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text (byte {error.start})") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{line}: not valid YAML") from None
-    if not isinstance(data, dict):
-        raise UserError(f"{path}: expected keys such as seed and candidates")
-    return data
+        data = parse_yaml(_text(path))
+        if not isinstance(data, dict):
+            raise UserError("expected keys such as seed and candidates")
+        out: dict[str, Any] = plain(data)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    return out
 
 
-def _describe(problem: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[str, str]:
-    """One line on a pydantic error, and the dotted field that it is about."""
-    loc = [str(part) for part in problem["loc"] if part != "[key]" and "[" not in str(part)]
-    field = ".".join(loc)
-    if problem["type"] == "value_error":  # ours: the message names its own field
-        message = str(problem["ctx"]["error"])
-        return message, message.partition(":")[0]
-    if problem["type"] == "extra_forbidden":
-        return f"{field}: unknown key{_suggest(loc)}", field
-    if problem["type"] == "missing":
-        return f"{field}: missing, expected {_expected(loc) or 'a value'}", field
-    expected = _expected(loc) or problem["msg"][0].lower() + problem["msg"][1:]
-    return f"{field}: {_value(loc, data, problem['input'])}, expected {expected}", field
-
-
-def _value(loc: Sequence[str], data: Any, fallback: Any) -> str:
-    value = fallback
-    at = data
+def _text(path: Path) -> str:
+    """Raises UserError in a few words, without the path."""
     try:
-        for part in loc:
-            at = at[int(part)] if isinstance(at, list) else at[part]
-        value = at
-    except (KeyError, IndexError, TypeError, ValueError):
-        pass
-    return str(value) if isinstance(value, int | float | str) else json.dumps(value, default=str)
-
-
-def _suggest(loc: Sequence[str]) -> str:
-    model: type[BaseModel] = BuildConfig
-    for part in loc[:-1]:
-        inner = model.model_fields[part].annotation if part in model.model_fields else None
-        inner = next((kind for kind in get_args(inner) if kind is not type(None)), inner)
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return ""
-        model = inner
-    near = difflib.get_close_matches(loc[-1], model.model_fields, n=1, cutoff=0.5)
-    if near:
-        return f", did you mean {near[0]}?"
-    return f", expected one of {', '.join(model.model_fields)}"
-
-
-def _expected(loc: Sequence[str]) -> str:
-    """What a field takes, in words, out of the model's own JSON schema; empty if it is silent."""
-    root = BuildConfig.model_json_schema()
-    at: Any = root
-    for part in loc:
-        at = _inner(_resolve(at, root), part, root)
-        if at is None:
-            return ""
-    return _phrase(_resolve(at, root), root)
-
-
-def _resolve(schema: Any, root: Mapping[str, Any]) -> Any:
-    if "$ref" in schema:
-        return root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
-    return schema
-
-
-def _inner(schema: Mapping[str, Any], part: str, root: Mapping[str, Any]) -> Any:
-    if part in schema.get("properties", {}):
-        return schema["properties"][part]
-    if part.isdigit() and "prefixItems" in schema:
-        return schema["prefixItems"][int(part)]
-    if part.isdigit() and "items" in schema:
-        return schema["items"]
-    extra = schema.get("additionalProperties")
-    if "propertyNames" in schema and part not in schema["propertyNames"].get("enum", [part]):
-        return schema["propertyNames"]
-    if isinstance(extra, dict):
-        return extra
-    for option in schema.get("anyOf", ()):
-        if (found := _inner(_resolve(option, root), part, root)) is not None:
-            return found
-    return None
-
-
-_WORDS = {
-    "integer": "an integer",
-    "number": "a number",
-    "string": "text",
-    "boolean": "true or false",
-    "null": "null",
-    "array": "a list",
-    "object": "a group of keys",
-}
-
-
-def _phrase(schema: Mapping[str, Any], root: Mapping[str, Any]) -> str:
-    if "anyOf" in schema:
-        return " or ".join(_phrase(_resolve(s, root), root) for s in schema["anyOf"])
-    if "enum" in schema:
-        return f"one of {', '.join(map(str, schema['enum']))}"
-    if "pattern" in schema:
-        return "one of cpu, mps, cuda, cuda:N"
-    words = _WORDS.get(schema.get("type", ""), "")
-    bounds = [
-        f"{sign} {schema[key]}"
-        for key, sign in (
-            ("minimum", ">="),
-            ("exclusiveMinimum", ">"),
-            ("maximum", "<="),
-            ("exclusiveMaximum", "<"),
-        )
-        if key in schema
-    ]
-    if "multipleOf" in schema:
-        bounds.append(f"a multiple of {schema['multipleOf']}")
-    if schema.get("minLength") or schema.get("minItems"):
-        bounds.append("that is not empty")
-    # A ceiling that nobody comes near only hides the bound that matters.
-    return f"{words} {' and '.join(bounds[:1] if bounds[:1] == ['>= 1'] else bounds)}".strip()
+        if path.is_dir():
+            raise UserError("is a folder, expected a YAML file")
+        with path.open("rb") as file:
+            data = file.read(4 * MOST_TEXT + 1)  # a sign takes at most so many bytes
+    except FileNotFoundError:
+        raise UserError("no such config file") from None
+    if len(data) > 4 * MOST_TEXT:
+        raise UserError(f"more than {4 * MOST_TEXT} bytes, expected a YAML file of at most {MOST_TEXT} signs")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"not UTF-8 text (byte {error.start})") from None
 
 
 def _blame(field: str, source: str, overrides: Sequence[str]) -> str:
     for item in reversed(overrides):
         path = item.partition("=")[0]
         if field == path or field.startswith(f"{path}.") or path.startswith(f"{field}."):
-            return f"--set {item}"
+            return f"--set {shown(item)}"
     return source

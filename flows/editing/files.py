@@ -13,6 +13,7 @@ from flows.editing.plan import Film, plan
 from flows.editing.retoucher import Retouched, Retoucher, is_afresh, seen_again, shortfall, unasked, unmoved
 from flows.films import BATCH, each, read_film
 from manifests.errors import DatasetError
+from manifests.films.bounds import MEGAPIXELS
 from manifests.films.edited import UNCHANGED, EditedFolder, EditedRadiograph, stem_of
 from manifests.films.masks import MaskFile
 from manifests.films.originals import Original
@@ -30,12 +31,16 @@ TILE = 480
 
 @dataclass(frozen=True)
 class Asked:
-    """What is to be done to each radiograph, and how: the same for all of a call."""
+    """What is to be done to each radiograph, and how: the same for all of a call.
+
+    ``megapixels``: the largest that is read.
+    """
 
     request: EditRequest
     seed: int
     tries: int
     mask: MaskFile | None = None
+    megapixels: int = MEGAPIXELS
 
     def of(self, original: Original, size: int, digests: Mapping[str, str]) -> dict[str, Any]:
         """All that an edit's bytes depend on, for its record."""
@@ -124,7 +129,7 @@ class _Editing:
     def _read(self, path: Path) -> Original | None:
         """A radiograph that is still to be edited."""
         try:
-            original = read_film(path)
+            original = read_film(path, self.asked.megapixels)
             done = self.target.is_done(stem_of(path), self._record(original))
         except (DatasetError, OSError) as error:
             self._refuse(path, error)

@@ -11,6 +11,7 @@ from flows.config.schema import BuildConfig
 from flows.config.shards import KEY_DIGITS
 from flows.films import OnceEach, read_film
 from manifests.errors import DatasetError
+from manifests.films.bounds import MEGAPIXELS
 from manifests.films.files import read_original
 from manifests.films.folders import find_radiographs, other_images
 from manifests.films.originals import Original
@@ -49,12 +50,16 @@ class Source:
 
 @dataclass(frozen=True)
 class PairCases:
-    """The cases of pairs: radiograph i is before in the case of key 2i and edited in that of 2i + 1."""
+    """The cases of pairs: radiograph i is before in the case of key 2i and edited in that of 2i + 1.
+
+    ``megapixels``: the largest film that is read.
+    """
 
     folder: Path
     sources: tuple[Source, ...]
     request: EditRequest
     notes: tuple[str, ...] = ()
+    megapixels: int = MEGAPIXELS
 
     @property
     def length(self) -> int:
@@ -107,7 +112,7 @@ class PairCases:
 
     def read(self, source: Source) -> Original:
         """The radiograph itself. DatasetError when the file is no longer what it was."""
-        original = read_original(self.folder / source.name)
+        original = read_original(self.folder / source.name, self.megapixels)
         if original.sha256 != source.sha256:
             raise DatasetError(f"{original.path}: was changed since the build began")
         return original
@@ -141,7 +146,8 @@ def read_sources(config: BuildConfig) -> PairCases:
             f"{len(names)} radiographs{labelled}"
         )
     names = names[: config.candidates // 2]
-    return PairCases(edit.source, tuple(_checked(edit.source, names, rows)), request)
+    sources = tuple(_checked(edit, names, rows))
+    return PairCases(edit.source, sources, request, megapixels=edit.megapixels)
 
 
 def _labels(edit: Edit, names: Sequence[str]) -> dict[str, PromptRow] | None:
@@ -162,16 +168,16 @@ def _can_be_edited(row: PromptRow, request: EditRequest) -> bool:
     return bool(shown & set(request.remove)) or bool(request.add and not request.replace)
 
 
-def _checked(folder: Path, names: Sequence[str], rows: dict[str, PromptRow] | None) -> list[Source]:
+def _checked(edit: Edit, names: Sequence[str], rows: dict[str, PromptRow] | None) -> list[Source]:
     """Every source read once; UserError for the first that cannot be used, saying how many there are."""
     sources: list[Source] = []
     wrong: list[str] = []
     odd: list[str] = []
     once = OnceEach()
     for name in names:
-        path = folder / name
+        path = edit.source / name
         try:
-            original = read_film(path)
+            original = read_film(path, edit.megapixels)
             once.check(path, name, original.sha256)
         except DatasetError as error:
             wrong.append(str(error))

@@ -16,6 +16,7 @@ from flows.config.terminal import tell, tracked
 from flows.films import BATCH, OnceEach, read_film
 from flows.preparing.description import Unseen, described
 from manifests.errors import DatasetError
+from manifests.films.bounds import MEGAPIXELS
 from manifests.films.files import working_image
 from manifests.films.folders import find_radiographs, other_images
 from manifests.films.patients import demographics, not_understood
@@ -46,12 +47,19 @@ class _Outcome(NamedTuple):
 
 
 def prepare(
-    folder: Path, out: Path, labels: Path | None, size: int, device: str, console: Console
+    folder: Path,
+    out: Path,
+    labels: Path | None,
+    size: int,
+    device: str,
+    console: Console,
+    megapixels: int = MEGAPIXELS,
 ) -> PreparedCounts:
     """Prepare every radiograph in and below ``folder`` into ``out``; go on where an earlier run stopped.
 
     ``labels`` is a prompt file with a column ``image``; files that it does not name are refused. What
-    cannot be used is told in one line each on ``console`` and stands with its error in the table.
+    cannot be used, films of more than ``megapixels`` among it, is told in one line each on ``console`` and
+    stands with its error in the table.
 
     Raises UserError in one line for what concerns the whole run.
     """
@@ -76,7 +84,7 @@ def prepare(
         )
         target.store.remove_strays()
         target.reopen()
-        run = _Preparation(folder, target, rows, size, anatomy, findings, console)
+        run = _Preparation(folder, target, rows, size, megapixels, anatomy, findings, console)
         run.prepare(sources)
         target.finish(run.rows(sources))
     return run.summary
@@ -99,11 +107,13 @@ class _Preparation:
         target: PreparedFolder,
         labels: Mapping[str, PromptRow] | None,
         size: int,
+        megapixels: int,
         anatomy: Expert,
         findings: Expert,
         console: Console,
     ) -> None:
         self.folder, self.target, self.labels, self.size = folder, target, labels, size
+        self.megapixels = megapixels
         self.anatomy, self.findings, self.console = anatomy, findings, console
         self.summary = PreparedCounts()
         self._outcomes: dict[str, _Outcome] = {}
@@ -154,7 +164,7 @@ class _Preparation:
         return self.labels[source]
 
     def _read(self, source: str, path: Path, label: PromptRow | None) -> Unseen:
-        original = read_film(path)
+        original = read_film(path, self.megapixels)
         for phrase in not_understood(original):
             tell(self.console, f"{source}: {phrase}")
         image = Framed.of(working_image(original, self.size)).seen

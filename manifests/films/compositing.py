@@ -27,7 +27,10 @@ def working_image(original: Original, size: int) -> np.ndarray:
         view = original.curve[original.pixels]
     else:
         low, high = original.window
-        view = np.clip((original.pixels.astype(np.float32) - low) / (high - low), 0, 1)
+        view = original.pixels.astype(np.float32)
+        view -= low
+        view /= high - low
+        np.clip(view, 0, 1, out=view)
     return np.clip(_resample(view, size, size), 0, 1)
 
 
@@ -88,7 +91,7 @@ def _resample(
         return image.astype(np.float32)
     shrinks = height <= image.shape[0] and width <= image.shape[1]
     filter = filter or (Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR)
-    return np.array(Image.fromarray(image.astype(np.float32)).resize((width, height), filter))
+    return np.array(Image.fromarray(image.astype(np.float32, copy=False)).resize((width, height), filter))
 
 
 def _checked_edit(edited: np.ndarray) -> np.ndarray:

@@ -11,16 +11,19 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-from pydicom import dcmread, dcmwrite
+from pydicom import dcmwrite
 from pydicom.dataset import FileDataset
 from pydicom.pixels import get_decoder, pixel_array
 from pydicom.uid import ExplicitVRBigEndian
 
 from manifests.errors import DatasetError
+from manifests.films.bounds import check_size
 from manifests.films.derivation import derive
+from manifests.films.frames import check_frame
 from manifests.films.greys import GreyScale, to_stored
+from manifests.films.headers import read_header
 from manifests.films.kinds import check_kind
-from manifests.films.originals import Original, check_size
+from manifests.films.originals import Original
 
 _MAGIC_AT, _MAGIC = 128, b"DICM"
 
@@ -30,20 +33,20 @@ def is_dicom(data: bytes) -> bool:
     return data[_MAGIC_AT : _MAGIC_AT + len(_MAGIC)] == _MAGIC
 
 
-def read_dicom(path: Path, data: bytes, digest: str) -> Original:
+def read_dicom(path: Path, data: bytes, digest: str, megapixels: int) -> Original:
     """One grey image of 8 to 16 stored bits, a plain radiograph; how it is shown becomes the view only.
 
-    ``digest``: SHA-256 of ``data`` in hex; ``path`` is for messages.
+    ``digest``: SHA-256 of ``data`` in hex; ``path`` is for messages. Nothing is decoded, or inflated, that
+    comes to more than ``megapixels`` by header or codestream.
 
     :raises DatasetError: for what is no radiograph of the chest by its header, several frames, colour,
         missing pixels or identifiers, a transfer syntax that cannot be decoded here, values outside the
         stored bits, a header that leaves open how they are shown, and a damaged or truncated file.
     """
     with _told(path, "damaged or truncated DICOM"):
-        header = dcmread(io.BytesIO(data))
-        header.buffer = None  # it would keep a second copy of the file alive
+        header = read_header(path, data, megapixels)
         check_kind(path, header)
-        _check_header(path, header)
+        _check_header(path, header, megapixels)
         stored = _decoded(path, header)
         scale = GreyScale.of(path, header, stored)
         del header.PixelData
@@ -82,8 +85,8 @@ def encode_dicom(original: Original, pixels: np.ndarray, description: str) -> by
     return out.getvalue()
 
 
-def _check_header(path: Path, header: FileDataset) -> None:
-    """Refuse, by the name of the tag, what is no single grey image."""
+def _check_header(path: Path, header: FileDataset, megapixels: int) -> None:
+    """Refuse, by the name of the tag, what is no single grey image, and one of more than ``megapixels``."""
     for name in ("SOPClassUID", "SOPInstanceUID", "Rows", "Columns", "BitsAllocated", "BitsStored"):
         if not header.get(name):
             raise DatasetError(f"{path}: no {name}, expected one in a DICOM radiograph")
@@ -91,11 +94,10 @@ def _check_header(path: Path, header: FileDataset) -> None:
         raise DatasetError(f"{path}: no PixelData, expected a DICOM image")
     if (frames := int(header.get("NumberOfFrames") or 1)) != 1:
         raise DatasetError(f"{path}: NumberOfFrames is {frames}, expected 1")
-    grey = ("MONOCHROME1", "MONOCHROME2")
-    if (found := header.get("PhotometricInterpretation")) not in grey or header.get(
-        "SamplesPerPixel", 1
-    ) != 1:
-        raise DatasetError(f"{path}: PhotometricInterpretation is {found!r}, expected {' or '.join(grey)}")
+    grey, samples = ("MONOCHROME1", "MONOCHROME2"), header.get("SamplesPerPixel", 1)
+    if (found := header.get("PhotometricInterpretation")) not in grey or samples != 1:
+        said = repr(found) if samples == 1 else f"{found!r} of {samples} samples"
+        raise DatasetError(f"{path}: PhotometricInterpretation is {said}, expected {' or '.join(grey)}")
     allocated, stored = header.BitsAllocated, header.BitsStored
     if allocated not in (8, 16) or not 8 <= stored <= allocated:
         raise DatasetError(
@@ -103,7 +105,7 @@ def _check_header(path: Path, header: FileDataset) -> None:
         )
     if (high := header.get("HighBit", stored - 1)) != stored - 1:
         raise DatasetError(f"{path}: HighBit is {high}, expected {stored - 1} (BitsStored - 1)")
-    check_size(path, header.Rows, header.Columns)
+    check_size(path, header.Rows, header.Columns, megapixels)
 
 
 def _decoded(path: Path, header: FileDataset) -> np.ndarray:
@@ -126,8 +128,10 @@ def _decoded(path: Path, header: FileDataset) -> np.ndarray:
         )
     packed = f"TransferSyntaxUID is {syntax.name}, and its pixels cannot be decoded here"
     with _told(path, packed if syntax.is_compressed else "damaged or truncated DICOM"):
+        if syntax.is_compressed:
+            check_frame(path, header, syntax)
         # Pillow wherever it can, whatever else is installed: of lossy JPEG decoders differ in a grey level
-        pixels = pixel_array(header, decoding_plugin="pillow" if "pillow" in plugins else "")
+        pixels = pixel_array(header, index=0, decoding_plugin="pillow" if "pillow" in plugins else "")
     if not syntax.is_compressed and header.BitsAllocated == 16:
         _check_unused_bits(path, pixels, header)
     return pixels
@@ -151,5 +155,5 @@ def _told(path: Path, what: str) -> Iterator[None]:
     except DatasetError:
         raise
     except Exception as error:
-        why = " ".join(str(error).split())
+        why = " ".join(str(error)[:1000].split())[:300]
         raise DatasetError(f"{path}: {what} ({type(error).__name__}: {why})") from error

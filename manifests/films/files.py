@@ -1,19 +1,18 @@
 """Real radiographs read for editing, and edited ones written: PNG, JPEG and DICOM."""
 
 import io
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import Image, ImageChops, ImageOps, PngImagePlugin
 
 from manifests.errors import DatasetError
+from manifests.films.bounds import MEGAPIXELS, check_size, read_bounded
 from manifests.films.compositing import blend_weight, restore, working_image
 from manifests.films.dicom import encode_dicom, is_dicom, read_dicom
-from manifests.films.originals import Kind, Original, check_size, default_window
+from manifests.films.originals import Kind, Original, default_window
+from manifests.films.pictures import opened, quiet
 from manifests.members import PNG_LEVEL
 from manifests.store import FileInfo, Store
 
@@ -28,30 +27,30 @@ _KINDS: dict[str | None, Kind] = {"PNG": "png", "JPEG": "jpeg", "MPO": "jpeg"}
 _GREY_PNG_DEPTHS = (8, 16)
 
 
-def read_original(path: Path) -> Original:
+def read_original(path: Path, megapixels: int = MEGAPIXELS) -> Original:
     """A PNG, JPEG or DICOM file, told apart by content rather than by name.
 
     A grey image stored as RGB, with a palette or with an opaque alpha channel is accepted: its green
     channel is taken. An EXIF orientation is applied, because the copy carries none.
 
-    :raises DatasetError: naming the file, for what is no single grey image of 8 to 16 bits and at least
-        64 x 64 pixels, and for an empty, damaged or truncated file.
+    :raises DatasetError: naming the file, for what is no single grey image of 8 to 16 bits, of at least
+        64 x 64 and at most ``megapixels`` million pixels, and for an empty, damaged or truncated file. What
+        a file says of its size is looked at before anything is decoded.
     :raises OSError: for a file that cannot be opened.
     """
-    data = path.read_bytes()
+    data = read_bounded(path, megapixels)
     digest = sha256(data).hexdigest()
     if not data:
         raise DatasetError(f"{path}: is empty, expected a PNG, JPEG or DICOM image")
     if is_dicom(data):
         with quiet():
-            return read_dicom(path, data, digest)
-    with quiet(), _pillow_told(path), Image.open(io.BytesIO(data)) as image:
+            return read_dicom(path, data, digest, megapixels)
+    with opened(path, data, "PNG, JPEG or DICOM") as image:
         kind = _kind(path, image)
-        check_size(path, image.height, image.width)
+        check_size(path, image.height, image.width, megapixels)
         if kind == "png":
             _check_png_depth(path, data)
-        image.load()
-        pixels = _grey(path, ImageOps.exif_transpose(image))
+        pixels = _grey(path, image)
     bits = 8 * pixels.dtype.itemsize
     return Original(path, kind, digest, pixels, bits, default_window(pixels, bits))
 
@@ -119,45 +118,35 @@ def _check_png_depth(path: Path, data: bytes) -> None:
 
 
 def _grey(path: Path, image: Image.Image) -> np.ndarray:
-    """(H, W) uint8 or uint16 of a decoded image whose channels agree."""
+    """(H, W) uint8 or uint16 of an image that is not loaded yet, turned as it says, whose channels agree.
+
+    :raises DatasetError: for another mode, and for channels that do not agree.
+    """
+    if image.mode not in ("L", "RGB", "RGBA", "LA", "P", "PA") and not image.mode.startswith("I"):
+        raise DatasetError(f"{path}: colour mode {image.mode}, expected a grey image")
+    image.load()
+    ImageOps.exif_transpose(image, in_place=True)
     if image.mode == "L":
         return np.array(image)
     if image.mode.startswith("I"):
-        return np.array(image).astype(np.uint16)
-    if image.mode not in ("RGB", "RGBA", "LA", "P", "PA"):
-        raise DatasetError(f"{path}: colour mode {image.mode}, expected a grey image")
-    channels = np.asarray(image.convert("RGBA"))
-    if (least := int(channels[..., 3].min())) < 255:
+        return np.array(image).astype(np.uint16, copy=False)
+    if image.mode != "RGB" or "transparency" in image.info:
+        image = image.convert("RGBA")
+    # channel by channel: together they would take many times the memory of the one that is kept
+    red, green, blue, *alpha = image.split()
+    least = _ends(alpha[0])[0] if alpha else 255
+    if least < 255:
         raise DatasetError(f"{path}: alpha down to {least}, expected an opaque image (255)")
-    colours = channels[..., :3].astype(np.int16)
-    differ = int((colours.max(2) - colours.min(2)).max())
+    pairs = ((red, green), (red, blue), (green, blue))
+    differ = max(_ends(ImageChops.difference(*pair))[1] for pair in pairs)
     if differ > GREY_TOLERANCE:
         raise DatasetError(
             f"{path}: a colour photograph (channels differ by up to {differ}), expected a grey radiograph"
         )
-    return channels[..., 1].copy()
+    return np.array(green)
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without the libraries' warnings, several lines each: of headers that are not quite DICOM, and of films
-    of more than 89 megapixels, which need not be a bomb."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextmanager
-def _pillow_told(path: Path) -> Iterator[None]:
-    """What Pillow raises for files that are no image, or not all of one."""
-    try:
-        yield
-    except DatasetError:
-        raise
-    except Image.UnidentifiedImageError:
-        raise DatasetError(f"{path}: is no image, expected PNG, JPEG or DICOM") from None
-    except Image.DecompressionBombError:
-        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
-        raise DatasetError(f"{path}: more than {most} megapixels, expected a radiograph of fewer") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise DatasetError(f"{path}: damaged or truncated image ({error}), expected a whole one") from error
+def _ends(channel: Image.Image) -> tuple[int, int]:
+    """The least and the largest value of one channel of 8 bits."""
+    low, high = np.asarray(channel.getextrema(), int)
+    return int(low), int(high)

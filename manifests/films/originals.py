@@ -6,15 +6,10 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from manifests.errors import DatasetError
-
 if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
 
 Kind: TypeAlias = Literal["png", "jpeg", "dicom"]
-
-#: Shortest side that is read, in pixels: below it no finding can be told.
-SMALLEST_SIDE = 64
 
 #: Percentiles of the pixels that become 0 and 1 where the file says nothing: a lead marker or a dead
 #: detector line must not decide how bright the chest is.
@@ -58,14 +53,6 @@ class Original:
     def output_suffix(self) -> str:
         """How the name of an edited copy ends: ``.dcm`` for DICOM, otherwise ``.png``."""
         return ".dcm" if self.kind == "dicom" else ".png"
-
-
-def check_size(path: Path, height: int, width: int) -> None:
-    """:raises DatasetError: for a side shorter than SMALLEST_SIDE."""
-    if min(height, width) < SMALLEST_SIDE:
-        raise DatasetError(
-            f"{path}: {width} x {height} pixels, expected at least {SMALLEST_SIDE} x {SMALLEST_SIDE}"
-        )
 
 
 def default_window(pixels: np.ndarray, bits: int) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from typing import Any, get_args
 from synth.cases import FindingRequest
 from synth.errors import UserError
 from synth.findings import FINDING_NAMES, FINDINGS, Severity, Side, Zone
+from synth.terminal import shown
 
 _NAMES = {f.title: f.name for f in FINDINGS.values()} | {
     synonym: f.name for f in FINDINGS.values() for synonym in f.synonyms
@@ -34,12 +35,12 @@ def read_finding(text: str) -> FindingRequest:
     for attribute, values in _ATTRIBUTES.items():
         for word in [w for w in words if w in values]:
             if found.setdefault(attribute, word) != word:
-                raise UserError(f"finding: {text.strip()!r}, expected one {attribute} of it")
+                raise UserError(f"finding: {shown(text.strip())!r}, expected one {attribute} of it")
             words.remove(word)
     name = _NAMES.get(" ".join(words))
     if name is None:
         raise UserError(
-            f"finding: {text.strip()!r}, expected a name, as 'effusion, left, lower, severe', of "
+            f"finding: {shown(text.strip())!r}, expected a name, as 'effusion, left, lower, severe', of "
             f"{', '.join(FINDING_NAMES)}"
         )
     return FindingRequest(name, **found)

@@ -115,7 +115,21 @@ def test_a_bug_of_ours_stays_one(monkeypatch):
         store.exists("build.json")
 
 
-@pytest.mark.parametrize("url", ["a::b", "simplecache::/tmp/x", "github://x", "/tmp/a::/tmp/b"])
+#: Chains that end, or begin, in a folder of this machine, and what no path can hold.
+CHAINS = ("a::b://c", "file://a::b", "local://a::b", "memory://a::b", "a::", "::a", "a\0b")
+
+
+@pytest.mark.parametrize("url", ["a::b", "simplecache::/tmp/x", "github://x", "/tmp/a::/tmp/b", *CHAINS])
 def test_what_would_write_elsewhere_is_refused(url):
     with pytest.raises(DatasetError, match="output: "):
         Store(url)
+
+
+@pytest.mark.parametrize("refusal", [NotImplementedError("no"), ValueError("Read only filesystem")])
+def test_storage_that_can_only_be_read_is_told(monkeypatch, refusal):
+    def refuse(*_, **__):
+        raise refusal
+
+    monkeypatch.setattr(MemoryFileSystem, "put_file", refuse)
+    with pytest.raises(DatasetError, match="cannot write a: storage of this kind is only read, expected a"):
+        Store("memory://read").publish("a", b"x")

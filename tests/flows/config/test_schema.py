@@ -130,6 +130,7 @@ PAIRS = {**BASE, "edit": EDIT, "filters": {name.split(".")[1]: {"enabled": False
         ({"add": ["effusion, left"]}, True),
         ({"add": ["mass"], "replace": True}, True),
         ({"tries": 5}, True),
+        ({"megapixels": 7}, False),
     ],
 )
 def test_the_hash_moves_exactly_with_what_changes_an_edit(change, moves):

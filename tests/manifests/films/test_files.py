@@ -112,8 +112,7 @@ def test_a_film_of_many_megapixels_is_read_without_a_word(tmp_path, monkeypatch,
     assert read_mask(mask).pixels.any()
     assert not recwarn.list
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3000)
-    with pytest.raises(DatasetError, match=r"a\.png: more than 0 megapixels, expected a radiograph of fewer"):
-        read_original(path)
+    assert read_original(path).pixels.shape == (80, 80)
 
 
 # What is no radiograph.
