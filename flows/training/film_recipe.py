@@ -3,20 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from filters.experts.lite_networks import LiteFindings, lite_network
-from flows.material.films import SHOWN, Part, RealFilms, load_real
+from flows.material.films import FOLDERS, SHOWN, Part, RealFilms, load_real
 from flows.training.backbones import PACKAGES, begin
 from flows.training.expert_calibration import write_expert
 from flows.training.film_lessons import LabelNetwork, Lessons, together
 from flows.training.loop import Schedule, fit
 from flows.training.pointing import Pointing
 from flows.training.sealing import seal
+
+#: Pixels a side that the larger films are kept at in memory, whatever a network sees.
+STORED: Final = 384
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,22 @@ class Recipe:
     labels: Stage
     maps: Stage
     seed: int
+
+    def train(self, data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
+        """Teach, calibrate on the other part's films, measure, and seal ``out/NAME``; ``seed`` is added."""
+        recipe = replace(self, seed=self.seed + seed)
+        stored = [load_real(data, "nih", STORED), load_real(data, "nih128", FOLDERS["nih128"])]
+
+        def films(size: int) -> RealFilms:
+            return together([f.take(f.where(recipe.part)) for f in stored], size)
+
+        network = teach(recipe, films, out / "runs" / recipe.name, device, resume, scale)
+        others = together([stored[0].take(stored[0].where(recipe.calibrated_on))], SHOWN)
+        folder = out / recipe.name
+        config = {"network": recipe.backbone, "resolution": recipe.maps.size}
+        figures = write_expert(folder, network, config, others)
+        seal_expert(folder, recipe, len(films(32)), figures)
+        return folder
 
 
 def teach(
@@ -92,24 +111,6 @@ def inherit(network: LabelNetwork, taught: dict[str, Tensor]) -> None:
     fresh = (".decoder.", "segmentation_head", "network.gain")
     network.load_state_dict(own | {k: v for k, v in taught.items() if not any(f in k for f in fresh)})
     nn.init.constant_(network.network.gain, 0.1)
-
-
-def train(recipe: Recipe, seed: int, data: Path, out: Path, device: str, resume: bool, scale: float) -> Path:
-    """Teach, calibrate on the other part's films, measure, and seal ``out/NAME``; ``seed`` is added."""
-    recipe = replace(recipe, seed=recipe.seed + seed)
-    large = max(recipe.labels.size, recipe.maps.size)
-    stored = [load_real(data, "nih", large), load_real(data, "nih128", 128)]
-
-    def films(size: int) -> RealFilms:
-        return together([f.take(f.where(recipe.part)) for f in stored], size)
-
-    network = teach(recipe, films, out / "runs" / recipe.name, device, resume, scale)
-    others = together([stored[0].take(stored[0].where(recipe.calibrated_on))], SHOWN)
-    folder = out / recipe.name
-    config = {"network": recipe.backbone, "resolution": recipe.maps.size}
-    figures = write_expert(folder, network, config, others)
-    seal_expert(folder, recipe, len(films(32)), figures)
-    return folder
 
 
 def seal_expert(folder: Path, recipe: Recipe, films: int, figures: dict[str, Any]) -> None:

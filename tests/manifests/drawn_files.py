@@ -1,11 +1,16 @@
 """Radiograph files for tests: grey gradients with texture, as DICOM written by pydicom itself."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
+
+from manifests.errors import DatasetError
+from synth.errors import users_mistake
 
 SOURCE_UID = generate_uid(entropy_srcs=["source"])
 SERIES_UID = generate_uid(entropy_srcs=["series"])
@@ -18,6 +23,18 @@ def gradient(height: int, width: int, bits: int, seed: int = 0) -> np.ndarray:
     ramp = np.linspace(0, 1, height * width).reshape(height, width)
     grey = np.rint(np.clip(ramp + rng.normal(0, 0.05, ramp.shape), 0, 1) * top)
     return grey.astype(np.uint8 if bits == 8 else np.uint16)
+
+
+def refusal(read: Callable[[Path], object], path: Path, data: bytes) -> str:
+    """The one line in which ``read`` refuses a file of these bytes: the user's mistake, and of that file."""
+    path.write_bytes(data)
+    with pytest.raises(DatasetError) as told:
+        read(path)
+    line = str(told.value)
+    assert users_mistake(told.value) == line
+    assert line.startswith(f"{path}: ")
+    assert "\n" not in line
+    return line
 
 
 def dicom_dataset(stored: np.ndarray, bits: int, **tags: Any) -> Dataset:

@@ -4,17 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from retouching_films import (
-    ADDED,
-    REMOVED,
-    REPLACED,
-    SIZE,
-    blob,
-    film,
-    original,
-    retoucher,
-    whole,
-)
+from retouching_films import ADDED, REMOVED, REPLACED, SIZE, blob, film, original, retoucher, whole
 
 from filters.experts.opinion import Opinion
 from flows.editing.plan import Film

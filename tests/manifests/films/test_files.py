@@ -1,10 +1,11 @@
 import io
+import re
 import zlib
 from hashlib import sha256
 
 import numpy as np
 import pytest
-from drawn_files import gradient
+from drawn_files import gradient, refusal
 from PIL import Image
 
 from manifests.errors import DatasetError
@@ -156,12 +157,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_bad_files_are_told(tmp_path, name):
     data, message = BAD[name]
-    (tmp_path / "bad.png").write_bytes(data)
-    with pytest.raises(DatasetError, match=message) as told:
-        read_original(tmp_path / "bad.png")
-    assert users_mistake(told.value) == str(told.value)
-    assert "bad.png: " in str(told.value)
-    assert "\n" not in str(told.value)
+    assert re.search(message, refusal(read_original, tmp_path / "bad.png", data))
 
 
 def test_no_prefix_of_a_file_makes_a_traceback(tmp_path):

@@ -1,11 +1,12 @@
 import io
+import re
 from hashlib import sha256
 
 import numpy as np
 import pytest
+from drawn_files import refusal
 from PIL import Image
 
-from manifests.errors import DatasetError
 from manifests.films.masks import read_mask
 from synth.errors import users_mistake
 
@@ -71,11 +72,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_what_is_no_mask_is_told(tmp_path, name):
     data, message = BAD[name]
-    (tmp_path / "bad.png").write_bytes(data)
-    with pytest.raises(DatasetError, match=message) as told:
-        read_mask(tmp_path / "bad.png")
-    assert users_mistake(told.value) == str(told.value)
-    assert "bad.png: " in str(told.value)
+    assert re.search(message, refusal(read_mask, tmp_path / "bad.png", data))
 
 
 def test_a_mask_that_is_not_there_is_told(tmp_path):
