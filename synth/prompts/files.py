@@ -12,6 +12,7 @@ from synth.prompts.grammar import read_findings
 from synth.prompts.reports import Parsed, parse
 from synth.prompts.tables import Cells, read_cells
 from synth.settings import LONGEST_PROMPT
+from synth.terminal import shown
 
 _SEXES: dict[str, Sex] = {"f": "F", "female": "F", "m": "M", "male": "M"}
 _VIEWS: dict[str, View] = {"pa": "PA", "ap": "AP"}
@@ -119,7 +120,9 @@ def rows_by_image(path: Path | str) -> dict[str, PromptRow]:
             raise UserError(f"{path}: prompt {number}: no image, expected a column 'image' with a path")
         name = PurePosixPath(row.image).as_posix()
         if name in found:
-            raise UserError(f"{path}: prompt {number}: image {name!r} again, expected one row an image")
+            raise UserError(
+                f"{path}: prompt {number}: image {shown(name)!r} again, expected one row an image"
+            )
         found[name] = row
     return found
 
@@ -132,9 +135,9 @@ def _row(cells: Cells, longest: int) -> PromptRow:
         raise UserError(f"{where}: prompt is empty, expected text")
     sex, view, findings = (values.get(name, "") for name in ("sex", "view", "findings"))
     if sex and sex.lower() not in _SEXES:
-        raise UserError(f"{where}: sex: {sex!r}, expected F or M")
+        raise UserError(f"{where}: sex: {shown(sex)!r}, expected F or M")
     if view and view.lower() not in _VIEWS:
-        raise UserError(f"{where}: view: {view!r}, expected PA or AP")
+        raise UserError(f"{where}: view: {shown(view)!r}, expected PA or AP")
     try:
         requested = read_findings(findings) if findings else None
     except UserError as error:
@@ -159,7 +162,7 @@ def _read_age(where: str, text: str) -> int | None:
     except ValueError:
         age = -1.0
     if not (0 <= age <= 120 and age.is_integer()):
-        raise UserError(f"{where}: age: {text!r}, expected whole years from 0 to 120")
+        raise UserError(f"{where}: age: {shown(text)!r}, expected whole years from 0 to 120")
     return int(age)
 
 

@@ -64,6 +64,7 @@ def by_commands(tmp_path, seeds):
 
 
 @pytest.mark.usefixtures("models_read")
+@pytest.mark.slow
 def test_the_commands_go_on_over_mutated_films(tmp_path):
     by_commands(tmp_path, range(8))
 
