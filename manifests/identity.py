@@ -89,8 +89,8 @@ def read_build(store: Store) -> dict[str, Any]:
 
 
 def build_hash(build: Mapping[str, Any]) -> str:
-    """Digest of what must be equal for two shards to belong together."""
-    return digest({k: v for k, v in build.items() if k not in _TOLD})
+    """Digest of what must be equal for two shards to belong together, and of what began their build."""
+    return digest({k: v for k, v in build.items() if k != "config"})
 
 
 def _complete(build: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from manifests.schema import SCHEMA_VERSION
 from manifests.selection import COLUMNS, add_row, no_shares
 from manifests.store import FileInfo, Store
 from synth.findings import FINDING_NAMES
-from synth.software import software
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class ListedShard:
 
 @dataclass(frozen=True)
 class Index:
-    """A finished dataset: shards in order, files that finalising added, digests, and what finished it."""
+    """A finished dataset: shards in order, files that finalising added, and their digests."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
@@ -90,7 +89,6 @@ class Index:
     near_duplicates: Count
     shards: list[ListedShard]
     files: dict[str, FileInfo]
-    software: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """The index as it is written."""
@@ -185,4 +183,4 @@ def make_index(
     if len(hashes) != 1:
         raise DatasetError(f"commits: of {len(hashes)} builds, expected one")
     shards = [ListedShard.of(c) for c in commits]
-    return Index(SCHEMA_VERSION, hashes.pop(), counts, near_duplicates, shards, files, software())
+    return Index(SCHEMA_VERSION, hashes.pop(), counts, near_duplicates, shards, files)

@@ -132,11 +132,17 @@ def swollen():
 
 #: Reads each file of a folder as a film; prints how it went, seconds and the most memory in MiB.
 _CHILD = """
-import sys, time, resource
+import re, resource, sys, time
 from pathlib import Path
 from flows.films import read_film
 from manifests.films.masks import read_mask
 from synth.errors import users_mistake
+def peak():
+    try:  # on Linux ru_maxrss begins with what the process that started this one had
+        status = Path("/proc/self/status").read_text()
+        return int(re.search(r"VmHWM:\\s*(\\d+) kB", status)[1]) // 1024
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 read = read_mask if sys.argv[2] == "mask" else read_film
 for path in sorted(Path(sys.argv[1]).iterdir()):
     begun = time.process_time()
@@ -145,7 +151,7 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
         told = "read"
     except Exception as error:
         told = users_mistake(error) or f"BUG {type(error).__name__}: {error}"
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    most = peak()
     print(path.name, f"{time.process_time() - begun:.3f}", most, told, sep="\\t")
 """
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from config.hostile_values import BOMB, VALUES, hostile_override
-from config.test_schema import BASE, leaves
+from config_fields import BASE, leaves
+from hostile_values import BOMB, VALUES, hostile_override
 
 from flows.commands.audit import parse_thresholds
 from flows.config.edit import Edit

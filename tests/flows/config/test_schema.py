@@ -4,19 +4,18 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from config_fields import BASE, leaves
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
 
 from filters.registry import FILTER_NAMES
 from flows.config.identity import NEUTRAL, config_hash, result_fields
 from flows.config.reading import apply_overrides, parse_config, read_config
-from flows.config.schema import BuildConfig, Filters, Prompts
+from flows.config.schema import Filters, Prompts
 from synth.errors import UserError
 from synth.prompts.label_tables import TABLES
 
 PRESETS = sorted((Path(__file__).parents[3] / "flows" / "presets").glob("*.yaml"))
-BASE = {"candidates": 64, "shard_size": 16, "output": "out"}
 
 #: Another valid value for every field; a field that is missing here fails the test below.
 CHANGES = {
@@ -63,15 +62,6 @@ PAIRED = ("filters.near_duplicate.enabled", "filters.training_copy.enabled")
 APART = {"prompts.file", "edit"}
 #: They change only together: the other family needs its weights and their digest.
 TOGETHER = ("expert", "weights", "sha256")
-
-
-def leaves(model=BuildConfig, prefix=""):
-    for name, field in model.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            yield from leaves(inner, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"
 
 
 def changed(*paths):

@@ -60,6 +60,7 @@ def fewer_draws(monkeypatch):
     monkeypatch.setattr(comparison, "mask_figures", lambda masker, data, seed=0: {"findings_that_fit": seed})
 
 
+@pytest.mark.slow
 def test_every_figure_and_picture(data, sample, fewer_draws, tmp_path):
     prepared = tmp_path / "real.npz"
     held_out = real.load_real(data, prepared)

@@ -92,6 +92,7 @@ def test_a_film_drawn_anew_keeps_what_little_noise_leaves_and_is_its_own_whateve
     assert np.abs(alone.astype(int) - little[:1]).max() <= 1
 
 
+@pytest.mark.slow
 def test_every_held_out_film_is_altered_in_every_way(shipped, shared_data):
     nih = load_nih(shared_data)
     few = Real(nih, nih.images, nih.where("train"), np.flatnonzero(nih.normal & (nih.parts != "train"))[:2])

@@ -84,6 +84,7 @@ def test_two_samples_of_one_prompt_differ():
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.slow
 def test_the_shipped_generator_meets_the_bar_on_real_annotations(shared_data, monkeypatch):
     monkeypatch.setattr(figures, "PAIRS", 40)
     got = figures.mask_figures(MaskGenerator.load(SHIPPED / "masks"), shared_data, prompts=150)

@@ -46,17 +46,27 @@ def weights_of(folder):
     return ControlNetModel.from_pretrained(folder, use_safetensors=True).state_dict()
 
 
-@pytest.fixture(scope="module")
-def trained(data, base, tmp_path_factory):
-    """The base's digests before, and what a short training has sealed."""
+def taught(data, base, out, scale):
+    """The base's digests before, and what a training of so many hundred steps has sealed."""
     before = PipelineFolder.read(base).digests()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(controlnet, "RATE", 8e-3)
         patch.setattr(controlnet, "STEPS", 100)
-        folder = train("controlnet", data, tmp_path_factory.mktemp("out"), base=base, scale=3)
+        folder = train("controlnet", data, out, base=base, scale=scale)
     return before, folder
 
 
+@pytest.fixture(scope="module")
+def trained(data, base, tmp_path_factory):
+    return taught(data, base, tmp_path_factory.mktemp("out"), 3)
+
+
+@pytest.fixture(scope="module")
+def begun(data, base, tmp_path_factory):
+    return taught(data, base, tmp_path_factory.mktemp("out"), 0.1)
+
+
+@pytest.mark.slow
 def test_held_out_films_are_told_better_with_their_own_masks(trained):
     (figures,) = card_of(trained[1])["metrics"].values()
     with_, without, others = (
@@ -68,8 +78,8 @@ def test_held_out_films_are_told_better_with_their_own_masks(trained):
     assert (with_ < others)[1:].all(), "the noisier a film, the more its own masks tell of it"
 
 
-def test_the_base_stays_as_it_was_and_the_card_pins_it(trained, base):
-    before, folder = trained
+def test_the_base_stays_as_it_was_and_the_card_pins_it(begun, base):
+    before, folder = begun
     assert PipelineFolder.read(base).digests() == before
     about = card_of(folder)["training"]
     assert about["base"] == before
@@ -87,6 +97,7 @@ def test_the_base_stays_as_it_was_and_the_card_pins_it(trained, base):
     assert told["channels"] == [*ANATOMY, *FINDING_NAMES]
 
 
+@pytest.mark.slow
 def test_diffusers_loads_it_and_its_pipeline_follows_the_masks(trained, base):
     network = ControlNetModel.from_pretrained(trained[1], use_safetensors=True, local_files_only=True)
     assert network.config.conditioning_channels == CONTROLS == 18
