@@ -23,7 +23,7 @@ def commits(folder):
     return len(list((folder / "commits").glob("*.json")))
 
 
-def wait_for(condition, seconds=60.0):
+def wait_for(condition, seconds=240.0):  # a busy machine takes its time to start a server
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
