@@ -96,18 +96,16 @@ def test_ultralytics_trains_on_it(source, tmp_path, monkeypatch, masks, task, ch
     model.add_callback("on_train_epoch_end", lambda trainer: losses.append(total(trainer.tloss)))
     model.train(
         data=str(tmp_path / "yolo/data.yaml"),
-        epochs=3,
+        epochs=8,
         imgsz=64,
-        batch=8,
+        batch=32,
         workers=0,
         device="cpu",
         project=str(tmp_path / "runs"),
-        plots=False,
-        val=False,
-        amp=False,
-        warmup_epochs=0,
         optimizer="Adam",
-        lr0=1e-3,
+        lr0=2e-3,
         seed=0,
+        **dict.fromkeys(("plots", "val", "amp"), False),
+        **dict.fromkeys(("mosaic", "scale", "translate", "fliplr", "erasing", "hsv_v", "warmup_epochs"), 0.0),
     )
     assert losses[-1] < losses[0]
