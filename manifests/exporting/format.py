@@ -21,8 +21,9 @@ class Put(Protocol):
 
 @dataclass(frozen=True)
 class Batch:
-    """The films of one shard, to be iterated once, and how they are to be written."""
+    """The films of one shard of a build, to be iterated once, and how they are to be written."""
 
+    build_hash: str
     shard: int
     films: Iterable[LabelledFilm]
     settings: ExportSettings

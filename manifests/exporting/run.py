@@ -88,7 +88,7 @@ def _export_shard(
     def make(shard: Shard) -> Iterator[Note]:
         tally = Tally()
         films = shard_films(source, commit, splits, settings, tally)
-        yield from form.films(Batch(commit.shard, films, settings), shard.put)
+        yield from form.films(Batch(commit.build_hash, commit.shard, films, settings), shard.put)
         shard.counts = {name: dict(counts) for name, counts in vars(tally).items()}
 
     folder.write(commit.shard, made_from, make)

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+import pytest
 from drawn_records import BUILD, SIZE, draw_record
 
 from filters.lesion_agreement import SCATTERED
@@ -12,7 +14,7 @@ from manifests.annotations import decode_rle
 from manifests.audit import read_manifest
 from manifests.exporting.run import Exported, export
 from manifests.exporting.settings import ExportSettings
-from manifests.exports.registry import find_format
+from manifests.exports.registry import FORMATS, find_format
 from manifests.identity import open_build
 from manifests.members import unpack_bits
 from manifests.records import Record
@@ -20,6 +22,17 @@ from manifests.shards import write_shard
 from manifests.store import Store
 from synth.cases import Lesion, MaskSet
 from synth.findings import FINDING_NAMES
+
+#: Names of all formats; one needs its tool to be written at all.
+EVERY_FORMAT = [
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            name == "dicom" and find_spec("highdicom") is None, reason="highdicom is not installed"
+        ),
+    )
+    for name in FORMATS
+]
 
 #: No expert has a map for it.
 SILENT = "fracture"

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from drawn_exports import build_seen, exported, seen
+from drawn_exports import EVERY_FORMAT, build_seen, exported, seen
 from drawn_records import BUILD, draw_record, snapshot
 
 from manifests import layout
@@ -15,7 +15,7 @@ from manifests.errors import DatasetError
 from manifests.exporting import run
 from manifests.exporting.folder import BEGUN, DONE
 from manifests.exporting.settings import ExportSettings
-from manifests.exports.registry import FORMATS, find_format
+from manifests.exports.registry import find_format
 from manifests.identity import open_build
 from manifests.shards import write_shard
 from manifests.store import Store
@@ -31,7 +31,7 @@ def outside(folder):
     return sorted(p for p in folder.parent.rglob("*") if folder not in (p, *p.parents))
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", EVERY_FORMAT)
 def test_the_same_build_gives_the_same_bytes_locally_and_elsewhere(source, tmp_path, form):
     exported(source, tmp_path / "one", form)
     exported(source, "memory://two", form)
@@ -40,7 +40,7 @@ def test_the_same_build_gives_the_same_bytes_locally_and_elsewhere(source, tmp_p
     assert local == snapshot(Store("memory://two"))
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", EVERY_FORMAT)
 def test_an_interrupted_export_goes_on_to_the_same_bytes(source, tmp_path, form, monkeypatch):
     exported(source, tmp_path / "whole", form)
     publish, left = Store.publish, 9
@@ -157,7 +157,7 @@ def test_a_finalised_build_is_exported_alike(tmp_path):
     assert snapshot(Store(tmp_path / "going")) == snapshot(Store(tmp_path / "done"))
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", EVERY_FORMAT)
 @pytest.mark.parametrize(
     "name", ["../../climbed.png", "0000000.0.png", "000000000/../../x.png", "/tmp/x.png"]
 )
