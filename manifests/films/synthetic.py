@@ -27,7 +27,7 @@ def synthetic_radiograph(
 
     Its identifiers follow from ``build`` and ``key``. ``sex`` is F or M, ``view`` PA or AP.
     """
-    header = FileDataset(None, Dataset(), preamble=b"\0" * 128)
+    header = FileDataset("", Dataset(), preamble=b"\0" * 128)
     _describe_patient(header, build, key, sex)
     _describe_series(header, build, key, view)
     _describe_pixels(header, pixels)
