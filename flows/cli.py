@@ -115,6 +115,30 @@ def audit(
 
 @app.command()
 @guarded
+def export(
+    dataset: Dataset,
+    to: Annotated[str, typer.Option(metavar="FORMAT", help="coco, …; docs/exports.md has a table of them.")],
+    out: Annotated[str, typer.Option(help="Folder or URL to write to, empty or begun by the same command.")],
+    labels: Annotated[
+        str, typer.Option(help="seen: lesions that the experts do not see are to be ignored; or all.")
+    ] = "seen",
+    masks: Annotated[
+        str, typer.Option(help="coco: rle or polygons; yolo: polygons or boxes. By default the first.")
+    ] = "",
+    empty: Annotated[bool, typer.Option(help="Keep images without a lesion, or leave them out.")] = True,
+    channels: Annotated[int, typer.Option(help="Of the images: 1, or 3 equal ones.")] = 1,
+    val: Annotated[int, typer.Option(help="Percent of the bodies for validation.")] = 10,
+    test: Annotated[int, typer.Option(help="Percent of the bodies for testing.")] = 10,
+) -> None:
+    """Write a build into a folder that another tool opens, or go on where it was interrupted."""
+    from flows.commands.export import run
+    from manifests.exporting.settings import ExportSettings
+
+    run(dataset, to, out, ExportSettings(labels, masks, empty, channels, val, test))
+
+
+@app.command()
+@guarded
 def show(
     dataset: Dataset,
     out: Annotated[

@@ -17,8 +17,11 @@ _STRAY = re.compile(r"((?:.*/)?)\.([^/]+)\.[0-9]+-[0-9]+\.tmp")
 
 
 @contextmanager
-def published(target: str) -> Iterator[Sink]:
-    """A stream that becomes the file ``target`` when the block ends without an error."""
+def published(target: str, lasting: bool = True) -> Iterator[Sink]:
+    """A stream that becomes the file ``target`` when the block ends without an error.
+
+    Unless ``lasting``, nobody waits for the disk: a power cut may leave it empty or away.
+    """
     folder, name = os.path.split(target)
     if not os.path.isdir(folder):  # noqa: PTH112
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103
@@ -28,13 +31,15 @@ def published(target: str) -> Iterator[Sink]:
         with open(temporary, "wb", opener=_never_through_a_link) as stream:
             yield Sink(stream)
             stream.flush()
-            os.fsync(stream.fileno())
+            if lasting:
+                os.fsync(stream.fileno())
         os.replace(temporary, target)  # noqa: PTH105
     except BaseException:
         with suppress(OSError):
             os.unlink(temporary)  # noqa: PTH108
         raise
-    sync_folder(folder)
+    if lasting:
+        sync_folder(folder)
 
 
 def _never_through_a_link(path: str, flags: int) -> int:

@@ -60,12 +60,15 @@ class Store:
         return f"{self.root}/{path}"
 
     @contextmanager
-    def writer(self, path: str) -> Iterator[Sink]:
-        """A stream that becomes the file ``path`` when the block ends without an error."""
+    def writer(self, path: str, lasting: bool = True) -> Iterator[Sink]:
+        """A stream that becomes the file ``path`` when the block ends without an error.
+
+        One that is not ``lasting`` outlives a power cut only after :meth:`settle`.
+        """
         with self._told("write", path):
             self._check_place(path)
-            publish = local.published if self.local else self._remote_writer
-            with publish(self.path(path)) as sink:
+            target = self.path(path)
+            with local.published(target, lasting) if self.local else self._remote_writer(target) as sink:
                 yield sink
 
     @contextmanager
@@ -82,15 +85,20 @@ class Store:
                     EROFS, "storage of this kind is only read, expected a folder or bucket"
                 ) from error
 
-    def publish(self, path: str, data: bytes | Path) -> FileInfo:
-        """Make ``data``, bytes or a local file, the file ``path``."""
-        with self.writer(path) as sink:
+    def publish(self, path: str, data: bytes | Path, lasting: bool = True) -> FileInfo:
+        """Make ``data``, bytes or a local file, the file ``path``; ``lasting`` as of :meth:`writer`."""
+        with self.writer(path, lasting) as sink:
             if isinstance(data, bytes):
                 sink.write(data)
             else:
                 with data.open("rb") as source:
                     shutil.copyfileobj(source, sink, _CHUNK)
         return sink.info
+
+    def settle(self) -> None:
+        """Make all that was written outlive a power cut: one wait for thousands of small files."""
+        if self.local:
+            os.sync()
 
     @contextmanager
     def open(self, path: str) -> Iterator[IO[bytes]]:

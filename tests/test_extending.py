@@ -71,7 +71,7 @@ def test_the_filter_of_ones_own_loads_and_scores_as_it_says(tmp_path):
 
 def test_a_shipped_filter_is_named_in_its_file_the_registry_and_the_thresholds():
     """One that nothing but the judge needs; whatever else names one uses what it knows."""
-    name = "lesion_agreement"
+    name = "integrity"
     assert name in FILTER_NAMES
     naming = {
         path.relative_to(ROOT).as_posix()

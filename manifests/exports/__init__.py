@@ -1,1 +1,1 @@
-"""A dataset in other formats: one file each."""
+"""A dataset in other formats: a file each. Files that each finished dataset has, and folders made of it."""

@@ -1,65 +1,92 @@
-"""COCO export of the accepted samples: one JSON for detection and segmentation tools."""
+"""COCO: ``images/SPLIT/KEY.png`` and ``annotations/instances_SPLIT.json``, for detection and segmentation.
+
+Instances have ``iscrowd`` 0. Lesions that are to be ignored are ignore regions, ``iscrowd`` 1: COCO's
+evaluation neither rewards nor punishes what is found there.
+"""
 
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import pyarrow as pa
-
-from manifests import layout
 from manifests.annotations import CATEGORIES, annotation
-from manifests.exports.export import Export
+from manifests.exporting.film import LabelledFilm, LabelledLesion
+from manifests.exporting.format import Batch, Format, NewFile, Note, Put
+from manifests.exporting.outlines import joined, parts
+from manifests.exporting.pictures import png
+from manifests.exporting.settings import ExportSettings
+from manifests.exporting.splits import SPLITS, Split
 from synth.findings import FINDING_NAMES
 
-_LICENSES = [{"id": 1, "name": "as stated in the dataset card", "url": ""}]
+RLE, POLYGONS = "rle", "polygons"
+
+_HEAD = {
+    "info": {"description": "Synthetic chest radiographs; no image shows a patient", "version": "1"},
+    "licenses": [{"id": 1, "name": "as stated in the dataset card", "url": ""}],
+    "categories": [c for c in CATEGORIES if c["name"] in FINDING_NAMES],
+}
 
 
-def coco_lines(tables: Iterable[pa.Table]) -> Iterator[bytes]:
-    """The file in pieces, one image or annotation a line; tables are iterated once.
-
-    Images keep the name of their member in the tar (``KEY.png``) and name the tar. Annotations
-    are the lesions; the anatomy lies in each sample's own JSON.
-    """
-    findings = [c for c in CATEGORIES if c["name"] in FINDING_NAMES]
-    head = {
-        "info": {"description": "Synthetic chest radiographs, accepted samples", "version": "1"},
-        "licenses": _LICENSES,
-        "categories": findings,
-    }
-    yield json.dumps(head, ensure_ascii=False)[:-1].encode() + b',\n"images": ['
-    lesions: list[bytes] = []
-    separator = b"\n"
-    for table in tables:
-        for row in table.to_pylist():
-            if row["status"] != "accepted":
-                continue
-            yield separator + _line(_image(row))
-            separator = b",\n"
-            lesions += [_line(a) for a in _annotations(row)]
-    yield b'\n],\n"annotations": [\n' + b",\n".join(lesions) + b"\n]}\n"
+def images(batch: Batch, put: Put) -> Iterator[Note]:
+    """Writes each image; its note is the image's entry and those of its lesions."""
+    for film in batch.films:
+        put(f"images/{film.split}/{film.key}.png", png(film, batch.settings.channels))
+        yield {
+            "split": film.split,
+            "image": _image(film),
+            "annotations": list(_annotations(film, batch.settings)),
+        }
 
 
-def _image(row: dict[str, Any]) -> dict[str, Any]:
+def files(notes: Iterable[Note], settings: ExportSettings) -> Iterator[NewFile]:
+    """One JSON for each split."""
+    for split in SPLITS:
+        yield f"annotations/instances_{split}.json", _lines(notes, split)
+
+
+def _image(film: LabelledFilm) -> dict[str, Any]:
     return {
-        "id": int(row["key"]),
-        "file_name": f"{row['key']}.png",
-        "width": row["width"],
-        "height": row["height"],
+        "id": int(film.key),
+        "file_name": f"{film.key}.png",
+        "width": film.shape[1],
+        "height": film.shape[0],
         "license": 1,
-        "tar": layout.tar_path(row["shard"]),
-        "prompt": row["prompt"],
+        "prompt": film.row["prompt"],
     }
 
 
-def _annotations(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    size = [row["height"], row["width"]]
-    for number, lesion in enumerate(row["instances"], start=1):
-        rle = {"size": size, "counts": lesion["rle"]}
-        yield annotation(int(row["key"]), number, lesion["finding"], lesion["bbox"], lesion["area"], rle)
+def _annotations(film: LabelledFilm, settings: ExportSettings) -> Iterator[dict[str, Any]]:
+    size = list(film.shape)
+    for number, lesion in enumerate((*film.lesions, *film.doubted), start=1):
+        rle = {"size": size, "counts": lesion.rle}
+        entry = annotation(int(film.key), number, lesion.finding, list(lesion.box), lesion.area, rle)
+        del entry["category"]
+        entry |= {"localisation": lesion.trust.localisation, "doubt": lesion.trust.doubt}
+        if number > len(film.lesions):  # regions are always RLE: COCO knows no other
+            entry["iscrowd"] = 1
+        elif settings.masks == POLYGONS:
+            entry["segmentation"] = _polygons(lesion)
+        yield entry
 
 
-def _line(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode()
+def _polygons(lesion: LabelledLesion) -> list[list[int]]:
+    """A polygon for each part, along the pixels' edges: pycocotools fills exactly the mask again."""
+    return [joined(rings).ravel().tolist() for rings in parts(lesion.mask)]
 
 
-EXPORT = Export("coco", layout.COCO, coco_lines)
+def _lines(notes: Iterable[Note], split: Split) -> Iterator[bytes]:
+    """The file in pieces, an image or annotation a line."""
+    yield json.dumps(_HEAD, ensure_ascii=False)[:-1].encode() + b',\n"images": ['
+    yield from _listed(note["image"] for note in notes if note["split"] == split)
+    yield b'\n],\n"annotations": ['
+    yield from _listed(a for note in notes if note["split"] == split for a in note["annotations"])
+    yield b"\n]}\n"
+
+
+def _listed(values: Iterable[Any]) -> Iterator[bytes]:
+    separator = b"\n"
+    for value in values:
+        yield separator + json.dumps(value, ensure_ascii=False).encode()
+        separator = b",\n"
+
+
+EXPORT = Format("coco", images, files, masks=(RLE, POLYGONS), channels=(1, 3), ignores=True)

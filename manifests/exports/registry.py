@@ -1,6 +1,20 @@
-"""The formats that every dataset is finalised with; a new one is a file and a line here."""
+"""The formats that there are; a new one is a file and a line here."""
 
-from manifests.exports import coco
+from manifests.errors import DatasetError
+from manifests.exporting.format import Format
+from manifests.exports import coco, coco_json, dicom, hf, monai, nnunet, yolo
 from manifests.exports.export import Export
 
-EXPORTS: tuple[Export, ...] = (coco.EXPORT,)
+#: Files that every dataset is finalised with.
+EXPORTS: tuple[Export, ...] = (coco_json.EXPORT,)
+
+#: Folders that are made of a build when they are asked for.
+_FOLDERS = (coco.EXPORT, yolo.EXPORT, hf.EXPORT, monai.EXPORT, nnunet.EXPORT, dicom.EXPORT)
+FORMATS: dict[str, Format] = {form.name: form for form in _FOLDERS}
+
+
+def find_format(name: str) -> Format:
+    """The format of that name. Raises DatasetError for another."""
+    if name not in FORMATS:
+        raise DatasetError(f"format: {name[:80]!r}, expected one of {', '.join(FORMATS)}")
+    return FORMATS[name]

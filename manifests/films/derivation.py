@@ -57,7 +57,7 @@ def derive(header: FileDataset, digest: str, description: str) -> None:
     header.SourceImageSequence = [_source_item(source_class, source_uid)]
     header.SyntheticData = "YES"
     equipment = list(header.get("ContributingEquipmentSequence") or [])
-    header.ContributingEquipmentSequence = [*equipment, _equipment_item()]
+    header.ContributingEquipmentSequence = [*equipment, equipment_item()]
     header.SeriesDescription = SERIES_DESCRIPTION
     if was_lossy:
         header.LossyImageCompression = "01"  # C.7.6.1.1.5: once lossy, always said
@@ -65,7 +65,7 @@ def derive(header: FileDataset, digest: str, description: str) -> None:
     header.SeriesInstanceUID = generate_uid(entropy_srcs=[series, MAKER, "series"])
     header.SOPInstanceUID = generate_uid(entropy_srcs=[str(source_uid), digest, description])
     header.preamble = b"\0" * 128
-    header.file_meta = _file_meta(header)
+    header.file_meta = file_meta(header)
 
 
 def _image_type(header: Dataset) -> list[str]:
@@ -76,25 +76,28 @@ def _image_type(header: Dataset) -> list[str]:
 def _source_item(sop_class: str, sop_instance: str) -> Dataset:
     item = Dataset()
     item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, sop_instance
-    item.PurposeOfReferenceCodeSequence = [_coded(codes.DCM.SourceImageForImageProcessingOperation)]
+    item.PurposeOfReferenceCodeSequence = [coded(codes.DCM.SourceImageForImageProcessingOperation)]
     return item
 
 
-def _equipment_item() -> Dataset:
+def equipment_item() -> Dataset:
+    """The item of Contributing Equipment Sequence that says what synthesised the pixels."""
     item = Dataset()
     item.Manufacturer = MAKER
-    item.PurposeOfReferenceCodeSequence = [_coded(codes.DCM.SynthesizingEquipment)]
+    item.PurposeOfReferenceCodeSequence = [coded(codes.DCM.SynthesizingEquipment)]
     return item
 
 
-def _coded(code: Code) -> Dataset:
+def coded(code: Code) -> Dataset:
+    """The item of a code sequence."""
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator = code.value, code.scheme_designator
     item.CodeMeaning = code.meaning
     return item
 
 
-def _file_meta(header: Dataset) -> FileMetaDataset:
+def file_meta(header: Dataset) -> FileMetaDataset:
+    """The file meta information of an instance that is written here."""
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\0\1"
     meta.MediaStorageSOPClassUID = header.SOPClassUID
