@@ -83,7 +83,7 @@ def test_a_folder_of_something_else_is_refused_and_left_alone(source, tmp_path):
         DatasetError, match=r"holds 'thesis.tex' but no \.export/begun\.json, expected an empty"
     ):
         exported(source, tmp_path / "out", "coco")
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"thesis.tex", ".lock"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"thesis.tex"}
     with pytest.raises(DatasetError, match=r"holds 'build.json'"):
         exported(source, source.url, "coco")
 

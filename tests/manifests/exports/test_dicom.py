@@ -10,6 +10,7 @@ from pydicom import dcmread
 
 from manifests.dataset import open_dataset
 from manifests.errors import DatasetError
+from manifests.films.bounds import MEGAPIXELS
 from manifests.films.dicom import read_dicom
 from manifests.films.synthetic import encoded, synthetic_radiograph
 
@@ -78,7 +79,7 @@ def test_our_own_reader_takes_the_image(tmp_path):
     for sex, view in (("F", "PA"), (None, None)):
         data = encoded(synthetic_radiograph(pixels, "a" * 64, "000000001", sex, view))
         assert data == encoded(synthetic_radiograph(pixels, "a" * 64, "000000001", sex, view))
-        original = read_dicom(tmp_path / "image.dcm", data, "0" * 64)
+        original = read_dicom(tmp_path / "image.dcm", data, "0" * 64, MEGAPIXELS)
         assert original.pixels.shape == pixels.shape
 
 
