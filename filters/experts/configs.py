@@ -34,21 +34,29 @@ class AnatomyConfig(_Config):
 
 
 class FindingsConfig(_Config):
-    """Of an expert for findings; ``together``: how it is calibrated with the first one."""
+    """Of an expert for findings."""
 
     resolution: Resolution
     findings: list[str]
     calibration: dict[str, Platt] | None = None
-    together: dict[str, Platt] | None = None
+
+
+class Together(_Config):
+    """How experts are calibrated that are asked as one, and which findings they could tell on real films."""
+
+    calibration: dict[str, Platt]
+    trusted: list[str]
 
 
 class LiteConfig(FindingsConfig):
     """Of an expert on EfficientNet-Lite: its ``network``, one of :data:`filters.experts.lite_networks.LITE`,
-    how its maps are calibrated, and which findings it could tell on real films."""
+    how its maps are calibrated, which findings it could tell on real films, and in the last of several experts
+    what holds of all ``together``."""
 
     network: Literal["lite0", "lite1", "lite2"]
     trusted: list[str]
     map_calibration: dict[str, Platt]
+    together: Together | None = None
 
 
 class ReadoutConfig(_Config):

@@ -19,11 +19,11 @@ class LiteExpert(EmbeddedFindings):
     """A finding expert whose opinions have a map of each finding that it speaks of, and one of ``opacity``.
 
     ``map_calibration`` maps a finding to Platt's (scale, bias) of its map's logits, as ``calibration`` to
-    that of its logit; ``trusted`` are the findings that it could tell on real films.
+    that of its logit; ``doubted`` are the findings that it could not tell on real films.
     """
 
     name = "findings on EfficientNet-Lite"
-    trusted: tuple[str, ...] = ()
+    doubted: frozenset[str] = frozenset()
     map_calibration: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
     @classmethod
@@ -32,7 +32,7 @@ class LiteExpert(EmbeddedFindings):
         config = config_of(folder, LiteConfig)
         expert = cls.of(lite_network(config.network), folder, batch_size, device)
         assert isinstance(expert, cls)
-        expert.trusted = tuple(config.trusted)
+        expert.doubted = frozenset(expert.findings) - frozenset(config.trusted)
         expert.map_calibration = config.model_dump()["map_calibration"]
         folded(expert.network).to(memory_format=torch.channels_last)  # twice as fast on CPUs
         return expert
@@ -53,6 +53,7 @@ class LiteExpert(EmbeddedFindings):
             Opinion(
                 probabilities=dict(zip(self.spoken, map(float, p), strict=True)),
                 lesions=dict(zip(self.spoken, m, strict=True)),
+                doubted=self.doubted,
             )
             for p, m in zip(probabilities, maps, strict=True)
         ]

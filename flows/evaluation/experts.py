@@ -12,6 +12,7 @@ from filters.experts.ensemble import load_anatomy, load_findings
 from filters.experts.evaluators import load_lesion_evaluator
 from filters.experts.opinion import Expert
 from filters.experts.torchxrayvision import load as load_torchxrayvision
+from flows.evaluation.pictures import reliability_curve
 from flows.figures.findings import (
     HEADLINE,
     answers_of,
@@ -20,6 +21,7 @@ from flows.figures.findings import (
     opacity_table,
     pointing_table,
 )
+from flows.figures.reliability import Reliability
 from flows.material.films import SHOWN, Part, RealFilms, load_real
 from flows.material.opacities import Outlined, load_outlined
 from flows.material.real import require
@@ -48,6 +50,13 @@ def evaluate_experts(data: Path, part: str, torchxrayvision: Sequence[Path], out
         out.mkdir(parents=True, exist_ok=True)
         (out / "experts.json").write_text(json.dumps(figures, indent=1) + "\n")
         (out / "experts.md").write_text(text)
+        _draw_reliability(figures, out / "reliability.png")
+
+
+def _draw_reliability(figures: Mapping[str, Any], path: Path) -> None:
+    curve = figures["experts"]["filters"]["opacity"]["calibration"]["curve"]
+    title = f"opacity, {sum(curve['count'])} graded films"
+    reliability_curve(Reliability(**{k: np.array(v) for k, v in curve.items()}), title, path)
 
 
 def report(

@@ -6,20 +6,25 @@ is the score that a stated percentile of them would not reach (:class:`filters.f
 come depends on how many there are.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from filters.experts.embedded import CHECKPOINTS
 from filters.experts.embedding import INDEX, Memory, TrainingIndex
 from filters.experts.ensemble import load_anatomy, load_findings
+from filters.experts.opinion import Opinion
+from filters.experts.outlines import anatomy_masks
 from filters.filter import Evidence, Filter
 from filters.registry import SHIPPED, THRESHOLDS_FILE
 from filters.thresholds import Threshold, calibrate, dump_thresholds
 from flows.evaluation.features import embeddings
+from flows.figures.findings import MAPS, covered
+from flows.material.films import SHOWN, Box, Part, load_real
 from flows.material.real import Radiographs, load_lungs, part_of
 from flows.material.scenes import NIH_FINDING, Scenes, load_scenes
 from flows.training.augment import disguise
@@ -29,6 +34,11 @@ from synth.findings import ANATOMY, FINDING_NAMES
 COMMAND = "synthorax calibrate --data DIR"
 #: Seed of the copies.
 SEED = 0
+#: Whose films the experts' thresholds are read off: those that the experts were calibrated on, never learned
+#: from; what is tested stays unseen.
+THRESHOLDS_PART: Final[Part] = "evaluators"
+#: Kinds of box that mean one of the findings.
+BOXES: Final = tuple(label for label, name in MAPS.items() if name in FINDING_NAMES)
 
 
 @dataclass(frozen=True)
@@ -73,17 +83,19 @@ class Material:
             anatomy[:2] = lungs[i]
             yield Evidence(_candidate(images[i], (), MaskSet(anatomy)), opinion)
 
-    def lesions(self) -> Iterator[Evidence]:
-        """Lesions simulated in held-out films, with opinions of the finding experts.
+    def boxed(self) -> Iterator[Evidence]:
+        """Films in which radiologists boxed findings, with opinions of the finding experts: their boxes as
+        lesions, and nothing claimed of what they did not box."""
+        films = load_real(self.data, "nih", SHOWN, THRESHOLDS_PART)
+        some = films.take(np.flatnonzero(films.boxed(*BOXES)))
+        organs = load_anatomy().look(some.images)
+        yield from _heard([_boxed(*each) for each in zip(some.images, organs, some.boxes, strict=True)])
 
-        Few at a time: an opinion's maps take some megabytes.
-        """
-        expert = load_findings()
-        candidates = list(_held_out_lesions(*self.scenes[::2]))
-        for start in range(0, len(candidates), 64):
-            some = candidates[start : start + 64]
-            opinions = expert.look(np.stack([c.image for c in some]))
-            yield from (Evidence(c, o) for c, o in zip(some, opinions, strict=True))
+    def graded(self) -> Iterator[Evidence]:
+        """As :meth:`boxed`, and films that radiologists graded normal, on which every finding is absent."""
+        yield from self.boxed()
+        films = load_real(self.data, "nih", SHOWN, THRESHOLDS_PART)
+        yield from _heard([_candidate(image) for image in films.images[films.grades == "normal"]])
 
     def disguises(self) -> Iterator[Evidence]:
         """Held-out films moved a little or exposed otherwise, where the film itself is remembered."""
@@ -97,7 +109,8 @@ class Material:
 MATERIAL: Mapping[str, Callable[[Material], Iterator[Evidence]]] = {
     "films": Material.films,
     "lungs": Material.lungs,
-    "lesions": Material.lesions,
+    "boxed": Material.boxed,
+    "graded": Material.graded,
     "disguises": Material.disguises,
 }
 
@@ -121,24 +134,33 @@ def _threshold(asked: Filter, scores: list[float]) -> Threshold:
     return calibrate(scores, asked.keep, how.percentile, how.reference, COMMAND)
 
 
+def _heard(candidates: Sequence[Candidate]) -> Iterator[Evidence]:
+    """With opinions of the finding experts, few at a time: an opinion's maps take some megabytes."""
+    expert = load_findings()
+    for start in range(0, len(candidates), 64):
+        some = candidates[start : start + 64]
+        opinions = expert.look(np.stack([c.image for c in some]))
+        yield from (Evidence(c, o) for c, o in zip(some, opinions, strict=True))
+
+
+def _boxed(image: np.ndarray, organs: Opinion, boxes: Sequence[Box]) -> Candidate:
+    labels = [label for label in dict.fromkeys(b[0] for b in boxes) if label in BOXES]
+    lesions = tuple(Lesion(MAPS[label], covered(boxes, label, image.shape[0])) for label in labels)
+    requests = tuple(FindingRequest(name) for name in dict.fromkeys(MAPS[label] for label in labels))
+    return _candidate(image, requests, MaskSet(anatomy_masks(organs), lesions), complete=False)
+
+
 def _candidate(
-    image: np.ndarray, requests: tuple[FindingRequest, ...] = (), masks: MaskSet | None = None
+    image: np.ndarray,
+    requests: tuple[FindingRequest, ...] = (),
+    masks: MaskSet | None = None,
+    complete: bool = True,
 ) -> Candidate:
     """A real image as if it had been asked for."""
     empty = MaskSet(np.zeros((len(ANATOMY), *image.shape), bool))
-    return Candidate(Case("0", 0, "", requests), masks or empty, image)
+    return Candidate(Case("0", 0, "", requests, complete=complete), masks or empty, image)
 
 
 def _labels(nih: Radiographs, index: np.integer) -> tuple[FindingRequest, ...]:
     names = {NIH_FINDING[label] for label in nih.labels[index] if label in NIH_FINDING}
     return tuple(FindingRequest(n) for n in sorted(names))
-
-
-def _held_out_lesions(nih: Radiographs, scenes: Scenes) -> Iterator[Candidate]:
-    """Simulated scenes whose radiograph was not trained on."""
-    for i in np.flatnonzero(nih.parts[scenes.base] != "train"):
-        anatomy, lesions = scenes.masks(np.array([i]))
-        drawn = [Lesion(FINDING_NAMES[k], m > 0) for k, m in enumerate(lesions[0]) if m.any()]
-        if drawn:
-            requests = tuple(FindingRequest(m.finding) for m in drawn)
-            yield _candidate(scenes.images[i], requests, MaskSet(anatomy[0] > 0, tuple(drawn)))

@@ -62,18 +62,17 @@ def write_expert(
     }
 
 
-def calibrate_together(experts: Sequence[Expert], films: RealFilms) -> dict[str, dict[str, float]]:
-    """Platt's scale and bias of each finding's mean logit over experts, as an Ensemble takes them: fitted to
-    ``films``, of which no expert learned."""
+def calibrate_together(experts: Sequence[Expert], films: RealFilms) -> dict[str, Any]:
+    """Of an Ensemble of experts, fitted to ``films``, of which none learned: ``calibration``, Platt's scale
+    and bias of each finding's mean logit, and ``trusted``, the findings that they could tell there."""
     said = answers_of(Ensemble(experts), films.images)
+    told = {n: (p, films.labelled(LABELS[n])) for n, p in said.probabilities.items() if n in LABELS}
     graded = films.grades != ""
-    fitted = {
-        name: platt(_logit(p), films.labelled(LABELS[name]))
-        for name, p in said.probabilities.items()
-        if name in LABELS
-    }
     opacity = platt(_logit(said.probabilities["opacity"][graded]), films.grades[graded] == "opacity")
-    return fitted | {"opacity": opacity}
+    return {
+        "calibration": {n: platt(_logit(p), truth) for n, (p, truth) in told.items()} | {"opacity": opacity},
+        "trusted": [n for n, (p, truth) in told.items() if auroc(p, truth) >= TRUSTED],
+    }
 
 
 def maps_mean(expert: LiteExpert, films: RealFilms, batch: int = 32) -> dict[str, dict[str, float]]:

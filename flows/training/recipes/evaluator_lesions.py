@@ -7,7 +7,7 @@ from filters.experts.networks import regnet_finding_network
 from flows.material.scenes import load_scenes
 from flows.training.loop import Schedule
 from flows.training.recipes.evaluator_anatomy import OWN_SEED
-from flows.training.recipes.findings import Recipe, teach_and_seal
+from flows.training.simulated_recipe import Recipe, teach_and_seal
 
 #: Finer images than the expert's: a nodule of 10 mm is 5 pixels wide.
 RECIPE = Recipe(

@@ -1,9 +1,16 @@
-"""Train the second finding expert: real films alone, from ImageNet's EfficientNet-Lite1."""
+"""Train the second finding expert: real films alone, from ImageNet's EfficientNet-Lite1; calibrate both."""
 
 from pathlib import Path
 
+from filters.experts.embedded import read_config
+from filters.experts.lite import LiteExpert
+from flows.material.films import SHOWN, load_real
+from flows.material.trained import locate
 from flows.training import film_recipe
+from flows.training.expert_calibration import calibrate_together
 from flows.training.film_recipe import Recipe, Stage
+from flows.training.recipes import findings_lite0
+from flows.training.sealing import pin, write_config
 
 RECIPE = Recipe(
     "findings_lite1",
@@ -17,5 +24,11 @@ RECIPE = Recipe(
 
 
 def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
-    """Train, calibrate on films of other patients, measure there and seal ``out/findings_lite1``."""
-    return film_recipe.train(RECIPE, seed, data, out, device, resume, scale)
+    """Train, calibrate alone and together with the first expert on films of other patients, and seal
+    ``out/findings_lite1``."""
+    folder = film_recipe.train(RECIPE, seed, data, out, device, resume, scale)
+    both = [LiteExpert.read(locate(out, findings_lite0.RECIPE.name)), LiteExpert.read(folder)]
+    films = load_real(data, "nih", SHOWN, RECIPE.calibrated_on)
+    write_config(folder / "config.json", read_config(folder) | {"together": calibrate_together(both, films)})
+    pin(folder)
+    return folder

@@ -1,4 +1,4 @@
-"""Train the finding expert: simulated lesions teach where, real labels teach whether."""
+"""How a network learns findings: simulated lesions teach where, real labels teach whether."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,11 +9,11 @@ import torch
 from scipy.special import expit
 from torch import Tensor, nn
 
-from filters.experts.networks import FindingNetwork, finding_network
+from filters.experts.networks import FindingNetwork
 from flows.figures.ranking import auroc
 from flows.figures.reliability import opacity_figures, platt
 from flows.material.real import Radiographs
-from flows.material.scenes import SIMULATED, Scenes, load_scenes
+from flows.material.scenes import SIMULATED, Scenes
 from flows.material.trained import locate
 from flows.training.lesion_learning import Lessons, predict
 from flows.training.loop import Schedule, fit
@@ -56,34 +56,6 @@ class Recipe:
         schedule = replace(self.schedule, steps=int(self.schedule.steps * scale))
         fit(network, loss_of, schedule, run, seed + self.own_seed, lessons.device, resume)
         return network.to("cpu").eval()
-
-
-RECIPE = Recipe(
-    "findings",
-    finding_network,
-    "anatomy",
-    size=160,
-    batch=18,
-    schedule=Schedule(steps=2300, lr=1.2e-3, ema=0.997, weight_decay=2e-2),
-)
-
-#: Least AUROC on held-out simulated scenes of a finding that the expert then speaks of.
-SEEN = 0.6
-
-
-def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
-    """Train, calibrate and measure on held-out parts and seal ``out/findings``."""
-    lessons = RECIPE.lessons(*load_scenes(data, out, seed), device)
-    return teach_and_seal(
-        RECIPE,
-        lessons,
-        (out, seed, resume, scale),
-        "Finding expert: lesions and findings on frontal radiographs",
-        "Lesion maps and findings were taught by lesions simulated in real normal radiographs, each "
-        "beside the same radiograph without them; `opacity` by these and by NIH's labels. Its config "
-        f"names the findings that it speaks of: those with an AUROC of {SEEN} or more.",
-        SEEN,
-    )
 
 
 def begun(network: FindingNetwork, folder: Path) -> FindingNetwork:
