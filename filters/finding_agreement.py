@@ -33,8 +33,8 @@ def score(evidence: Evidence) -> Score:
     """The least believed claim: p of a prompted finding, 1 - p of an unprompted one, in [0, 1].
 
     Only findings that the expert could tell on real films count; with none the score is 1. Detail:
-    ``probability`` of each finding that it speaks of, ``doubted`` those that did not count, ``prompted`` those
-    claimed, and ``worst``, the claim that the score is of.
+    ``probability`` of each finding that it speaks of, ``doubted`` those that did not count, ``prompted``
+    those claimed, and ``worst``, the claim that the score is of.
     """
     opinion = evidence.heard
     claimed = claims(evidence.candidate, opinion)
@@ -67,8 +67,6 @@ FILTER = Filter(
     score=score,
     cost=3,
     calibration=Calibration(
-        10.0,
-        "graded",
-        "NIH radiographs of held-out patients that radiologists boxed findings in or graded normal",
+        10.0, "graded", "held-out NIH radiographs that radiologists boxed findings in or graded normal"
     ),
 )

@@ -86,7 +86,5 @@ FILTER = Filter(
     asks="findings",
     score=score,
     cost=4,
-    calibration=Calibration(
-        10.0, "boxed", "findings that radiologists boxed in NIH radiographs of held-out patients"
-    ),
+    calibration=Calibration(10.0, "boxed", "findings that radiologists boxed in held-out NIH radiographs"),
 )

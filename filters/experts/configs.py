@@ -50,8 +50,8 @@ class Together(_Config):
 
 class LiteConfig(FindingsConfig):
     """Of an expert on EfficientNet-Lite: its ``network``, one of :data:`filters.experts.lite_networks.LITE`,
-    how its maps are calibrated, which findings it could tell on real films, and in the last of several experts
-    what holds of all ``together``."""
+    how its maps are calibrated, which findings it could tell on real films, and in the last of several
+    experts what holds of all ``together``."""
 
     network: Literal["lite0", "lite1", "lite2"]
     trusted: list[str]

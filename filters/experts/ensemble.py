@@ -107,8 +107,8 @@ def load_anatomy(
 
 
 def load_findings(root: Path = CHECKPOINTS, batch_size: int = 8, device: str = "cpu") -> Expert:
-    """The finding experts of a folder, as :func:`load_anatomy`; the last one's config says of all together how
-    they are calibrated and what they could tell."""
+    """The finding experts of a folder, as :func:`load_anatomy`; the last one's config says of all together
+    how they are calibrated and what they could tell."""
     names = expert_folders("findings", root)
     experts = [LiteExpert.read(root / name, batch_size, device) for name in names]
     if len(experts) == 1:
