@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from filters.experts.configs import AnatomyConfig, FindingsConfig, config_of, read_config
 from filters.experts.embedding import TrainingIndex
-from filters.experts.networks import FindingNetwork, anatomy_network, finding_network
+from filters.experts.networks import FindingNetwork, anatomy_network
 from filters.experts.opinion import Expert, Opinion
 from synth.findings import FINDING_NAMES
 from synth.weights import WEIGHTS, fit, pins, read_tensors
@@ -209,11 +209,6 @@ class EmbeddedFindings(_Embedded):
         self.bias = torch.tensor([p["bias"] for p in platt], device=device)
         self.spoken = (*self.findings, OPACITY)
         self._columns = [names.index(n) for n in self.spoken]
-
-    @classmethod
-    def load(cls, folder: Path | None = None, batch_size: int = 8, device: str = "cpu") -> "EmbeddedFindings":
-        """From a checkpoint folder, by default the shipped one; WeightsError says what is wrong."""
-        return cls.of(finding_network(), folder or CHECKPOINTS / "findings", batch_size, device)
 
     @classmethod
     def of(

@@ -97,16 +97,6 @@ def _peaks(lesions: Tensor, gain: Tensor) -> Tensor:
     return nn.functional.pad(peaks, (0, 1))
 
 
-def finding_network() -> FindingNetwork:
-    """The finding expert's: a feature pyramid on a ResNet-18 without its last stage."""
-    return FindingNetwork(_without_last_stage(_pyramid(RESNET, (64, 64), len(FINDING_NAMES), 1)))
-
-
-def mobilenet_finding_network() -> FindingNetwork:
-    """The second finding expert's: a feature pyramid on a MobileNetV4 without its last stage."""
-    return FindingNetwork(_without_last_stage(_pyramid(MOBILENET, (64, 32), len(FINDING_NAMES), 1)))
-
-
 def mobilenet_lung_network() -> nn.Module:
     """The second anatomy expert's, on the same encoder; as :func:`regnet_lung_network`."""
     return _without_last_stage(_pyramid(MOBILENET, (48, 32), 2, 2))

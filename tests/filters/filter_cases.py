@@ -8,7 +8,7 @@ from skimage.draw import ellipse
 
 from filters.experts.embedded import EmbeddedAnatomy, EmbeddedFindings
 from filters.experts.embedding import TrainingIndex
-from filters.experts.networks import anatomy_network, finding_network
+from filters.experts.networks import anatomy_network, regnet_finding_network
 from filters.panel import Panel
 from filters.registry import FILTERS
 from synth.cases import Candidate, Case, FindingRequest, Lesion, MaskSet
@@ -70,7 +70,7 @@ def anatomy_expert(batch_size: int = 4, index: TrainingIndex | None = None) -> E
 def finding_expert(batch_size: int = 4) -> EmbeddedFindings:
     """The real network with seeded random weights."""
     torch.manual_seed(1)
-    network = finding_network()
+    network = regnet_finding_network()
     return EmbeddedFindings(network, RESOLUTION, FINDING_NAMES, digest="b" * 64, batch_size=batch_size)
 
 

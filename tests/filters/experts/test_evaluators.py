@@ -18,7 +18,7 @@ from filters.experts.evaluators import (
     load_lesion_evaluator,
     load_lung_evaluator,
 )
-from filters.experts.networks import finding_network, regnet_finding_network, regnet_lung_network
+from filters.experts.networks import regnet_finding_network, regnet_lung_network
 from synth.errors import WeightsError
 from synth.findings import FINDING_NAMES
 from synth.weights import SUMS, digest
@@ -55,7 +55,7 @@ def test_every_weight_is_reached(make):
 
 
 def test_evaluators_share_no_layout_with_the_experts():
-    expert = {n for n, p in finding_network().named_parameters() if p.dim() == 4}
+    expert = {n for n, p in regnet_finding_network().named_parameters() if p.dim() == 4}
     for network in (regnet_lung_network(), regnet_finding_network()):
         assert not expert & {n for n, p in network.named_parameters() if "encoder" in n and p.dim() == 4}
 

@@ -2,20 +2,20 @@
 
 import torch
 
-from filters.experts.networks import anatomy_network, finding_network
+from filters.experts.networks import anatomy_network, regnet_finding_network
 from synth.findings import FINDING_NAMES
 
 
 def test_shapes():
     x = torch.zeros(2, 1, 64, 64)
     assert anatomy_network(5).eval()(x).shape == (2, 5, 64, 64)
-    lesions, findings = finding_network().eval()(x)
+    lesions, findings = regnet_finding_network().eval()(x)
     assert lesions.shape == (2, len(FINDING_NAMES), 32, 32)
     assert findings.shape == (2, len(FINDING_NAMES) + 1)
 
 
 def test_every_weight_is_reached():
-    network = finding_network()
+    network = regnet_finding_network()
     lesions, findings = network(torch.randn(2, 1, 64, 64))
     (lesions.sum() + findings.sum()).backward()
     assert [n for n, p in network.named_parameters() if p.grad is None] == []

@@ -1,5 +1,7 @@
 """Shipped thresholds come from held-out real data and can be read off it again."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 
@@ -41,3 +43,14 @@ def test_copies_are_near_duplicates_and_other_patients_are_not(shared_data):
         assert (apart.diagonal() < limit).mean() >= least, kind
         np.fill_diagonal(apart, np.inf)
         assert apart.min() >= limit, kind
+
+
+def test_boxed_films_claim_what_radiologists_boxed_and_nothing_else(shared_data, tmp_path):
+    some = list(islice(Material(shared_data, tmp_path).boxed(), 64))
+    for evidence in some:
+        case, masks = evidence.candidate.case, evidence.candidate.masks
+        assert case.findings
+        assert not case.complete
+        assert {m.finding for m in masks.lesions} == {f.name for f in case.findings}
+        assert all(0 < m.mask.mean() < 0.9 for m in masks.lesions)
+        assert masks.lungs.mean() > 0.05
