@@ -3,20 +3,24 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from filters.experts.lite_networks import LiteFindings, lite_network
-from flows.material.films import SHOWN, Part, RealFilms, load_real
+from flows.material.films import FOLDERS, SHOWN, Part, RealFilms, load_real
 from flows.training.backbones import PACKAGES, begin
 from flows.training.expert_calibration import write_expert
 from flows.training.film_lessons import LabelNetwork, Lessons, together
 from flows.training.loop import Schedule, fit
 from flows.training.pointing import Pointing
 from flows.training.sealing import seal
+
+
+#: Pixels a side that the larger films are kept at in memory, whatever a network sees.
+STORED: Final = 384
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,7 @@ def inherit(network: LabelNetwork, taught: dict[str, Tensor]) -> None:
 def train(recipe: Recipe, seed: int, data: Path, out: Path, device: str, resume: bool, scale: float) -> Path:
     """Teach, calibrate on the other part's films, measure, and seal ``out/NAME``; ``seed`` is added."""
     recipe = replace(recipe, seed=recipe.seed + seed)
-    large = max(recipe.labels.size, recipe.maps.size)
-    stored = [load_real(data, "nih", large), load_real(data, "nih128", 128)]
+    stored = [load_real(data, "nih", STORED), load_real(data, "nih128", FOLDERS["nih128"])]
 
     def films(size: int) -> RealFilms:
         return together([f.take(f.where(recipe.part)) for f in stored], size)
