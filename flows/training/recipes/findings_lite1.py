@@ -18,7 +18,7 @@ RECIPE = Recipe(
     "experts",
     "evaluators",
     labels=Stage(160, 1300, 32, 8e-4),
-    maps=Stage(256, 900, 12, 5e-4),
+    maps=Stage(256, 500, 12, 5e-4),
     seed=23,
 )
 
