@@ -1,4 +1,4 @@
-"""Whose mistake an error is decides how a command ends: 2, one line, for the user's; 1, and a file, for ours."""
+"""Whose mistake an error is decides how a command ends: one line for the user's, a file for ours."""
 
 import ast
 import errno
