@@ -39,6 +39,8 @@ class Tally:
 
 
 DUPLICATE, EMPTY = "resembles samples of two splits", "without a lesion"
+#: Such a film would teach that what nobody understood is not there.
+INCOMPLETE = "text not understood whole"
 
 
 def shard_films(
@@ -63,6 +65,9 @@ def shard_films(
         split = splits[key]
         if split is None:
             tally.left_out[DUPLICATE] += 1
+            continue
+        if settings.labels == SEEN and not row.get("complete", True):
+            tally.left_out[INCOMPLETE] += 1
             continue
         film = _labelled(row, members, split, settings)
         if not (settings.empty or film.lesions or film.doubted):

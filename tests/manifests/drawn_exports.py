@@ -1,6 +1,6 @@
 """Builds to export: drawn records whose lesions experts have looked at, and masks hard to outline."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
@@ -85,6 +85,13 @@ def reshaped(record: Record, findings: tuple[str, ...], *masks: np.ndarray) -> R
     return replace(record, candidate=replace(record.candidate, masks=masks_now))
 
 
+def understood(record: Record, complete: bool = True) -> Record:
+    """The record, its text understood whole or not."""
+    case = replace(record.case, complete=complete)
+    candidate = record.candidate and replace(record.candidate, case=case)
+    return replace(record, case=case, candidate=candidate)
+
+
 def accepted_record(index: int) -> Record:
     """A drawn record that no filter refuses."""
     for seed in range(1000):
@@ -94,7 +101,13 @@ def accepted_record(index: int) -> Record:
     raise AssertionError("no seed gives one")
 
 
-def build_seen(url: Any, shards: int = 3, size: int = 12, change: Callable[[Record], Record] = seen) -> Store:
+def build_seen(
+    url: Any,
+    shards: int = 3,
+    size: int = 12,
+    change: Callable[[Record], Record] = seen,
+    incomplete: Collection[str] = (),
+) -> Store:
     """A folder with committed shards; the first two samples have lesions of several parts and with a hole."""
     store = Store(url)
     open_build(store, BUILD)
@@ -104,6 +117,7 @@ def build_seen(url: Any, shards: int = 3, size: int = 12, change: Callable[[Reco
             hard = [reshaped(accepted_record(0), ("mass",), several_parts())]
             hard += [reshaped(accepted_record(1), ("nodule", "mass"), with_hole(), several_parts())]
             records[:2] = [change(record) for record in hard]
+        records = [understood(record, record.case.key not in incomplete) for record in records]
         write_shard(store, shard, records, {"batch_size": 8})
     return store
 

@@ -230,3 +230,13 @@ def test_progress_ends_at_all_that_is_accepted(source, tmp_path):
     done, total = told[-1]
     assert done == total > 0
     assert (tmp_path / "out" / BEGUN).is_file()
+
+
+def test_a_film_whose_text_was_not_understood_whole_teaches_no_absence(tmp_path):
+    source = build_seen(tmp_path / "build", incomplete=("000000000", "000000001"))
+    seen = exported(source, tmp_path / "seen", "coco")
+    assert seen.left_out == {"text not understood whole": 2}
+    assert not list((tmp_path / "seen").rglob("000000000.png"))
+    every = exported(source, tmp_path / "all", "coco", labels="all")
+    assert every.left_out == {}
+    assert sum(every.films.values()) == sum(seen.films.values()) + 2
