@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 #: Public name to the module that it is at home in.
 _HOMES = {
     "ANATOMY": "synth.findings",
+    "BatchStream": "manifests.loaders.streams",
     "BuildConfig": "flows.config.schema",
     "Calibration": "filters.filter",
     "Candidate": "synth.cases",
     "Case": "synth.cases",
+    "ClassificationDataset": "manifests.loaders.datasets",
     "Dataset": "manifests.dataset",
+    "DetectionDataset": "manifests.loaders.datasets",
     "EditRequest": "synth.prompts.edit_requests",
     "Evidence": "filters.filter",
     "FILTERS": "filters.registry",
@@ -35,6 +38,7 @@ _HOMES = {
     "Retouched": "flows.editing.retoucher",
     "Sample": "manifests.dataset",
     "Score": "filters.verdicts",
+    "SegmentationDataset": "manifests.loaders.datasets",
     "SynthesisSettings": "synth.settings",
     "Synthesizer": "synth.generate",
     "UserError": "synth.errors",

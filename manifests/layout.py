@@ -13,6 +13,8 @@ CARD = "README.md"
 FINAL = (MANIFEST, NEAR_DUPLICATES, COCO, CARD)
 
 SHARDS, REJECTED, PARTS, COMMITS = "shards", "rejected", "parts", "commits"
+#: What readers made for themselves: no part of the dataset, made again from the tars where it is lost.
+OFFSETS = "offsets"
 
 
 def tar_path(shard: int) -> str:
@@ -30,13 +32,18 @@ def part_path(shard: int) -> str:
     return f"{PARTS}/{shard:06d}.parquet"
 
 
+def offsets_path(shard: int) -> str:
+    """Where each sample lies in the tar of a shard's accepted samples (:mod:`manifests.loaders.offsets`)."""
+    return f"{OFFSETS}/{shard:06d}.json"
+
+
 def commit_path(shard: int) -> str:
     """The record that says a shard is done."""
     return f"{COMMITS}/{shard:06d}.json"
 
 
 _SHARD_FILE = re.compile(
-    r"(?:(?:shards|rejected)/N\.tar|parts/N\.parquet|commits/N\.json)".replace("N", "[0-9]{6,9}")
+    r"(?:(?:shards|rejected)/N\.tar|parts/N\.parquet|(?:commits|offsets)/N\.json)".replace("N", "[0-9]{6,9}")
 )
 
 

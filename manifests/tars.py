@@ -3,6 +3,7 @@
 import re
 import tarfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 from manifests.errors import DatasetError
@@ -51,19 +52,71 @@ def read_samples(store: Store, path: str) -> Iterator[tuple[str, dict[str, bytes
         yield key, members
 
 
+def sample_starts(store: Store, path: str) -> tuple[dict[str, int], int]:
+    """Key to first byte of each sample of a tar of ours, in order, and the end of the last, by its headers.
+
+    :raises DatasetError: as :func:`read_samples`.
+    """
+    starts: dict[str, int] = {}
+    key, end = "", 0
+    with store.open(path) as stream, _broken_tar(path), tarfile.open(fileobj=stream, mode="r:") as tar:
+        for entry in tar:
+            _check_entry(entry)
+            entry_key = entry.name.partition(".")[0]
+            if entry_key < key:
+                raise tarfile.ReadError(f"{entry.name} stands out of order")
+            key = entry_key
+            starts.setdefault(key, entry.offset)
+            end = entry.offset_data + _blocks(entry.size)
+    return starts, end
+
+
+def parse_sample(data: bytes, key: str, path: str) -> dict[str, bytes]:
+    """The members of the sample ``key`` from its bytes in the tar at ``path`` (:func:`sample_starts`).
+
+    :raises DatasetError: for bytes that are not that sample's, all of it and nothing else.
+    """
+    members: dict[str, bytes] = {}
+    at = 0
+    with _broken_tar(path):
+        while at < len(data):
+            entry = tarfile.TarInfo.frombuf(data[at : at + tarfile.BLOCKSIZE], "ascii", "strict")
+            _check_entry(entry)
+            entry_key, _, extension = entry.name.partition(".")
+            if entry_key != key or extension in members:
+                raise tarfile.ReadError(f"{entry.name} where a member of {key} is expected")
+            at += tarfile.BLOCKSIZE
+            members[extension] = data[at : at + entry.size]
+            at += _blocks(entry.size)
+        if at != len(data):
+            raise tarfile.ReadError("unexpected end of data")
+    return members
+
+
+def _blocks(size: int) -> int:
+    """Bytes that a member of ``size`` takes."""
+    return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+
+
 def _entries(stream: IO[bytes], path: str) -> Iterator[tuple[str, bytes]]:
+    with _broken_tar(path), tarfile.open(fileobj=stream, mode="r|") as tar:
+        for entry in tar:
+            _check_entry(entry)
+            content = tar.extractfile(entry)
+            data = content.read() if content else b""
+            if len(data) != entry.size:
+                raise tarfile.ReadError("unexpected end of data")
+            yield entry.name, data
+        stream.seek(tar.offset)
+        if stream.read(LARGEST_MEMBER).strip(b"\0"):
+            raise tarfile.ReadError("something follows its end")
+
+
+@contextmanager
+def _broken_tar(path: str) -> Iterator[None]:
+    """Say in one line what is raised over a tar that is none of ours."""
     try:
-        with tarfile.open(fileobj=stream, mode="r|") as tar:
-            for entry in tar:
-                _check_entry(entry)
-                content = tar.extractfile(entry)
-                data = content.read() if content else b""
-                if len(data) != entry.size:
-                    raise tarfile.ReadError("unexpected end of data")
-                yield entry.name, data
-            stream.seek(tar.offset)
-            if stream.read(LARGEST_MEMBER).strip(b"\0"):
-                raise tarfile.ReadError("something follows its end")
+        yield
     except DatasetError:
         raise
     except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError, MemoryError) as error:

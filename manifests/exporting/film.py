@@ -46,6 +46,12 @@ class LabelledFilm:
     doubted: tuple[LabelledLesion, ...] = ()
 
     @property
+    def unoutlined(self) -> frozenset[str]:
+        """Findings that the text names and nobody outlined: of an edited film what the edit is not about."""
+        outlined = {instance["finding"] for instance in self.row["instances"]}
+        return frozenset(asked["name"] for asked in self.row["findings"]) - outlined
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.row["height"], self.row["width"]

@@ -7,7 +7,8 @@ from PIL import Image
 
 from manifests.errors import DatasetError
 from manifests.exporting.film import LabelledFilm
-from manifests.members import IMAGE, PNG_LEVEL, decode_png
+from manifests.members import ANATOMY_MASKS, IMAGE, PNG_LEVEL, decode_png, unpack_bits
+from synth.findings import ANATOMY
 
 
 def png(film: LabelledFilm, channels: int = 1) -> bytes:
@@ -27,12 +28,21 @@ def png(film: LabelledFilm, channels: int = 1) -> bytes:
 
 def pixels(film: LabelledFilm) -> np.ndarray:
     """The film as (H, W) uint8, brighter is denser; raises as :func:`png`."""
+    return _decoded(film, IMAGE)
+
+
+def anatomy(film: LabelledFilm) -> np.ndarray:
+    """Its structures as (5, H, W) bool, channels as ANATOMY; raises as :func:`png`."""
+    return unpack_bits(_decoded(film, ANATOMY_MASKS), len(ANATOMY))
+
+
+def _decoded(film: LabelledFilm, member: str) -> np.ndarray:
     try:
-        found = decode_png(film.members[IMAGE], film.shape)
+        found = decode_png(film.members[member], film.shape)
     except DatasetError as error:
-        raise DatasetError(f"{film.key}.{IMAGE}: {error}") from None
+        raise DatasetError(f"{film.key}.{member}: {error}") from None
     if found.dtype != np.uint8:
-        raise DatasetError(f"{film.key}.{IMAGE}: {found.dtype}, expected 8 bits a pixel")
+        raise DatasetError(f"{film.key}.{member}: {found.dtype}, expected 8 bits a pixel")
     return found
 
 

@@ -1,7 +1,7 @@
 """The films of one committed shard, with their labels held against the manifest's rows."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from manifests.errors import DatasetError
 from manifests.exporting.film import LabelledFilm, LabelledLesion
 from manifests.exporting.settings import ALL, SEEN, ExportSettings
 from manifests.exporting.splits import Split
-from manifests.exporting.trust import lesion_trusts
+from manifests.exporting.trust import Trust, lesion_trusts
 from manifests.members import ANATOMY_MASKS, IMAGE, LESION_MASKS
 from manifests.parts import read_part
 from manifests.store import Store
@@ -50,26 +50,23 @@ def shard_films(
 
     :raises DatasetError: where tar and rows do not speak of the same samples, or a mask is none.
     """
-    rows = {
-        row["key"]: row
-        for row in read_part(store, commit, embedding=False).to_pylist()
-        if row["status"] == "accepted"
-    }
+    table = read_part(store, commit, embedding=False)
+    rows = {row["key"]: row for row in table.to_pylist() if row["status"] == "accepted"}
     path = layout.tar_path(commit.shard)
     for key, members in read_samples(store, path) if path in commit.files else ():
         row = rows.pop(key, None)
         if row is None:
             raise DatasetError(f"{path}/{key}: has no accepted row, expected one in {commit.part}")
-        if absent := [name for name in _NEEDED if name not in members]:
-            raise DatasetError(f"{path}/{key}.{absent[0]}: is missing, expected in every sample")
+        check_members(f"{path}/{key}", members)
         split = splits[key]
         if split is None:
             tally.left_out[DUPLICATE] += 1
             continue
-        if settings.labels == SEEN and not row.get("complete", True):
+        if not teaches(row, settings):
             tally.left_out[INCOMPLETE] += 1
             continue
-        film = _labelled(row, members, split, settings)
+        trusts = lesion_trusts(row, settings.labels == SEEN)
+        film = labelled(row, trusts, members, split, settings)
         if not (settings.empty or film.lesions or film.doubted):
             tally.left_out[EMPTY] += 1
             continue
@@ -79,10 +76,29 @@ def shard_films(
         raise DatasetError(f"{path}: lacks {min(rows)}, expected every accepted sample of {commit.part}")
 
 
-def _labelled(
-    row: Mapping[str, Any], members: Mapping[str, bytes], split: Split, settings: ExportSettings
+def check_members(sample: str, members: Mapping[str, bytes]) -> None:
+    """Raises DatasetError where pictures are missing of the ``sample``, which is a tar's path and a key."""
+    if absent := [name for name in _NEEDED if name not in members]:
+        raise DatasetError(f"{sample}.{absent[0]}: is missing, expected in every sample")
+
+
+def teaches(row: Mapping[str, Any], settings: ExportSettings) -> bool:
+    """Whether a sample says of each finding whether it is there, or all labels are to be taken anyway."""
+    return settings.labels == ALL or bool(row.get("complete", True))
+
+
+def labelled(
+    row: Mapping[str, Any],
+    trusts: Sequence[Trust],
+    members: Mapping[str, bytes],
+    split: Split,
+    settings: ExportSettings,
 ) -> LabelledFilm:
-    lesions = list(_lesions(row, settings))
+    """A sample with its lesions, those in doubt apart; ``trusts``: of each instance of its row.
+
+    :raises DatasetError: for a mask that is none.
+    """
+    lesions = list(_lesions(row, trusts))
     return LabelledFilm(
         row["key"],
         split,
@@ -93,9 +109,8 @@ def _labelled(
     )
 
 
-def _lesions(row: Mapping[str, Any], settings: ExportSettings) -> Iterator[LabelledLesion]:
+def _lesions(row: Mapping[str, Any], trusts: Sequence[Trust]) -> Iterator[LabelledLesion]:
     """Those with a pixel: nothing else has a box."""
-    trusts = lesion_trusts(row, settings.labels == SEEN)
     for instance, trust in zip(row["instances"], trusts, strict=True):
         try:
             mask = decode_rle(instance["rle"], (row["height"], row["width"]))

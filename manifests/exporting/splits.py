@@ -44,15 +44,22 @@ RAREST = (
 )
 
 
-def plan_splits(store: Store, commits: Sequence[Commit], settings: ExportSettings) -> dict[str, Split | None]:
+def plan_splits(
+    store: Store,
+    commits: Sequence[Commit],
+    settings: ExportSettings,
+    pairs: Iterable[tuple[str, str]] | None = None,
+) -> dict[str, Split | None]:
     """Key to split of every candidate; None for one that resembles samples of two splits.
+
+    ``pairs``: those of :func:`duplicate_pairs`, where they are known already.
 
     :raises DatasetError: for a part that cannot be read.
     """
     columns = ["key", "findings", "source_sha256"]
     rows = (row for commit in commits for row in read_part(store, commit, columns).to_pylist())
     splits: dict[str, Split | None] = dict(deal(rows, settings))
-    _follow(splits, duplicate_pairs(store, commits))
+    _follow(splits, duplicate_pairs(store, commits) if pairs is None else pairs)
     return splits
 
 

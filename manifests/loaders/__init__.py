@@ -1,0 +1,1 @@
+"""Datasets for training, read straight from builds; torch is loaded when the first sample is asked for."""
