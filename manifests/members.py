@@ -93,8 +93,10 @@ def pack_bits(channels: np.ndarray, dtype: type[np.uint8] | type[np.uint16]) -> 
 
 def unpack_bits(pixels: np.ndarray, channels: int) -> np.ndarray:
     """(H, W) integers to (channels, H, W) bool: channel c is bit c."""
-    shifts = np.arange(channels, dtype=pixels.dtype)[:, None, None]
-    return (np.right_shift(pixels[None], shifts) & 1).astype(bool)
+    out = np.empty((channels, *pixels.shape), bool)
+    for bit, channel in enumerate(out):
+        np.not_equal(pixels & pixels.dtype.type(1 << bit), 0, out=channel)
+    return out
 
 
 def decode_anatomy(data: bytes) -> np.ndarray:

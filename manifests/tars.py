@@ -80,17 +80,27 @@ def parse_sample(data: bytes, key: str, path: str) -> dict[str, bytes]:
     at = 0
     with _broken_tar(path):
         while at < len(data):
-            entry = tarfile.TarInfo.frombuf(data[at : at + tarfile.BLOCKSIZE], "ascii", "strict")
-            _check_entry(entry)
-            entry_key, _, extension = entry.name.partition(".")
+            name, size = _plain_header(data[at : at + tarfile.BLOCKSIZE])
+            entry_key, _, extension = name.partition(".")
             if entry_key != key or extension in members:
-                raise tarfile.ReadError(f"{entry.name} where a member of {key} is expected")
+                raise tarfile.ReadError(f"{name[:80]!r} where a member of {key} is expected")
             at += tarfile.BLOCKSIZE
-            members[extension] = data[at : at + entry.size]
-            at += _blocks(entry.size)
+            members[extension] = data[at : at + size]
+            at += _blocks(size)
         if at != len(data):
             raise tarfile.ReadError("unexpected end of data")
     return members
+
+
+def _plain_header(block: bytes) -> tuple[str, int]:
+    """Name and size of a plain file of ours, in a third of tarfile's time: a loader reads many."""
+    name, kind = block[:100].rstrip(b"\0").decode("ascii"), block[156:157]
+    if not _MEMBER.fullmatch(name) or kind not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+        raise tarfile.ReadError(f"{name[:80]!r}, expected a plain file such as 000000000.png")
+    size = block[124:136].rstrip(b" \0")
+    if not size.isdigit():
+        raise tarfile.ReadError(f"{name} has {size!r} bytes, expected a number")
+    return name, int(size, 8)
 
 
 def _blocks(size: int) -> int:

@@ -77,8 +77,8 @@ class Choice:
         return frozenset([self.findings] if isinstance(self.findings, str) else self.findings)
 
     def fits(self, row: Mapping[str, Any], trusts: Sequence[Trust]) -> bool:
-        """Whether a manifest's row, whose instances are trusted so, has the view, the scores and a finding that
-        are wanted."""
+        """Whether a manifest's row has the view, the scores and a finding that are wanted; ``trusts``: of its
+        instances."""
         if self.view is not None and row["view"] != self.view:
             return False
         if not all(_passes(row, name, value) for name, value in self.thresholds.items()):

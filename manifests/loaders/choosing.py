@@ -56,7 +56,8 @@ def _check_tars(store: Store, commits: Sequence[Commit]) -> None:
         if path in commit.files and (size := sizes.get(path)) != (expected := commit.files[path].bytes):
             there = "is missing" if size is None else f"has {size} bytes"
             raise DatasetError(
-                f"{store.url}/{path}: {there}, expected {expected} bytes by its commit; the same build makes it again"
+                f"{store.url}/{path}: {there}, expected {expected} bytes by its commit; the same build makes "
+                "it again"
             )
 
 

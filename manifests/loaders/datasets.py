@@ -1,7 +1,6 @@
 """Map-style datasets for torch's ``DataLoader``, over one build or several: one for each task."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from typing import Any, Unpack
 
 from manifests.exporting.film import LabelledFilm
@@ -29,7 +28,7 @@ class FilmDataset:
         return len(self.films)
 
     def __getitem__(self, place: int) -> Any:
-        sample = self._sample(self.films[place], asdict(self.films.name(place)))
+        sample = self._sample(self.films[place], self.films.name(place)._asdict())
         return sample if self.transform is None else self._transformed(sample, self.transform)
 
     def __iter__(self) -> Iterator[Any]:
@@ -54,9 +53,9 @@ class FilmDataset:
 
 
 class SegmentationDataset(FilmDataset):
-    """Samples are dicts: ``image`` (1, H, W) float32, 0 to 1; ``mask`` and ``ignore`` (13, H, W) uint8, 1 where
-    a finding is, and where nobody knows; ``key``, ``build`` and ``image_id``. With ``anatomy`` masks have 18
-    channels."""
+    """Samples are dicts: ``image`` (1, H, W) float32, 0 to 1; ``mask`` and ``ignore`` (13, H, W) uint8, 1
+    where a finding is, and where nobody knows; ``key``, ``build`` and ``image_id``. With ``anatomy`` masks
+    have 18 channels."""
 
     def __init__(self, builds: Builds, *, anatomy: bool = False, **keywords: Any) -> None:
         super().__init__(builds, **keywords)
@@ -69,8 +68,8 @@ class SegmentationDataset(FilmDataset):
 class DetectionDataset(FilmDataset):
     """Samples are pairs as torchvision's detectors take them: image (1, H, W) float32, 0 to 1, and target, a
     dict of ``boxes``, ``labels``, ``masks``, ``area``, ``iscrowd``, ``ignore_boxes``, ``ignore_labels``
-    (:func:`manifests.loaders.tensors.detection`), ``key``, ``build`` and ``image_id``; ``transform`` gets both.
-    """
+    (:func:`manifests.loaders.tensors.detection`), ``key``, ``build`` and ``image_id``. ``transform`` gets
+    both."""
 
     @staticmethod
     def collate(samples: Sequence[Any]) -> tuple[list[Any], list[Any]]:

@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,8 +21,7 @@ Builds = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 _IDS_PER_BUILD = 10**9
 
 
-@dataclass(frozen=True)
-class SampleName:
+class SampleName(NamedTuple):
     """What a sample is called: ``key`` is unique in its build, which ``build`` names by its hash, wherever it
     lies. ``image_id`` is unique among the builds of one loader: the key, plus 10**9 for each build before."""
 
@@ -46,7 +44,7 @@ class Films:
         for source in sources:
             if same := [s.url for s in sources[: source.number] if s.hash == source.hash]:
                 raise DatasetError(f"builds: {source.url} and {same[0]} are the same build, expected it once")
-        self.choice = choice
+        self.settings = choice.settings
         self._shards = [shard for source in sources for shard in chosen_shards(source, choice)]
         #: (tars,) int: how many samples each tar gives.
         self.sizes = np.array([len(shard) for shard in self._shards], np.int64)
@@ -61,7 +59,7 @@ class Films:
     def __getitem__(self, place: int) -> LabelledFilm:
         """One film, read from where it lies; raises DatasetError where that is no longer what it was."""
         shard, position = self._find(place)
-        return shard.film(position, self.choice.settings)
+        return shard.film(position, self.settings)
 
     def row(self, place: int) -> dict[str, Any]:
         """The manifest's row of one film: what was asked for, who is shown, instances."""

@@ -1,4 +1,4 @@
-"""A build that samples are read from, and the chosen samples of its shards: their rows, and where they lie."""
+"""A build that samples are read from, and the chosen samples of its shards: rows, and where they lie."""
 
 import os
 import pickle
@@ -46,8 +46,8 @@ class SourceBuild:
 class ChosenShard:
     """The chosen samples of one shard, in the order of their keys.
 
-    ``rows``: of each its row and the trust in its instances, pickled: one block of memory, which processes share
-    as long as nobody writes to it. ``spans`` (N, 2) int64: first byte and end of each in the tar.
+    ``rows``: of each its row and the trust in its instances, pickled: one block of memory, which processes
+    share as long as nobody writes to it. ``spans`` (N, 2) int64: first byte and end of each in the tar.
     """
 
     build: SourceBuild

@@ -17,7 +17,8 @@ class BatchStream:
     The order of all samples depends on ``seed`` and ``epoch`` alone; unless ``shuffle`` it is that of the
     dataset. ``batch_size`` samples are collated as the dataset does it. ``rank`` of ``ranks`` are those of
     ``torch.distributed`` where it is initialised, unless given. With ``even`` every rank gets as many
-    samples, and up to ``ranks`` - 1 are left out of an epoch; else each is given, and some ranks get one more.
+    samples, and up to ``ranks`` - 1 are left out of an epoch; else each is given, and some ranks get one
+    more.
 
     ``epoch`` and ``consumed``, samples of it that all ranks together have taken, say where the stream stands.
 
@@ -67,7 +68,8 @@ class BatchStream:
         from torch.utils.data import DataLoader
 
         if workers:
-            loader = DataLoader(self, batch_size=None, num_workers=workers, **keywords)  # type: ignore[arg-type]
+            itself: Any = self
+            loader: DataLoader[Any] = DataLoader(itself, batch_size=None, num_workers=workers, **keywords)
             return self._counted(iter(loader))
         return iter(self)
 

@@ -85,7 +85,9 @@ def _channels(film: LabelledFilm, lesions: Iterable[LabelledLesion]) -> np.ndarr
     """(13, H, W) uint8: the union of a finding's lesions."""
     out = np.zeros((len(FINDING_NAMES), *film.shape), np.uint8)
     for lesion in lesions:
-        out[FINDING_NAMES.index(lesion.finding)] |= lesion.mask
+        x, y, width, height = lesion.box
+        here = np.s_[y : y + height, x : x + width]  # most lesions are small
+        out[FINDING_NAMES.index(lesion.finding)][here] |= lesion.mask[here]
     return out
 
 

@@ -107,10 +107,11 @@ def build_seen(
     size: int = 12,
     change: Callable[[Record], Record] = seen,
     incomplete: Collection[str] = (),
+    build: dict[str, Any] = BUILD,
 ) -> Store:
     """A folder with committed shards; the first two samples have lesions of several parts and with a hole."""
     store = Store(url)
-    open_build(store, BUILD)
+    open_build(store, build)
     for shard in range(shards):
         records = [change(draw_record(i, p_fail=0.02)) for i in range(shard * size, (shard + 1) * size)]
         if not shard:
