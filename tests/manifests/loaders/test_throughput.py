@@ -20,7 +20,7 @@ from manifests.shards import write_shard
 from manifests.store import Store
 from synth.cases import Lesion, MaskSet
 
-SAMPLES, SIZE, ROUNDS = 128, 256, 7
+SAMPLES, SIZE, ROUNDS = 64, 256, 15
 
 
 @pytest.fixture(scope="module")
@@ -79,12 +79,13 @@ def test_at_least_as_fast_as_webdataset_to_the_same_tensors(build):
     for sample, other in zip(ways["synthorax"](), decoded().map(tensors), strict=True):
         assert torch.allclose(sample["image"], other["image"].reshape(sample["image"].shape))
         assert torch.equal(sample["mask"], other["mask"])
-    seconds = dict.fromkeys(ways, float("inf"))
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):  # in turn: another program at work slows all of them
         for name, way in ways.items():
             start = time.process_time()
             assert sum(1 for _ in way()) == SAMPLES
-            seconds[name] = min(seconds[name], time.process_time() - start)
-    for name, best in seconds.items():
-        print(f"{name}: {SAMPLES / best:,.0f} samples a second of one processor")
-    assert seconds["synthorax"] <= seconds["webdataset, to the same tensors"]
+            seconds[name].append(time.process_time() - start)
+    for name, all_rounds in seconds.items():
+        print(f"{name}: {SAMPLES / np.median(all_rounds):,.0f} samples a second of one processor")
+    ours_first, theirs = (np.array(seconds[name]) for name in list(ways)[:2])
+    assert np.median(theirs / ours_first) >= 1
