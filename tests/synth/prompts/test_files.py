@@ -8,6 +8,7 @@ import pytest
 
 from synth.cases import FindingRequest
 from synth.prompts.files import rows_by_image
+from synth.prompts.grammar import read_finding
 from synth.prompts.sampler import PromptFile
 
 R = FindingRequest
@@ -43,6 +44,12 @@ def test_columns_override_the_parser_and_empty_cells_do_not(tmp_path: Path) -> N
     assert (overridden.age, overridden.sex, overridden.view) == (61, "M", "AP")
     assert overridden.findings == (R("effusion", "right", None, "moderate"), R("cardiomegaly"))
     assert (empty.findings, empty.age) == ((), 0)
+
+
+@pytest.mark.parametrize("text", ["effusion, left, lower", "mild upper pleural_thickening", "Pleural effusion"])
+def test_a_cell_of_findings_is_written_as_one_finding_of_an_edit_is(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path / "p.csv", f'prompt,findings\nFilm.,"{text}; mass"\n')
+    assert PromptFile(path).rows[0].findings == (read_finding(text), R("mass"))
 
 
 def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
