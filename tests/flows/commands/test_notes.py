@@ -8,7 +8,7 @@ from flows import loading
 from flows.commands import build, plan
 from flows.config.reading import read_config
 
-TOLD = "synthorax: {}: 1 of 2 prompts hold text that was not understood, and are drawn, never called normal, e.g. "
+TOLD = "1 of 2 prompts hold text that was not understood, and are drawn, never called normal, e.g. "
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_what_was_not_understood_is_told(config, tmp_path, capsys, command):
     else:
         build._load(read_config(config, []), Console(stderr=True))
     said = capsys.readouterr().err
-    assert TOLD.format(tmp_path / "p.txt") in said
+    assert f"synthorax: {tmp_path / 'p.txt'}: {TOLD}" in said
     assert "line 2: 'Kerley B lines'" in said
 
 

@@ -46,7 +46,9 @@ def test_columns_override_the_parser_and_empty_cells_do_not(tmp_path: Path) -> N
     assert (empty.findings, empty.age) == ((), 0)
 
 
-@pytest.mark.parametrize("text", ["effusion, left, lower", "mild upper pleural_thickening", "Pleural effusion"])
+@pytest.mark.parametrize(
+    "text", ["effusion, left, lower", "mild upper pleural_thickening", "Pleural effusion"]
+)
 def test_a_cell_of_findings_is_written_as_one_finding_of_an_edit_is(tmp_path: Path, text: str) -> None:
     path = write(tmp_path / "p.csv", f'prompt,findings\nFilm.,"{text}; mass"\n')
     assert PromptFile(path).rows[0].findings == (read_finding(text), R("mass"))
