@@ -60,7 +60,8 @@ def test_a_part_that_is_none_inside_is_told_whatever_arrow_raises(store, damage)
     else:
         table = pq.read_table(path)
         text = pa.array([b"\xff\xfe"] * table.num_rows, pa.binary()).view(pa.string())
-        pq.write_table(table.set_column(table.column_names.index("prompt"), "prompt", text), path)
+        at = table.column_names.index("prompt")
+        pq.write_table(table.set_column(at, table.schema.field(at), text), path)
         with pytest.raises(UnicodeDecodeError):
             pq.read_table(path)["prompt"].to_pylist()
     with pytest.raises(DatasetError, match="broken Parquet file") as told:
