@@ -151,7 +151,8 @@ def heard(capfd, monkeypatch):
     """What the libraries say, which keep the stream that there was when they were imported."""
     for library in ("diffusers", "transformers"):
         for handler in logging.getLogger(library).handlers:
-            monkeypatch.setattr(handler, "stream", sys.stderr)
+            if isinstance(handler, logging.StreamHandler):
+                monkeypatch.setattr(handler, "stream", sys.stderr)
     return lambda: "".join(capfd.readouterr())
 
 
