@@ -1,6 +1,6 @@
 """One way to run over films: read, checked, each file once; together, or one by one where that fails."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +13,8 @@ from synth.errors import Interrupted, users_mistake
 
 #: Films that are in memory at once; the experts' own batch.
 BATCH = 8
+#: And their pixels: those of as many usual films. One that is larger is in memory alone.
+PIXELS = BATCH * 16 * 10**6
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -29,6 +31,24 @@ def read_film(path: Path, megapixels: int = MEGAPIXELS) -> Original:
         raise DatasetError(users_mistake(error) or f"{path}: cannot be read") from error
     check_frontal(original)
     return original
+
+
+def together(films: Iterable[T], size: Callable[[T], int], most: int = PIXELS) -> Iterator[list[T]]:
+    """Films in their order, BATCH at a time, fewer where they come to more than ``most`` pixels by ``size``.
+
+    The next is asked for when those before it were dealt with, but for the one that was too many.
+    """
+    batch: list[T] = []
+    total = 0
+    for film in films:
+        if batch and (len(batch) == BATCH or total + size(film) > most):
+            yield batch
+            batch, total = [], 0
+        batch.append(film)
+        total += size(film)
+        del film
+    if batch:
+        yield batch
 
 
 class OnceEach:

@@ -4,11 +4,12 @@
 is used is what was hashed.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import safetensors
 import safetensors.torch
@@ -33,10 +34,15 @@ _PIN = re.compile(r"([0-9a-f]{64})\s+\*?(?:\./)?(\S.*)")
 
 def digest(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
-    state = sha256()
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            state.update(block)
+        return digest_of(file)
+
+
+def digest_of(file: BinaryIO) -> str:
+    """As :func:`digest`, of a file that is open."""
+    state = sha256()
+    while block := file.read(1 << 20):
+        state.update(block)
     return state.hexdigest()
 
 
@@ -48,7 +54,7 @@ def pins(folder: Path) -> dict[str, str]:
     except FileNotFoundError:
         raise WeightsError(f"weights: {path} not found, expected a checkpoint folder with {SUMS}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise WeightsError(f"weights: {path} cannot be read: {_said(error)}") from None
+        raise WeightsError(f"weights: {path} cannot be read: {said(error)}") from None
     found: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -63,6 +69,11 @@ def pins(folder: Path) -> dict[str, str]:
             raise WeightsError(f"weights: {path}, line {number}: {error}") from None
         found[pin[2]] = pin[1]
     return found
+
+
+def pinned_or_none(folder: Path) -> dict[str, str]:
+    """As :func:`pins`; none for a folder without a list of them."""
+    return pins(folder) if os.path.lexists(folder / SUMS) else {}
 
 
 def verify_folder(folder: Path) -> dict[str, str]:
@@ -117,7 +128,7 @@ def fit(network: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> None
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise WeightsError(f"weights: {source} does not fit its network: {_said(error)}") from None
+        raise WeightsError(f"weights: {source} does not fit its network: {said(error)}") from None
 
 
 def check_shapes(
@@ -135,6 +146,13 @@ def check_shapes(
             raise WeightsError(f"weights: {source}, {name} has shape {found}, expected {shape}")
 
 
+def check_numbers(tensors: Mapping[str, Tensor], about: str) -> None:
+    """Raises WeightsError, which begins with ``about``, unless all numbers of the tensors are finite."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise WeightsError(f"{about}, {name} holds numbers that are not finite")
+
+
 def _pinned(folder: Path, name: str, wanted: Mapping[str, str]) -> bytes:
     path = folder / name
     if name not in wanted:
@@ -144,7 +162,7 @@ def _pinned(folder: Path, name: str, wanted: Mapping[str, str]) -> bytes:
     except FileNotFoundError:
         raise WeightsError(f"weights: {path} not found, expected as {SUMS} names it") from None
     except (OSError, UserError) as error:
-        raise WeightsError(f"weights: {path} cannot be read: {_said(error)}") from None
+        raise WeightsError(f"weights: {path} cannot be read: {said(error)}") from None
     _check_digest(path, data, wanted[name])
     return data
 
@@ -166,14 +184,12 @@ def _tensors(path: Path, data: bytes) -> dict[str, Tensor]:
     try:
         tensors = safetensors.torch.load(data)
     except (safetensors.SafetensorError, ValueError, RuntimeError, KeyError) as error:
-        raise WeightsError(f"weights: {path} is not valid safetensors: {_said(error)}") from error
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise WeightsError(f"weights: {path}, {name} holds numbers that are not finite")
+        raise WeightsError(f"weights: {path} is not valid safetensors: {said(error)}") from error
+    check_numbers(tensors, f"weights: {path}")
     return tensors
 
 
-def _said(error: BaseException) -> str:
+def said(error: BaseException) -> str:
     """An error in one short line."""
-    said = error.strerror if isinstance(error, OSError) else str(error)
-    return " ".join((said or type(error).__name__).split())[:200]
+    words = error.strerror if isinstance(error, OSError) else str(error)
+    return " ".join((words or type(error).__name__).split())[:200]

@@ -11,7 +11,7 @@ import numpy as np
 
 from flows.editing.plan import Film, plan
 from flows.editing.retoucher import Retouched, Retoucher, is_afresh, seen_again, shortfall, unasked, unmoved
-from flows.films import BATCH, each, read_film
+from flows.films import each, read_film, together
 from manifests.errors import DatasetError
 from manifests.films.bounds import MEGAPIXELS
 from manifests.films.edited import UNCHANGED, EditedFolder, EditedRadiograph, stem_of
@@ -117,14 +117,18 @@ class _Editing:
     summary: EditCounts = field(default_factory=EditCounts)
 
     def edit(self, images: Sequence[Path]) -> EditCounts:
-        for some in (images[i : i + BATCH] for i in range(0, len(images), BATCH)):
-            read = [original for path in some if (original := self._read(path)) is not None]
-            films = self._each(read, self._look)
-            films = [film for film in films if self._each([film], self._plan)]
-            for made in self._each(films, self._retouch):
-                self._count(self._write(made))
-                self.listener.step(self.summary.behind)
+        originals = (original for path in images if (original := self._read(path)) is not None)
+        for some in together(originals, lambda original: original.pixels.size):
+            self._edit_together(some)
+            some.clear()  # they may be large, and nothing of them is needed while the next are read
         return self.summary
+
+    def _edit_together(self, originals: Sequence[Original]) -> None:
+        films = self._each(originals, self._look)
+        films = [film for film in films if self._each([film], self._plan)]
+        for made in self._each(films, self._retouch):
+            self._count(self._write(made))
+            self.listener.step(self.summary.behind)
 
     def _read(self, path: Path) -> Original | None:
         """A radiograph that is still to be edited."""

@@ -11,7 +11,16 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from synth.errors import UserError, WeightsError
-from synth.images.frozen.pipelines import CONTROLNET_STEM, INDEX, PICKLES, STEMS, PipelineFolder, weight_files
+from synth.images.frozen.files import opened, read_object
+from synth.images.frozen.pipelines import (
+    CONTROLNET_STEM,
+    INDEX,
+    PICKLES,
+    STEMS,
+    PipelineFolder,
+    shard_names,
+    weight_files,
+)
 from synth.weights import SUMS, digest
 
 #: What transformers calls a pickled weight file, where it is not named as the safetensors are.
@@ -48,7 +57,7 @@ def convert_folder(source: Path, out: Path) -> dict[str, str]:
 
 def _pipeline(source: Path, out: Path) -> None:
     out.mkdir(parents=True)
-    index = json.loads((source / INDEX).read_text(encoding="utf-8"))
+    index = read_object(source, INDEX, "source")
     index |= {part: [None, None] for part in _ABSENT if part in index}
     index |= {"requires_safety_checker": False} if "requires_safety_checker" in index else {}
     (out / INDEX).write_text(json.dumps(index, indent=2) + "\n")
@@ -74,7 +83,7 @@ def _part(source: Path, out: Path, stem: str) -> None:
         save_file(own, out / f"{stem}.safetensors", {"format": "pt"})
     else:
         for path in files:
-            shutil.copyfile(path, out / path.name)
+            _copy(path, out)
 
 
 def _texts(source: Path, out: Path) -> None:
@@ -82,14 +91,19 @@ def _texts(source: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for path in sorted(source.glob("*")):
         if path.suffix in (".json", ".txt") and ".index." not in path.name:
-            shutil.copyfile(path, out / path.name)
+            _copy(path, out)
+
+
+def _copy(path: Path, out: Path) -> None:
+    with opened(path.parent, path.name, "source") as file, (out / path.name).open("wb") as copy:
+        shutil.copyfileobj(file, copy)
 
 
 def _pickles(folder: Path, stem: str) -> list[Path]:
     """The pickled weight files of a part: sharded, named as usual, or the only one."""
     for index in (folder / f"{stem}.bin.index.json", folder / f"{stem}.bin.index.fp16.json"):
         if index.is_file():
-            names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+            names = shard_names(folder, index.name, "source")
             return [folder / name for name in sorted({Path(n).name for n in names})]
     for name in (f"{stem}{dotted}{suffix}" for dotted in ("", ".fp16") for suffix in PICKLES):
         if (folder / name).is_file():
@@ -103,7 +117,8 @@ def _pickles(folder: Path, stem: str) -> list[Path]:
 
 def _tensors(path: Path) -> Mapping[str, Tensor]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with opened(path.parent, path.name, "source") as file:
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, UnpicklingError, RuntimeError, EOFError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise WeightsError(f"source: {path} cannot be opened without running code: {first}") from None

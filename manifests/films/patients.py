@@ -10,7 +10,7 @@ from manifests.films.views import view_of
 from synth.demographics import UNKNOWN, Demographics
 from synth.findings import Sex
 
-_AGE: Final = r"(\d{1,3})\s*(Y|M|W|D|)(?:EARS?|RS?|O|ONTHS?|EEKS?|AYS?)?(?: OLD)?"
+_AGE: Final = re.compile(r"(\d{1,3})\s*(Y|M|W|D|)(?:EARS?|RS?|O|ONTHS?|EEKS?|AYS?)?(?: OLD)?")
 #: Units of Patient's Age (PS3.5, representation AS) in a year; headers without one mean years.
 _IN_A_YEAR: Final = {"": 1, "Y": 1, "M": 12, "W": 52, "D": 365}
 _OLDEST: Final = 120
@@ -49,9 +49,7 @@ def not_understood(original: Original) -> tuple[str, ...]:
 
 
 def _age(header: Dataset) -> int | None:
-    found = re.fullmatch(
-        r"(\d{1,3})\s*(Y|M|W|D|)(?:EARS?|RS?|O|ONTHS?|EEKS?|AYS?)?", _text(header, "PatientAge")
-    )
+    found = _AGE.fullmatch(_text(header, "PatientAge"))
     if found is None:
         return None
     years = int(found[1]) // _IN_A_YEAR[found[2]]

@@ -19,6 +19,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 from synth.errors import WeightsError
 from synth.findings import FINDING_NAMES
 from synth.images.codec import PatchCodec
+from synth.images.sizes import check_sizes
 from synth.weights import fit, read_json, read_pinned, read_tensors
 
 T = TypeVar("T")
@@ -42,9 +43,6 @@ _TEXT = (
     "eos_token_id",
 )
 _TOKENS = ("bos_token", "eos_token", "pad_token", "model_max_length", "padding_side", "truncation_side")
-
-#: A number in a config beyond this is no width, depth or vocabulary of a network that we could have trained.
-_LARGEST = 1 << 20
 
 
 class About(BaseModel):
@@ -124,12 +122,7 @@ class ModelFolder:
 
     def _config(self, name: str) -> dict[str, Any]:
         config = read_json(self.folder, name)
-        for key, value in config.items():
-            for number in value if isinstance(value, list) else [value]:
-                if isinstance(number, int | float) and abs(number) > _LARGEST:
-                    raise WeightsError(
-                        f"weights: {self.folder / name}, {key}: {number:g}, expected {_LARGEST} or less"
-                    )
+        check_sizes(config, f"weights: {self.folder / name}")
         return config
 
     def _made(self, part: str, make: Callable[[], T]) -> T:

@@ -2,14 +2,21 @@
 
 import csv
 import io
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from synth.errors import UserError
+from synth.folders import open_inside
 
+#: Bytes of a table, and of the cells that are read of it; and rows. A dataset has no more prompts.
+MOST_BYTES, MOST_ROWS = 1 << 28, 1 << 20
+#: Rows of a Parquet file that are unpacked at once: a few bytes can stand for very long cells.
+_AT_ONCE = 256
 #: What a column may be called; case, spaces, dashes and underscores do not matter.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "prompt": ("prompt", "text", "report", "impression", "caption"),
@@ -45,7 +52,9 @@ def read_cells(path: Path) -> tuple[list[Cells], tuple[str, ...]]:
         return _read_csv(path)
     if suffix == ".txt":
         lines = enumerate(read_text(path).splitlines(), 1)
-        return [Cells(f"{path}: line {n}", {"prompt": clean(t)}) for n, t in lines if t.strip()], ()
+        rows = [Cells(f"{path}: line {n}", {"prompt": clean(t)}) for n, t in lines if t.strip()]
+        _check_rows(path, len(rows))
+        return rows, ()
     raise UserError(f"{path}: {suffix or 'no suffix'}, expected .csv, .parquet or .txt")
 
 
@@ -55,8 +64,10 @@ def clean(text: str) -> str:
 
 
 def read_text(path: Path) -> str:
-    """A UTF-8 file, with or without a byte order mark. UserError names the line that is none."""
-    data = path.read_bytes()
+    """A UTF-8 file, with or without a byte order mark. UserError names the line that is none, and tells a
+    file of more than MOST_BYTES."""
+    with _opened(path) as file:
+        data = file.read()
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -64,6 +75,25 @@ def read_text(path: Path) -> str:
         raise UserError(
             f"{path}: line {line}: byte 0x{data[error.start]:02x}, expected UTF-8 text"
         ) from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """A regular file of at most MOST_BYTES: a pipe might never end."""
+    there = path.resolve()
+    with open_inside(there.parent, there.name) as file:
+        if os.fstat(file.fileno()).st_size > MOST_BYTES:
+            raise _too_large(path)
+        yield file
+
+
+def _too_large(path: Path) -> UserError:
+    return UserError(f"{path}: more than {MOST_BYTES >> 20} MiB, expected a smaller table of prompts")
+
+
+def _check_rows(path: Path, count: int) -> None:
+    if count > MOST_ROWS:
+        raise UserError(f"{path}: more than {MOST_ROWS} rows, expected a smaller table of prompts")
 
 
 def _read_csv(path: Path) -> tuple[list[Cells], tuple[str, ...]]:
@@ -81,6 +111,7 @@ def _read_csv(path: Path) -> tuple[list[Cells], tuple[str, ...]]:
                 continue
             if len(cells) != len(head):
                 raise UserError(f"{where}: {len(cells)} cells, expected {len(head)}")
+            _check_rows(path, len(rows) + 1)
             rows.append(Cells(where, {m: clean(c) for m, c in zip(meaning, cells, strict=True) if m}))
     except csv.Error as error:
         raise UserError(f"{path}: line {reader.line_num}: {error}, expected a CSV file") from error
@@ -90,19 +121,34 @@ def _read_csv(path: Path) -> tuple[list[Cells], tuple[str, ...]]:
 def _read_parquet(path: Path) -> tuple[list[Cells], tuple[str, ...]]:
     from pyarrow import ArrowException, parquet, types
 
+    with _opened(path):
+        pass
     try:
-        table = parquet.read_table(path)
-    except ArrowException as error:
+        file = parquet.ParquetFile(path)
+        schema = file.schema_arrow
+        meaning, ignored = _columns(path, schema.names)
+        wanted = {m: name for m, name in zip(meaning, schema.names, strict=True) if m}
+        if "image" in wanted and not types.is_string(schema.field(wanted["image"]).type):
+            ignored = (*ignored, wanted.pop("image"))  # pictures, where a name is expected
+        _check_rows(path, file.metadata.num_rows)
+        return _parquet_rows(path, file, wanted), ignored
+    except (ArrowException, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a Parquet file, expected one with this suffix") from error
-    meaning, ignored = _columns(path, table.column_names)
-    wanted = {m: i for i, m in enumerate(meaning) if m}
-    if "image" in wanted and not types.is_string(table.schema.field(wanted["image"]).type):
-        ignored = (*ignored, table.column_names[wanted.pop("image")])  # pictures, where a name is expected
-    columns = {m: table.column(i).to_pylist() for m, i in wanted.items()}
-    return [
-        Cells(f"{path}: row {n + 1}", {m: _cell(values[n]) for m, values in columns.items()})
-        for n in range(table.num_rows)
-    ], ignored
+
+
+def _parquet_rows(path: Path, file: Any, wanted: Mapping[str, str]) -> list[Cells]:
+    """The cells of the columns that are read, unpacked some rows at a time and never more than MOST_BYTES."""
+    rows: list[Cells] = []
+    size = 0
+    for batch in file.iter_batches(_AT_ONCE, columns=list(wanted.values())):
+        size += batch.nbytes
+        if size > MOST_BYTES:
+            raise _too_large(path)
+        columns = {m: batch.column(name).to_pylist() for m, name in wanted.items()}
+        for n in range(batch.num_rows):
+            cells = {m: _cell(values[n]) for m, values in columns.items()}
+            rows.append(Cells(f"{path}: row {len(rows) + 1}", cells))
+    return rows
 
 
 def _cell(value: Any) -> str:

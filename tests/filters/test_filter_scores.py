@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import filter_cases as make
 import numpy as np
@@ -143,6 +144,14 @@ class TestFindingAgreement:
         opinion = Opinion(probabilities={"nodule": 0.05, "mass": 0.3})
         score = finding_agreement.score(Evidence(make.candidate(0, "nodule"), opinion))
         assert (score.value, score.reason) == (0.05, "nodule is not seen")
+
+    def test_of_what_was_not_understood_no_absence_is_claimed(self):
+        opinion = Opinion(probabilities={"nodule": 0.8, "effusion": 0.9, "opacity": 0.9})
+        for findings, expected in ((("nodule",), 0.8), ((), 1.0)):
+            whole = make.candidate(0, *findings)
+            part = replace(whole, case=replace(whole.case, complete=False))
+            assert finding_agreement.score(Evidence(part, opinion)).value == pytest.approx(expected)
+            assert finding_agreement.score(Evidence(whole, opinion)).value == pytest.approx(0.1)
 
     def test_unknown_findings_do_not_count(self):
         opinion = Opinion(probabilities={"nodule": 0.9})

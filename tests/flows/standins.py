@@ -105,9 +105,11 @@ def digests(folder):
 def load_pipeline(config, delay=0.0, broken=""):
     """In the place of the real one."""
     from flows.building.pipeline import Pipeline
+    from flows.loading import _prompt_source
 
     synthesizer = Synthesizer(config.images.steps, delay, dict.fromkeys(broken.split(","), 99))
-    return Pipeline(Prompts(), synthesizer, Judge(), {**synthesizer.digests, **Judge.digests})
+    prompts = _prompt_source(config.prompts, synthesizer.findings) if config.prompts.file else Prompts()
+    return Pipeline(prompts, synthesizer, Judge(), {**synthesizer.digests, **Judge.digests})
 
 
 def main():

@@ -6,12 +6,17 @@ import shutil
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import torch
 from standins import digests
 from told import is_one_line
+from typer.testing import CliRunner
+
+from flows.cli import app
+from synth.software import software
 
 ROOT = Path(__file__).parents[2]
 HOLDER = """
@@ -44,6 +49,13 @@ def test_help_is_there_in_under_a_second(environment):
     for name in ("plan", "build", "status", "verify", "audit", "show", "train", "prepare", "edit", "convert"):
         assert name.encode() in done.stdout
     assert min(times) < 1
+
+
+def test_version_and_commit_are_told():
+    told = CliRunner().invoke(app, ["--version"])
+    assert told.exit_code == 0
+    assert told.stdout.startswith(f"synthorax {version('synthorax')}")
+    assert software()["commit"] in told.stdout
 
 
 def test_help_imports_nothing_heavy(environment):

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from filters.registry import FILTERS
 from filters.verdicts import Verdict, decide, passes
+from manifests.builds import finalise
 from manifests.identity import open_build
 from manifests.records import Record
 from manifests.shards import write_shard
@@ -122,3 +124,17 @@ def build_store(url: Any, shards: int = 3, size: int = 10, **options: Any) -> St
 def snapshot(store: Store) -> dict[str, str]:
     """Path to digest of every file."""
     return {path: store.info(path).sha256 for path in store.list()}
+
+
+def finalised_by_sex(folder: Path) -> Store:
+    """A finished dataset in which men are accepted and women are not."""
+    store = Store(folder)
+    open_build(store, BUILD)
+    records = []
+    for record in (draw_record(i, p_break=0.0) for i in range(60)):
+        assert record.candidate is not None
+        case = replace(record.case, sex="M" if record.status == "accepted" else "F")
+        records.append(replace(record, case=case, candidate=replace(record.candidate, case=case)))
+    write_shard(store, 0, records, {})
+    finalise(store)
+    return store

@@ -1,5 +1,6 @@
 import io
 import json
+import tarfile
 
 import duckdb
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from drawn_records import BUILD, build_store, draw_record, draw_shard, snapshot
+from drawn_records import BUILD, build_store, draw_record, draw_shard, finalised_by_sex, snapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
@@ -19,6 +20,7 @@ from manifests.errors import DatasetError
 from manifests.parts import read_rows
 from manifests.records import Record
 from manifests.schema import manifest_schema
+from manifests.selection import GROUPS, rows_of
 from manifests.shards import write_shard
 from manifests.store import Store
 from synth.software import software
@@ -90,11 +92,24 @@ def test_pycocotools_reads_the_export(store, tmp_path):
     for i in accepted:
         lesions = drawn[i].candidate.masks.lesions
         found = coco.loadAnns(coco.getAnnIds(imgIds=[i]))
+        with tarfile.open(store.path(coco.imgs[i]["tar"])) as tar:
+            assert coco.imgs[i]["file_name"] in tar.getnames()
         assert len(found) == len(lesions)
         for a, lesion in zip(found, lesions, strict=True):
             assert np.array_equal(coco.annToMask(a).astype(bool), lesion.mask)
             assert tuple(a["bbox"]) == lesion.box
             assert coco.cats[a["category_id"]]["name"] == lesion.finding
+
+
+def test_the_card_says_who_is_accepted(tmp_path):
+    card = finalised_by_sex(tmp_path / "out").read(layout.CARD).decode()
+    told = list(rows_of(read_index(Store(tmp_path / "out")).counts.shares))
+    assert {group for group, *_ in told} == set(GROUPS)
+    for group, value, judged, accepted in told:
+        share = f"{judged:,} | {accepted:,} | {accepted / judged:.0%}"
+        assert f"| {group} | {value.replace('_', ' ')} | {share} |" in card
+    assert "Far from the share of all:" in card
+    assert "- sex F: 0% of " in card
 
 
 def test_the_card_is_a_hugging_face_card(store):

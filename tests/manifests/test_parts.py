@@ -1,5 +1,6 @@
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -44,6 +45,28 @@ def test_a_part_of_another_version_or_broken_is_told(store, columns):
         read_part(store, commit, columns)
     with pytest.raises(pa.ArrowException):
         open_parquet(b"")
+
+
+@pytest.mark.parametrize("damage", ["pages", "text"])
+def test_a_part_that_is_none_inside_is_told_whatever_arrow_raises(store, damage):
+    commit = read_commits(store)[0]
+    path = Path(store.path(commit.part))
+    if damage == "pages":
+        data = bytearray(path.read_bytes())
+        data[4:400] = bytes(396)
+        path.write_bytes(data)
+        with pytest.raises(OSError, match="thrift"):
+            pq.read_table(path)
+    else:
+        table = pq.read_table(path)
+        text = pa.array([b"\xff\xfe"] * table.num_rows, pa.binary()).view(pa.string())
+        at = table.column_names.index("prompt")
+        pq.write_table(table.set_column(at, table.schema.field(at), text), path)
+        with pytest.raises(UnicodeDecodeError):
+            pq.read_table(path)["prompt"].to_pylist()
+    with pytest.raises(DatasetError, match="broken Parquet file") as told:
+        read_part(store, commit)
+    assert "\n" not in str(told.value)
 
 
 def written(table):

@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,6 +57,24 @@ def test_webdataset_reads_the_bits(store):
             assert np.array_equal(anatomy >> bit & 1, masks.anatomy[bit])
         for bit, channel in enumerate(masks.lesion_channels()):
             assert np.array_equal(lesions >> bit & 1, channel)
+
+
+def test_the_page_names_the_readers_that_destroy_the_bits_and_those_that_do_not(store):
+    page = (Path(__file__).parents[2] / "docs" / "dataset-format.md").read_text()
+    keep, destroy = page.split("Open the masks with Pillow")[1].split("destroys the bits of the masks")[:2]
+    assert "`cv2.imread(path, cv2.IMREAD_UNCHANGED)`" in keep
+    for reader in ('`convert("L")`', "`cv2.imread` without that flag", '`decode("pil")`'):
+        assert reader in destroy.split("\n\n")[0]
+    tar = store.path(layout.tar_path(0))
+    raw = {s["__key__"]: s["lesions.png"] for s in webdataset.WebDataset(tar, shardshuffle=False)}
+    decoded = {s["__key__"]: s for s in webdataset.WebDataset(tar, shardshuffle=False).decode("pil")}
+    wrong = 0
+    for key, data in raw.items():
+        picture = Image.open(io.BytesIO(data))
+        bits = np.asarray(picture)
+        wrong += not np.array_equal(np.asarray(picture.convert("L")), bits)
+        wrong += not np.array_equal(np.asarray(decoded[key]["lesions.png"])[..., 0], bits)
+    assert wrong
 
 
 @pytest.mark.parametrize("streaming", [False, True])

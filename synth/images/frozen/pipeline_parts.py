@@ -1,7 +1,7 @@
 """The networks, tokenizer and scheduler of a folder in diffusers' layout, ready to sample."""
 
-import json
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +11,19 @@ import diffusers
 import torch
 import transformers
 from diffusers import AutoencoderKL, ControlNetModel, SchedulerMixin, UNet2DConditionModel
-from safetensors import SafetensorError
-from transformers import CLIPTextModel, CLIPTokenizer
+from safetensors import safe_open
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from synth.errors import UserError, WeightsError
+from synth.images.frozen.files import read_config
 from synth.images.frozen.pipelines import PipelineFolder, WeightFiles
+from synth.weights import check_numbers
 
 #: Parts of tensors' names that published text encoders hold besides, and that say nothing here.
 _UNASKED = ("position_ids", "text_projection", "logit_scale")
+
+#: Numbers of a network that there is memory for, whatever its weights hold.
+_ROOM = 1 << 24
 
 
 @contextmanager
@@ -64,7 +69,7 @@ class PipelineParts:
         tokenizer = _told(folder / "tokenizer", lambda: _tokenizer(folder / "tokenizer"), field)
         read = networks["text_encoder"].config.max_position_embeddings
         tokenizer.model_max_length = min(tokenizer.model_max_length, read)
-        scheduler = _told(folder / "scheduler", lambda: _scheduler(folder / "scheduler"), field)
+        scheduler = _told(folder / "scheduler", lambda: _scheduler(folder / "scheduler", field), field)
         at = pipeline.controlnet
         controlnet = at and _network(ControlNetModel, at, weights["controlnet"], device, "images.controlnet")
         parts = cls(**networks, tokenizer=tokenizer, scheduler=scheduler, controlnet=controlnet)
@@ -88,6 +93,7 @@ class PipelineParts:
 def _network(kind: Any, folder: Path, weights: WeightFiles, device: str, field: str) -> Any:
     options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True, "low_cpu_mem_usage": False}
     options |= {"variant": weights.variant, "torch_dtype": torch.float32, "output_loading_info": True}
+    _told(folder, lambda: _check_asked(kind, folder, weights.files, field), field)
     network, info = _told(folder, lambda: kind.from_pretrained(folder, **options), field)
     if missing := sorted(info["missing_keys"]):  # they would be random numbers
         raise WeightsError(f"{field}: {folder} lacks {len(missing)} tensors, {missing[0]} among them")
@@ -96,26 +102,48 @@ def _network(kind: Any, folder: Path, weights: WeightFiles, device: str, field: 
             f"{field}: {folder} holds {len(left)} tensors too many, {left[0]} among them, expected those of "
             f"{kind.__name__} as its config.json has it"
         )
+    check_numbers(network.state_dict(), f"{field}: {folder}")
     return network.to(device).requires_grad_(False).eval()
+
+
+def _check_asked(kind: Any, folder: Path, files: Sequence[Path], field: str) -> None:
+    """Before there is memory for a network: its config may ask for more than its weights could fill."""
+    with torch.device("meta"):
+        if kind is CLIPTextModel:
+            network = CLIPTextModel(CLIPTextConfig.from_pretrained(folder, local_files_only=True))
+        else:
+            network = kind.from_config(read_config(folder, "config.json", field))
+    asked, held = sum(tensor.numel() for tensor in network.state_dict().values()), 0
+    for path in (path for path in files if path.suffix == ".safetensors"):
+        with safe_open(path, "pt") as tensors:
+            held += sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
+    if asked > 2 * held + _ROOM:  # what is missing of fewer is named when it is loaded
+        raise WeightsError(
+            f"{field}: {folder}, its config.json asks for {asked} numbers, expected about the {held} of its "
+            "weights"
+        )
 
 
 def _tokenizer(folder: Path) -> CLIPTokenizer:
     return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
 
 
-def _scheduler(folder: Path) -> Any:
-    name = json.loads((folder / "scheduler_config.json").read_text()).get("_class_name")
+def _scheduler(folder: Path, field: str) -> Any:
+    config = read_config(folder, "scheduler_config.json", field)
+    name = config.get("_class_name")
     kind = getattr(diffusers, str(name), None)
     if not (isinstance(kind, type) and issubclass(kind, SchedulerMixin)):
         raise UserError(f"_class_name {name}, expected a scheduler of diffusers")
-    return kind.from_pretrained(folder, local_files_only=True)  # type: ignore[attr-defined]
+    return kind.from_config(config)  # type: ignore[attr-defined]
 
 
 def _told(folder: Path, load: Callable[[], Any], field: str) -> Any:
     """What ``load`` gives; what the libraries raise over a broken part becomes one line."""
     try:
         return load()
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
+    except WeightsError:
+        raise
+    except Exception as error:  # the libraries raise whatever a value of a config leads to
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise WeightsError(f"{field}: {folder} cannot be loaded: {lines[0][:200]}") from error
 

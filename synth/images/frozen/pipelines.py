@@ -4,18 +4,17 @@ Only JSON, text and safetensors are read, and only parts of the classes named he
 folder is run. See :mod:`synth.images.frozen.pipeline_parts` for the networks.
 """
 
-import json
 import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from synth.errors import WeightsError
 from synth.findings import ANATOMY, FINDING_NAMES
 from synth.images.frozen.configs import check_controlnet, check_scheduler, check_unet, check_vae
-from synth.weights import SUMS, digest, pins
+from synth.images.frozen.files import check_files, count, digests_inside, read_config, read_object
+from synth.terminal import shown
 
 INDEX = "model_index.json"
 #: The field of a build's config that names a checkpoint.
@@ -37,6 +36,10 @@ CONFIGS = (
 )
 #: Part with weights to the name of its weight file, without ending.
 STEMS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
+#: Pixels of the largest image's side that a checkpoint's own word is taken for.
+LARGEST_SIDE = 2048
+#: Folders of a checkpoint that are read.
+PARTS = (*STEMS, "tokenizer", "scheduler")
 CONTROLNET_STEM = "diffusion_pytorch_model"
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 
@@ -75,23 +78,26 @@ class PipelineFolder:
         Raises WeightsError, one line, for another kind of pipeline, a missing part, pickled weights, or a
         ControlNet that is told anything but CONTROLS masks.
         """
-        index = _json(folder / INDEX, field)
+        index = read_object(folder, INDEX, field)
         if (kind := index.get("_class_name")) not in PIPELINES:
             raise WeightsError(f"{field}: {folder} is a {kind}, expected {' or '.join(PIPELINES)}")
         for part, classes in CLASSES.items():
-            if (of := (index.get(part) or [None])[-1]) not in classes:
-                raise WeightsError(f"{field}: {folder}, {part} is {of}, expected {classes[0]}")
+            named = index.get(part)
+            if (of := named[-1] if isinstance(named, list) and named else named) not in classes:
+                raise WeightsError(f"{field}: {folder}, {part} is {shown(of)}, expected {classes[0]}")
         if controlnet is None and kind == PIPELINES[1]:
             controlnet = folder / "controlnet"
-        said = {name: _json(folder / name, field) for name in CONFIGS}
+            check_files(folder, ("controlnet",), "images.controlnet")
+        check_files(folder, PARTS, field)
+        said = {name: read_config(folder, name, field) for name in CONFIGS}
         unet, vae = said["unet/config.json"], said["vae/config.json"]
         check_unet(folder / "unet", unet, field)
         check_vae(folder / "vae", vae, field)
         check_scheduler(folder / "scheduler", said["scheduler/scheduler_config.json"], field)
-        factor = 2 ** (len(vae.get("block_out_channels", (64,))) - 1)
-        halvings = len(unet.get("down_block_types", range(4))) - 1
+        factor = 2 ** (count(vae, "block_out_channels", 1, f"{field}: {folder / 'vae'}") - 1)
+        halvings = count(unet, "down_block_types", 4, f"{field}: {folder / 'unet'}") - 1
         cells = unet.get("sample_size")
-        size = cells * factor if isinstance(cells, int) else None
+        size = cells * factor if type(cells) is int and 0 < cells * factor <= LARGEST_SIDE else None
         found = cls(folder, controlnet, factor, factor * 2**halvings, size, field)
         found.weights()
         found._check_tokenizer()
@@ -129,10 +135,11 @@ class PipelineFolder:
         own = [self.folder / INDEX, *_texts(self.folder / "tokenizer"), *_texts(self.folder / "scheduler")]
         for part in STEMS:
             own += [self.folder / part / "config.json", *weights[part].files]
-        found = _digests(self.folder, own, "images")
+        found = digests_inside(self.folder, _names(self.folder, own), "images", self.field)
         if self.controlnet is not None:
             files = [self.controlnet / "config.json", *weights["controlnet"].files]
-            found |= _digests(self.controlnet, files, "controlnet")
+            names = _names(self.controlnet, files)
+            found |= digests_inside(self.controlnet, names, "controlnet", "images.controlnet")
         return found
 
     def _check_tokenizer(self) -> None:
@@ -144,7 +151,8 @@ class PipelineFolder:
             )
 
     def _check_controlnet(self, folder: Path) -> None:
-        config = _json(folder / "config.json", "images.controlnet")
+        check_files(folder, (".",), "images.controlnet")
+        config = read_config(folder, "config.json", "images.controlnet")
         if (kind := config.get("_class_name")) != "ControlNetModel":
             raise WeightsError(f"images.controlnet: {folder} is a {kind}, expected ControlNetModel")
         if (channels := config.get("conditioning_channels", 3)) != CONTROLS:
@@ -153,7 +161,8 @@ class PipelineFolder:
                 f"{len(ANATOMY)} structures and {len(FINDING_NAMES)} findings"
             )
         check_controlnet(folder, config)
-        factor = 2 ** (len(config.get("conditioning_embedding_out_channels", range(4))) - 1)
+        about = f"images.controlnet: {folder}"
+        factor = 2 ** (count(config, "conditioning_embedding_out_channels", 4, about) - 1)
         if factor != self.factor:
             raise WeightsError(
                 f"images.controlnet: {folder} has cells of {factor} pixels, expected the checkpoint's "
@@ -177,7 +186,7 @@ def weight_files(folder: Path, stem: str, field: str) -> WeightFiles:
         files = [folder / f"{stem}{dotted}.safetensors"]
         index = folder / f"{stem}.safetensors.index{dotted}.json"
         if index.is_file():
-            shards = sorted(set(_json(index, field).get("weight_map", {}).values()))
+            shards = sorted(set(shard_names(folder, index.name, field)))
             files += [index, *(folder / name for name in shards)]
             if missing := [p for p in files[2:] if not p.is_file() or p.parent != folder]:
                 raise WeightsError(f"{field}: {missing[0]} not found, expected as {index.name} names it")
@@ -208,28 +217,18 @@ def _refuse(folder: Path, stem: str, field: str) -> WeightFiles:
     raise WeightsError(f"{field}: {folder / stem}.safetensors not found, expected diffusers' layout")
 
 
-def _json(path: Path, field: str) -> dict[str, Any]:
-    if not path.is_file():
-        raise WeightsError(f"{field}: {path} not found, expected diffusers' layout of Stable Diffusion")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        raise WeightsError(f"{field}: {path} is no JSON object, expected diffusers' layout")
-    return content
+def shard_names(folder: Path, index: str, field: str) -> list[str]:
+    """The files that an index of shards names, one for each tensor; WeightsError for one that names none."""
+    found = read_object(folder, index, field).get("weight_map")
+    names = list(found.values()) if isinstance(found, dict) else []
+    if not names or not all(isinstance(name, str) for name in names):
+        raise WeightsError(f"{field}: {folder / index} has no weight_map, expected tensors with their files")
+    return names
 
 
 def _texts(folder: Path) -> list[Path]:
     return sorted(p for p in folder.glob("*") if p.suffix in (".json", ".txt"))
 
 
-def _digests(folder: Path, files: list[Path], prefix: str) -> dict[str, str]:
-    pinned = pins(folder) if (folder / SUMS).is_file() else {}
-    found = {}
-    for path in files:
-        name = path.relative_to(folder).as_posix()
-        found[f"{prefix}/{name}"] = value = digest(path)
-        if pinned.get(name, value) != value:
-            raise WeightsError(f"weights: {path} has SHA-256 {value}, expected {pinned[name]}")
-    return found
+def _names(root: Path, files: list[Path]) -> list[str]:
+    return [path.relative_to(root).as_posix() for path in files]

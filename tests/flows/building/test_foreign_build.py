@@ -189,5 +189,5 @@ def test_weights_that_are_no_numbers_are_told_before_a_shard_begins(invoke, conf
     save_file({**tensors, "conv_out.bias": tensors["conv_out.bias"] * float("nan")}, unet, {"format": "pt"})
     code, _, err = invoke("build", config(images={"checkpoint": folder}), real=True)
     assert code == 2
-    assert is_one_line(err, "broken draws no image", "not finite, expected numbers")
+    assert is_one_line(err, "images.checkpoint: ", "unet, conv_out.bias holds numbers that are not finite")
     assert not (tmp_path / "out" / "commits").exists()

@@ -2,7 +2,9 @@
 
 import json
 import re
+import weakref
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +14,9 @@ from PIL import Image
 from pydicom import dcmread
 
 from flows import loading
+from flows.editing import files as module
 from flows.editing.retoucher import Retouched, unmoved
+from flows.films import together
 from synth.cases import FindingRequest
 from synth.images.finite import NotFiniteError
 from synth.prompts.edit_requests import EditRequest
@@ -94,6 +98,24 @@ def test_a_negative_is_refused_by_what_it_shows(edited_by, tmp_path):
     code, said, lines = call(path, "--out", tmp_path / "out", "--remove", "mass", "--tries", 1)
     assert (code, said, len(lines)) == (2, "", 1)
     assert "a.png: is inverted: the anatomy experts see lungs in its negative" in lines[0]
+
+
+def test_large_films_are_in_memory_one_at_a_time_but_for_the_next(edited_by, tmp_path, monkeypatch):
+    edited_by(Still())
+    read, there, most = module.read_film, [], []
+
+    def counted(path, megapixels):
+        original = read(path, megapixels)
+        there.append(weakref.ref(original))
+        most.append(sum(each() is not None for each in there))
+        return original
+
+    monkeypatch.setattr(module, "read_film", counted)
+    monkeypatch.setattr(module, "together", partial(together, most=256 * 256))
+    paths = [save(tmp_path / f"{i}.png", film(i)[0]) for i in range(4)]
+    code, said, _ = call(*paths, "--out", tmp_path / "out", "--remove", "mass", "--tries", 1)
+    assert (code, said.count("4 unchanged")) == (0, 1)
+    assert max(most) == 2
 
 
 @pytest.mark.parametrize(

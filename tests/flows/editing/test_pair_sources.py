@@ -151,6 +151,12 @@ def test_a_lateral_view_and_a_file_that_is_there_twice(sources, films, wrong):
         sources()
 
 
+def test_images_of_other_formats_are_counted(sources, films, capsys):
+    Image.fromarray(drawn_film(1)[0]).save(films / "deeper" / "d.tif")
+    assert len(sources().sources) == 4
+    assert f"edit.source: {films}: 1 images of other formats are not read: 1 .tif" in capsys.readouterr().err
+
+
 def test_a_folder_that_is_none(sources, tmp_path):
     with pytest.raises(UserError, match=r"^edit.source: .*nowhere: not a folder"):
         sources({"source": str(tmp_path / "nowhere")})

@@ -53,6 +53,32 @@ def test_safetensors_are_kept_and_parts_that_are_not_asked_left_out(saved, tmp_p
         assert (out / name).read_bytes() == (saved / name).read_bytes()
 
 
+@pytest.mark.parametrize("content", [b"[]", b"null", b"{", b"[" * 3000, b"\xff"])
+def test_an_index_that_is_none_is_told(pickled, tmp_path, content):
+    for name, told in (
+        ("unet/diffusion_pytorch_model.bin.index.json", "no JSON object|has no weight_map"),
+        ("model_index.json", "no JSON object"),
+    ):
+        (pickled / name).write_bytes(content)
+        with pytest.raises(WeightsError, match=rf"source: .*{name} .*{told}") as error:
+            convert_folder(pickled, tmp_path / "out")
+        assert "\n" not in str(error.value)
+    assert [p.name for p in tmp_path.iterdir()] == ["pickled"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link out"])
+def test_what_is_no_file_of_the_folder_is_not_copied(pickled, tmp_path, kind):
+    (tmp_path / "outside").write_text("{}")
+    path = pickled / "tokenizer" / "more.json"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(tmp_path / "outside")
+    with pytest.raises(WeightsError, match=r"more.json cannot be read: is (no regular file|a link out)"):
+        convert_folder(pickled, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_controlnet_alone(pickled, saved, tmp_path):
     convert_folder(pickled / "controlnet", tmp_path / "net")
     assert PipelineFolder.read(saved, tmp_path / "net").controlnet == tmp_path / "net"

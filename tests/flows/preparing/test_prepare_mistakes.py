@@ -49,6 +49,15 @@ def test_bad_labels_are_told_in_one_line(folder, tmp_path, text, message):
     assert not (tmp_path / "out").exists()
 
 
+def test_images_of_other_formats_are_counted(folder, tmp_path):
+    save(folder / "b.tif", drawn_film(1)[0])
+    save(folder / "deep" / "c.bmp", drawn_film(1)[0])
+    code, said, err = call(folder, "--out", tmp_path / "out")
+    assert code == 0
+    assert "1 films prepared" in said
+    assert "2 images of other formats are not read: 1 .bmp, 1 .tif" in err
+
+
 def test_nothing_to_prepare_is_the_users_mistake(tmp_path):
     empty, out = tmp_path / "empty", tmp_path / "out"
     empty.mkdir()

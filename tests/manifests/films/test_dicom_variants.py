@@ -143,6 +143,13 @@ def test_each_is_read_as_the_film_and_edited_as_it(tmp_path, photometric, modal,
     assert np.array_equal(again.pixels[outside], original.pixels[outside])
 
 
+@pytest.mark.parametrize("photometric", PHOTOMETRIC)
+def test_a_sigmoid_window_is_shown_as_the_standards_curve(tmp_path, photometric):
+    film = true_film().clip(0.1, 0.9)
+    path = write_variant(tmp_path / "a.dcm", photometric, "none", "SIGMOID", film)
+    assert np.abs(working_image(read_original(path), SIZE) - film).mean() < 0.005
+
+
 def wave():
     return table(np.rint(2000 + 2000 * np.sin(np.linspace(0, 12, 4096))), 0)
 

@@ -34,6 +34,11 @@ def test_hebrew_is_drawn_from_right_to_left_or_counted():
     assert draw._image.crop((0, 0, width, 40)).tobytes() == last.crop((0, 0, width, 40)).tobytes()
 
 
+def test_signs_that_cannot_be_put_in_order_are_counted(monkeypatch):
+    monkeypatch.setattr(features, "check", lambda name: False)
+    assert drawable("אבג PA") == "[3 of another script] PA"
+
+
 def test_wrapped_text_is_of_signs_that_are_drawn():
     draw = ImageDraw.Draw(Image.new("L", (1, 1)))
     assert wrapped(draw, "胸", 400, font(12), 2) == ["[1 of another script]"]

@@ -31,8 +31,8 @@ def broken(saved, folder, path, **values):
 
 
 @pytest.mark.parametrize(("path", "part"), [(UNET, "conv_out"), (VAE, "decoder_conv_out")])
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_weights_that_are_no_numbers_are_told_before_the_first_shard(saved, tmp_path, path, part, value):
+@pytest.mark.parametrize("value", [3e38])
+def test_weights_that_make_no_numbers_are_told_before_the_first_shard(saved, tmp_path, path, part, value):
     folder = broken(saved, tmp_path / "broken", path, **{part: value})
     with pytest.raises(WeightsError, match=r"checkpoint: .*broken draws no image, .*not finite") as told:
         Synthesizer.load(small_settings(folder))

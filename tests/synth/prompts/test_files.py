@@ -1,5 +1,6 @@
 """The user's own prompts, and what is told when they are not as they should be."""
 
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -7,7 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from synth.cases import FindingRequest
+from synth.errors import UserError
+from synth.prompts import tables
 from synth.prompts.files import rows_by_image
+from synth.prompts.grammar import read_finding
 from synth.prompts.sampler import PromptFile
 
 R = FindingRequest
@@ -43,6 +47,14 @@ def test_columns_override_the_parser_and_empty_cells_do_not(tmp_path: Path) -> N
     assert (overridden.age, overridden.sex, overridden.view) == (61, "M", "AP")
     assert overridden.findings == (R("effusion", "right", None, "moderate"), R("cardiomegaly"))
     assert (empty.findings, empty.age) == ((), 0)
+
+
+@pytest.mark.parametrize(
+    "text", ["effusion, left, lower", "mild upper pleural_thickening", "Pleural effusion"]
+)
+def test_a_cell_of_findings_is_written_as_one_finding_of_an_edit_is(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path / "p.csv", f'prompt,findings\nFilm.,"{text}; mass"\n')
+    assert PromptFile(path).rows[0].findings == (read_finding(text), R("mass"))
 
 
 def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
@@ -89,6 +101,45 @@ def test_mistakes_are_told_in_one_line(tmp_path: Path, name: str, content: str |
         PromptFile(path)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.txt", "p.parquet"])
+def test_a_table_is_read_to_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    path = tmp_path / name
+    if name == "p.parquet":
+        pq.write_table(pa.table({"prompt": ["Normal."] * 20, "more": ["x" * 500] * 20}), path)
+    else:
+        path.write_text("prompt\n" + "Normal.\n" * 20)
+    monkeypatch.setattr(tables, "MOST_ROWS", 19)
+    with pytest.raises(UserError, match=rf"{name}: more than 19 rows, expected a smaller table of prompts"):
+        PromptFile(path)
+    monkeypatch.setattr(tables, "MOST_ROWS", 21)
+    monkeypatch.setattr(tables, "MOST_BYTES", path.stat().st_size)
+    assert len(PromptFile(path).rows) in (20, 21)  # a line of text may be the head
+    monkeypatch.setattr(tables, "MOST_BYTES", path.stat().st_size - 1)
+    with pytest.raises(UserError, match=rf"{name}: more than 0 MiB, expected a smaller table"):
+        PromptFile(path)
+
+
+def test_a_few_bytes_that_stand_for_many_are_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "p.parquet"
+    pq.write_table(pa.table({"prompt": ["Normal. " * 200] * 10_000}), path)
+    assert path.stat().st_size < 100_000
+    monkeypatch.setattr(tables, "MOST_BYTES", 100_000)
+    with pytest.raises(UserError, match=r"p\.parquet: more than 0 MiB"):
+        PromptFile(path)
+
+
+def test_text_that_is_none_and_a_pipe_are_told(tmp_path: Path) -> None:
+    text = pa.array([b"\xff\xfe"], pa.binary()).view(pa.string())
+    pq.write_table(pa.table({"prompt": text}), tmp_path / "p.parquet")
+    os.mkfifo(tmp_path / "p.csv")
+    for name, told in (("p.parquet", "not a Parquet file"), ("p.csv", "is no regular file, expected a")):
+        with pytest.raises(UserError, match=rf"{name}: {told}") as error:
+            PromptFile(tmp_path / name)
+        assert "\n" not in str(error.value)
 
 
 def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:
