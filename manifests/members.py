@@ -14,6 +14,7 @@ from PIL import Image
 
 from manifests.annotations import CATEGORIES, annotations
 from manifests.errors import DatasetError
+from manifests.marks import MASKS, Origin, marked, sample_mark, source_of
 from manifests.records import Record
 from synth.cases import FindingRequest
 from synth.findings import ANATOMY, FINDING_NAMES
@@ -36,16 +37,28 @@ NO_FINDING = "no_finding"
 UNKNOWN = "unknown"
 
 
-def encode_sample(record: Record) -> dict[str, bytes]:
-    """A record with a candidate as WebDataset members: extension to bytes, lossless."""
+def encode_sample(record: Record, origin: Origin) -> dict[str, bytes]:
+    """A record with a candidate as WebDataset members: extension to bytes, lossless, each picture marked."""
     if record.candidate is None:
         raise DatasetError(f"record {record.case.key}: no candidate to write")
     masks = record.candidate.masks
+    pictures = {
+        IMAGE: record.candidate.image,
+        ANATOMY_MASKS: pack_bits(masks.anatomy, np.uint8),
+        LESION_MASKS: pack_bits(masks.lesion_channels(), np.uint16),
+    }
+    marks = sample_marks(origin, record.case.key, record.case.edit)
+    members = {name: marked(encode_png(pixels), marks[name]) for name, pixels in pictures.items()}
+    return {**members, LABELS: json.dumps(_labels(record), ensure_ascii=False).encode()}
+
+
+def sample_marks(origin: Origin, key: str, edit: str) -> dict[str, bytes]:
+    """The mark of each picture of a sample by its extension; ``edit`` as of its case."""
+    masks = sample_mark(origin, key, MASKS)
     return {
-        IMAGE: encode_png(record.candidate.image),
-        ANATOMY_MASKS: encode_png(pack_bits(masks.anatomy, np.uint8)),
-        LESION_MASKS: encode_png(pack_bits(masks.lesion_channels(), np.uint16)),
-        LABELS: json.dumps(_labels(record), ensure_ascii=False).encode(),
+        IMAGE: sample_mark(origin, key, source_of(edit)),
+        ANATOMY_MASKS: masks,
+        LESION_MASKS: masks,
     }
 
 
