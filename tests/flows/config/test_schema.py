@@ -12,6 +12,7 @@ from filters.registry import FILTER_NAMES
 from flows.config.identity import NEUTRAL, config_hash, result_fields
 from flows.config.reading import apply_overrides, parse_config, read_config
 from flows.config.schema import Filters, Prompts
+from manifests.identity import GROWING
 from synth.errors import UserError
 from synth.prompts.label_tables import TABLES
 
@@ -89,14 +90,15 @@ def test_the_filters_are_those_that_exist():
 @pytest.mark.parametrize("path", CHANGES)
 def test_the_hash_moves_exactly_with_what_changes_the_result(path):
     moved = config_hash(changed(path), {}) != config_hash(parse_config(BASE), {})
-    assert moved == (path not in NEUTRAL)
+    assert moved == (path not in (*NEUTRAL, *GROWING))
 
 
 @given(st.sets(st.sampled_from(sorted(set(CHANGES) - APART))))
 def test_equal_hashes_mean_equal_results(paths):
-    one, other = changed(*paths), changed(*(p for p in paths if p not in NEUTRAL))
+    apart = {*NEUTRAL, *GROWING}
+    one, other = changed(*paths), changed(*(p for p in paths if p not in apart))
     assert config_hash(one, {}) == config_hash(other, {})
-    assert (config_hash(one, {}) == config_hash(parse_config(BASE), {})) == (paths <= set(NEUTRAL))
+    assert (config_hash(one, {}) == config_hash(parse_config(BASE), {})) == (paths <= apart)
 
 
 @given(st.sets(st.sampled_from(sorted(set(CHANGES) - APART))))
