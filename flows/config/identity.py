@@ -33,7 +33,12 @@ NEUTRAL = (
 GROWS_SINCE = 4
 
 #: Fields that came later, and the value that means what builds without them did.
-LATER = {"prompts.unparsed": "keep", "prompts.longest": LONGEST_PROMPT, "licence": "other"}
+LATER: dict[str, Any] = {
+    "prompts.unparsed": "keep",
+    "prompts.longest": LONGEST_PROMPT,
+    "prompts.columns": {},
+    "licence": "other",
+}
 
 
 def result_fields(config: BuildConfig) -> dict[str, Any]:
@@ -62,7 +67,7 @@ def config_hash(config: BuildConfig, inputs: Mapping[str, str]) -> str:
 def stored_hash(build: Mapping[str, Any]) -> str:
     """The hash that a ``build.json`` should have, given its other fields."""
     fields = build["config"]
-    if build["schema_version"] >= GROWS_SINCE:
+    if build.get("schema_version", GROWS_SINCE) >= GROWS_SINCE:
         fields = _without_amounts(fields)
     return _hash(fields, build.get("weights", {}))
 

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from filters.registry import FILTER_NAMES
 from flows.config.identity import NEUTRAL, config_hash, result_fields
 from flows.config.reading import apply_overrides, parse_config, read_config
-from flows.config.schema import Filters, Prompts
+from flows.config.schema import ColumnName, Filters, Prompts
 from manifests.identity import GROWING
 from synth.errors import UserError
 from synth.prompts.label_tables import TABLES
+from synth.prompts.tables import COLUMNS
 
 PRESETS = sorted((Path(__file__).parents[3] / "flows" / "presets").glob("*.yaml"))
 
@@ -29,6 +30,7 @@ CHANGES = {
     "prompts.unparsed": "reject",
     "prompts.longest": 500,
     "prompts.file": "prompts.csv",
+    "prompts.columns": {"prompt": "Befund"},
     "prompts.table": "chexpert",
     "prompts.findings": ["nodule"],
     "prompts.weights": {"nodule": 2.0},
@@ -60,7 +62,7 @@ CHANGES = {
 #: What an edit needs: both samples of a pair resemble each other and their source.
 PAIRED = ("filters.near_duplicate.enabled", "filters.training_copy.enabled")
 #: Not drawn together with others: each excludes some of them.
-APART = {"prompts.file", "edit"}
+APART = {"prompts.file", "prompts.columns", "edit"}
 #: They change only together: the other family needs its weights and their digest.
 TOGETHER = ("expert", "weights", "sha256")
 
@@ -69,6 +71,8 @@ def changed(*paths):
     data = dict(BASE)
     if "edit" in paths:
         paths = (*paths, *PAIRED)
+    if "prompts.columns" in paths:
+        paths = (*paths, "prompts.file")
     for path in paths:
         *groups, name = path.split(".")
         at = data
@@ -85,6 +89,17 @@ def test_every_field_has_a_change_to_test():
 
 def test_the_filters_are_those_that_exist():
     assert tuple(n for n in Filters.model_fields if n in FILTER_NAMES) == FILTER_NAMES
+
+
+def test_the_columns_that_may_be_named_are_those_that_are_read():
+    assert {*get_args(ColumnName), "image"} == set(COLUMNS)
+    for columns, told in (
+        ({"prompts": {"columns": {"prompt": "Befund"}}}, "prompts.columns: given, expected none without"),
+        ({"prompts": {"file": "p.csv", "columns": {"age": "A", "sex": "A"}}}, "prompts.columns: 'A' for two"),
+        ({"prompts": {"file": "p.csv", "columns": {"image": "A"}}}, "prompts.columns"),
+    ):
+        with pytest.raises(UserError, match=told):
+            parse_config({**BASE, **columns})
 
 
 @pytest.mark.parametrize("path", CHANGES)
