@@ -14,6 +14,8 @@ from manifests.croissant_words import CONTEXT, CREATED, EDITED, SAMPLED
 from manifests.index import Counts, ListedShard
 from manifests.schema import manifest_schema
 from manifests.store import FileInfo
+from synth.errors import UserError
+from synth.strict_json import parse_json
 
 #: Columns that are offered as a record set, to their types; nested ones are read with Parquet's own tools.
 COLUMNS = {
@@ -34,7 +36,16 @@ _FORMATS = {
 }
 _TAR = "application/x-tar"
 #: What a program reads: other words are another version's, and no damage.
-READ = ("@context", "@type", "conformsTo", "distribution", "recordSet", "rai:hasSyntheticData", "license")
+READ = (
+    "@context",
+    "@type",
+    "conformsTo",
+    "distribution",
+    "recordSet",
+    "rai:hasSyntheticData",
+    "license",
+    "isLiveDataset",
+)
 
 
 def croissant(
@@ -63,9 +74,21 @@ def croissant(
     )
 
 
-def read_fields(found: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What programs read of a file that was parsed."""
-    return {name: found.get(name) for name in READ} if found else {}
+def read_fields(data: bytes) -> dict[str, Any] | None:
+    """What programs read of a file; None where it is none: all else is text, or lists of it."""
+    try:
+        found = parse_json(data)
+    except UserError:
+        return None
+    if not (isinstance(found, dict) and all(_is_text(found[n]) for n in found.keys() - set(READ))):
+        return None
+    return {name: found.get(name) for name in READ}
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) or (
+        isinstance(value, list) and all(isinstance(item, str) for item in value)
+    )
 
 
 def _version(build: Mapping[str, Any]) -> str:
