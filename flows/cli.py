@@ -139,6 +139,26 @@ def export(
 
 @app.command()
 @guarded
+def reproduce(
+    dataset: Dataset,
+    key: Annotated[str, typer.Argument(help="Of one candidate: nine digits.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="prompts.file=FILE",
+            help="Where a file lies that the build knows by its content; may be repeated.",
+        ),
+    ] = None,
+) -> None:
+    """Make one candidate of a build again, alone, and say whether it is the same."""
+    from flows.commands.reproduce import run
+
+    run(dataset, key, overrides or ())
+
+
+@app.command()
+@guarded
 def show(
     dataset: Dataset,
     out: Annotated[

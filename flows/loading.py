@@ -88,8 +88,9 @@ def _prompt_source(prompts: Prompts, drawable: tuple[str, ...]) -> "PromptSource
 
     if prompts.file:
         if not prompts.file.is_file():
-            raise UserError(f"prompts.file: {prompts.file}, expected a CSV, Parquet or text file")
-        return PromptFile(prompts.file, prompts.unparsed == "reject", prompts.longest)
+            raise UserError(f"prompts.file: {prompts.file}, expected a CSV, Parquet, JSON lines or text file")
+        columns = {str(column): name for column, name in prompts.columns.items()}
+        return PromptFile(prompts.file, prompts.unparsed == "reject", prompts.longest, columns)
     return PromptSampler(
         table=prompts.table,
         findings=prompts.findings or _labelled(prompts.table, drawable),

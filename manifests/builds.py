@@ -10,11 +10,12 @@ import pyarrow.parquet as pq
 from manifests import layout
 from manifests.card import dataset_card
 from manifests.commits import Commit, read_commits
+from manifests.croissant import croissant
 from manifests.duplicates import near_duplicates
 from manifests.errors import DatasetError
 from manifests.exports.registry import EXPORTS
 from manifests.identity import open_build, read_build
-from manifests.index import Index, count_rows, make_index, read_index
+from manifests.index import Index, ListedShard, count_rows, make_index, read_index
 from manifests.parts import iter_rows
 from manifests.schema import filter_columns, manifest_schema, own_columns
 from manifests.shards import PARQUET_OPTIONS
@@ -28,7 +29,7 @@ ROW_GROUP = 8192
 
 
 def finalise(store: Store) -> Index:
-    """Merge what is committed and add list, export, card and index; the same bytes each time.
+    """Merge what is committed and add list, export, cards and index; the same bytes each time.
 
     The index comes last and is what readers trust: it is taken away before anything that it
     speaks of changes, and nothing is written when all of it is up to date.
@@ -51,7 +52,10 @@ def finalise(store: Store) -> Index:
                 stream.writelines(export.lines(_batches(made[layout.MANIFEST])))
         judged_by = filter_columns(pq.read_schema(made[layout.MANIFEST]))
         made[layout.CARD].write_text(dataset_card(build, counts, left_out, judged_by), "utf-8")
-        files = {name: _info(path) for name, path in made.items()}
+        files = {name: _info(path) for name, path in made.items() if path.exists()}
+        shards = [ListedShard.of(commit) for commit in commits]
+        made[layout.CROISSANT].write_bytes(croissant(build, counts, shards, files))
+        files[layout.CROISSANT] = _info(made[layout.CROISSANT])
         index = make_index(commits, counts, left_out, files)
         _publish(store, made, index)
     return index

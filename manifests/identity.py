@@ -16,6 +16,8 @@ from manifests.store import Store, is_stray
 from synth.software import software
 
 _ABSENT = object()
+#: How many are wanted is not part of what a sample is: a build may grow.
+GROWING = ("candidates", "accepted")
 #: What may differ between two builds that go together: the config where its hash does not.
 _TOLD = ("config", "software")
 
@@ -41,15 +43,18 @@ def open_build(store: Store, build: Mapping[str, Any]) -> None:
     ``build`` is JSON-able: ``config`` (the settings), ``config_hash`` (of those that change the
     result; made from ``config`` when absent), ``weights`` (file to SHA-256) and what else makes
     the result what it is. Everything except ``config`` must be equal to go on; ``config`` itself
-    may differ where the hash does not. The schema's version is added, and, equal or not, which
+    may differ where the hash does not; where more is wanted than before (GROWING) that is written down. The
+    schema's version is added, and, equal or not, which
     software began the build. What a killed
     build left half-written is cleared, now that it is certain whose folder this is: hold the lock.
 
-    :raises DatasetError: naming each field that differs, with both values, or when the folder
-        holds files but no build.
+    :raises DatasetError: naming each field that differs, with both values, when fewer are wanted than before,
+        or when the folder holds files but no build.
     """
     if not check_build(store, build):
         store.publish(layout.BUILD, to_json(_complete(build)))
+    elif (grown := _grown(present := read_build(store), build)) != present:
+        store.publish(layout.BUILD, to_json(grown))
     store.remove_strays(layout.is_own)
 
 
@@ -75,7 +80,9 @@ def check_settings(store: Store, config: Mapping[str, Any]) -> None:
         return
     present = read_build(store)
     known = {"config": present["config"], "schema_version": present["schema_version"]}
-    _refuse_differing(store, known | {"config_hash": digest(known["config"])}, _complete({"config": config}))
+    _refuse_differing(
+        store, known | {"config_hash": _settings_hash(known["config"])}, _complete({"config": config})
+    )
 
 
 def read_build(store: Store) -> dict[str, Any]:
@@ -95,8 +102,21 @@ def build_hash(build: Mapping[str, Any]) -> str:
 
 def _complete(build: Mapping[str, Any]) -> dict[str, Any]:
     whole = json.loads(json.dumps(dict(build)))  # tuples become lists, as read back
-    whole.setdefault("config_hash", digest(whole.get("config")))
+    whole.setdefault("config_hash", _settings_hash(whole.get("config")))
     return whole | {"schema_version": SCHEMA_VERSION, "software": software()}
+
+
+def _settings_hash(config: Any) -> str:
+    return digest(
+        {k: v for k, v in config.items() if k not in GROWING} if isinstance(config, dict) else config
+    )
+
+
+def _grown(present: Mapping[str, Any], build: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``present`` build, of which as many are wanted as of ``build``."""
+    there = {k: v for k, v in present["config"].items() if k not in GROWING}
+    wanted = {k: v for k, v in build["config"].items() if k in GROWING}
+    return {**present, "config": there | wanted}
 
 
 def _refuse_foreign(store: Store) -> None:
@@ -113,11 +133,24 @@ def _refuse_foreign(store: Store) -> None:
 
 
 def _refuse_differing(store: Store, present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    if differing := _differences(present, wanted):
+    differing = _differences(present, wanted)
+    if not differing and (fewer := _fewer(present["config"], wanted["config"])):
+        raise DatasetError(f"output: {store.url} holds a build that may only grow: {fewer}")
+    if differing:
         raise DatasetError(
             f"output: {store.url} holds another build: {'; '.join(differing)}; "
             "choose another output or go back to these settings"
         )
+
+
+def _fewer(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
+    """Of what less is wanted than before, None where it is not; no ``accepted`` means all that pass."""
+    for name in GROWING:
+        was, now = (config.get(name) for config in (present, wanted))
+        every = name == "accepted" and was is None
+        if isinstance(now, int) and (every or (isinstance(was, int) and now < was)):
+            return f"{name} was {'all that pass' if every else was}, is {now}, expected as many or more"
+    return None
 
 
 def _is_beginning(name: str) -> bool:
@@ -131,7 +164,8 @@ def _differences(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[
     differing = [name for name in sorted(old | new) if old.get(name, _ABSENT) != new.get(name, _ABSENT)]
     told = [name for name in differing if name.split(".")[0] not in _TOLD]
     if "config_hash" in told:
-        settings = [name for name in differing if name.startswith("config.")]
+        amounts = {f"config.{name}" for name in GROWING}
+        settings = [n for n in differing if n.startswith("config.") and n not in amounts]
         # The settings say it better than their hash.
         told = settings + [n for n in told if n != "config_hash" or not settings]
     return [f"{n} was {_shown(old, n)}, is {_shown(new, n)}" for n in told]

@@ -111,11 +111,12 @@ def read_index(store: Store) -> Index | None:
     index = read_record(_INDEX, store, layout.INDEX, "an index", LARGEST_INDEX)
     for listed in index.shards:
         check_files(listed.shard, listed.files, layout.INDEX)
-    for name in sorted(index.files.keys() | set(layout.FINAL)):
+    final = [n for n in layout.FINAL if layout.FINAL_SINCE.get(n, 0) <= index.schema_version]
+    for name in sorted(index.files.keys() | set(final)):
         if name not in index.files or not _FINAL_NAME.fullmatch(name) or name in (layout.BUILD, layout.INDEX):
             raise DatasetError(
                 f"{layout.INDEX}: not an index: files lack {name[:80]!r}, or may not name it; expected "
-                f"{', '.join(layout.FINAL)}, and exports beside them"
+                f"{', '.join(final)}, and exports beside them"
             )
     return index
 

@@ -8,9 +8,12 @@ MANIFEST = "manifest.parquet"
 NEAR_DUPLICATES = "near_duplicates.parquet"
 COCO = "coco.json"
 CARD = "README.md"
+CROISSANT = "croissant.json"
 
 #: What finalising adds; the index comes last and holds the digests of the others.
-FINAL = (MANIFEST, NEAR_DUPLICATES, COCO, CARD)
+FINAL = (MANIFEST, NEAR_DUPLICATES, COCO, CARD, CROISSANT)
+#: Of these what an index of an earlier schema version has not, by the version that brought it.
+FINAL_SINCE = {CROISSANT: 4}
 
 SHARDS, REJECTED, PARTS, COMMITS = "shards", "rejected", "parts", "commits"
 #: What readers made for themselves: no part of the dataset, made again from the tars where it is lost.

@@ -14,8 +14,9 @@ from PIL import Image
 
 from manifests.annotations import CATEGORIES, annotations
 from manifests.errors import DatasetError
+from manifests.marks import MASKS, Origin, marked, sample_mark, source_of
 from manifests.records import Record
-from synth.cases import FindingRequest
+from synth.cases import Candidate, FindingRequest
 from synth.findings import ANATOMY, FINDING_NAMES
 
 #: zlib level of every PNG. Part of the bytes: another level makes another dataset.
@@ -28,6 +29,7 @@ MOST_PIXELS = 100_000_000
 _GREY = ("L", "I;16", "I")
 
 IMAGE, ANATOMY_MASKS, LESION_MASKS, LABELS = "png", "anatomy.png", "lesions.png", "json"
+PICTURES = (IMAGE, ANATOMY_MASKS, LESION_MASKS)
 
 #: A case without findings says so by name, so that the list is never empty: a reader that infers
 #: its types from the first samples (Hugging Face ``datasets``) needs one entry to see.
@@ -36,17 +38,29 @@ NO_FINDING = "no_finding"
 UNKNOWN = "unknown"
 
 
-def encode_sample(record: Record) -> dict[str, bytes]:
-    """A record with a candidate as WebDataset members: extension to bytes, lossless."""
+def encode_sample(record: Record, origin: Origin) -> dict[str, bytes]:
+    """A record with a candidate as WebDataset members: extension to bytes, lossless, each picture marked."""
     if record.candidate is None:
         raise DatasetError(f"record {record.case.key}: no candidate to write")
-    masks = record.candidate.masks
+    marks = sample_marks(origin, record.case.key, record.case.edit)
+    pictures = sample_pictures(record.candidate)
+    members = {name: marked(encode_png(pixels), marks[name]) for name, pixels in pictures.items()}
+    return {**members, LABELS: json.dumps(_labels(record), ensure_ascii=False).encode()}
+
+
+def sample_pictures(candidate: Candidate) -> dict[str, np.ndarray]:
+    """The pixels (H, W) of each picture of a sample by its extension: uint8, of lesions uint16."""
+    masks = candidate.masks
     return {
-        IMAGE: encode_png(record.candidate.image),
-        ANATOMY_MASKS: encode_png(pack_bits(masks.anatomy, np.uint8)),
-        LESION_MASKS: encode_png(pack_bits(masks.lesion_channels(), np.uint16)),
-        LABELS: json.dumps(_labels(record), ensure_ascii=False).encode(),
+        IMAGE: candidate.image,
+        ANATOMY_MASKS: pack_bits(masks.anatomy, np.uint8),
+        LESION_MASKS: pack_bits(masks.lesion_channels(), np.uint16),
     }
+
+
+def sample_marks(origin: Origin, key: str, edit: str) -> dict[str, bytes]:
+    """The mark of each picture of a sample by its extension; ``edit`` as of its case."""
+    return {name: sample_mark(origin, key, source_of(edit) if name == IMAGE else MASKS) for name in PICTURES}
 
 
 def encode_png(pixels: np.ndarray) -> bytes:

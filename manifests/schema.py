@@ -16,10 +16,10 @@ from filters.verdicts import Keep
 from synth.findings import FINDING_NAMES
 from synth.strict_json import parse_json
 
-#: Raised whenever a column is added, removed or changes its meaning.
-SCHEMA_VERSION = 3
+#: Raised whenever a column is added, removed or changes its meaning, or a member does.
+SCHEMA_VERSION = 4
 #: Columns that files of earlier versions lack, by the version that brought them. From the earliest that is
-#: read on, nothing else has changed.
+#: read on, nothing else has changed but that pictures are marked (:mod:`manifests.marks`).
 EARLIEST, SINCE = 2, {"complete": 3}
 
 #: A finding that is asked for or found; null where it is left open.

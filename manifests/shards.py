@@ -13,7 +13,8 @@ from filters.verdicts import Status
 from manifests import layout
 from manifests.commits import Commit, CommittedFile, read_commit, read_commits
 from manifests.errors import DatasetError
-from manifests.identity import build_hash, read_build
+from manifests.identity import read_build
+from manifests.marks import Origin
 from manifests.members import encode_sample
 from manifests.records import Record, records_table
 from manifests.schema import SCHEMA_VERSION
@@ -46,12 +47,13 @@ def write_shard(
     build = read_build(store)
     _take_back(store, shard)
     files: dict[str, CommittedFile] = {}
+    origin = Origin.of(build)
     kept: list[tuple[str, Status]] = [(layout.tar_path(shard), "accepted")]
     if keep_rejected:
         kept.append((layout.rejected_path(shard), "rejected"))
     for path, status in kept:
         if chosen := [r for r in records if r.status == status]:
-            files[path] = _write_tar(store, path, chosen)
+            files[path] = _write_tar(store, path, chosen, origin)
     part = layout.part_path(shard)
     files[part] = _write_part(store, part, records_table(shard, records, own))
     commit = Commit(
@@ -63,7 +65,7 @@ def write_shard(
         failed=_count(records, "failed"),
         files=files,
         schema_version=SCHEMA_VERSION,
-        build_hash=build_hash(build),
+        build_hash=origin.build,
         provenance=dict(provenance),
     )
     store.publish(layout.commit_path(shard), commit.to_json())
@@ -87,9 +89,9 @@ def _files(shard: int) -> tuple[str, str, str]:
     return layout.tar_path(shard), layout.rejected_path(shard), layout.part_path(shard)
 
 
-def _write_tar(store: Store, path: str, records: Sequence[Record]) -> CommittedFile:
+def _write_tar(store: Store, path: str, records: Sequence[Record], origin: Origin) -> CommittedFile:
     with store.writer(path) as sink:
-        samples = write_samples(sink, ((r.case.key, encode_sample(r)) for r in records))
+        samples = write_samples(sink, ((r.case.key, encode_sample(r, origin)) for r in records))
     return CommittedFile(sink.info.sha256, sink.info.bytes, samples)
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 from manifests import layout
 from manifests.card import dataset_card
 from manifests.commits import Commit
+from manifests.croissant import croissant, read_fields
 from manifests.duplicates import SCHEMA, near_duplicates
 from manifests.errors import DatasetError
 from manifests.exports.registry import EXPORTS
@@ -100,6 +101,9 @@ def _verify_content(
             yield Problem(export.file, "is not what the parts export")
     card = dataset_card(build, counts, left_out, filter_columns(rows.schema))
     yield from _verify_card(store.read(layout.CARD), card)
+    if layout.CROISSANT in index.files:
+        expected = croissant(build, counts, index.shards, index.files)
+        yield from _verify_croissant(store.read(layout.CROISSANT), expected)
 
 
 def _read_pairs(store: Store) -> pa.Table:
@@ -127,6 +131,16 @@ def _verify_card(found: bytes, expected: str) -> Iterator[Problem]:
         yield Problem(layout.CARD, "its front matter is not that of this dataset")
     else:
         yield Problem(layout.CARD, "is not the card that this version writes: finalise again", True)
+
+
+def _verify_croissant(found: bytes, expected: bytes) -> Iterator[Problem]:
+    """As :func:`_verify_card`."""
+    if found == expected:
+        return
+    if read_fields(found) != read_fields(expected):
+        yield Problem(layout.CROISSANT, "its files, records or licence are not those of this dataset")
+    else:
+        yield Problem(layout.CROISSANT, "is not in the words of this version: finalise again", True)
 
 
 def _front_matter(card: bytes) -> str | None:

@@ -11,13 +11,16 @@ from manifests import layout
 from manifests.annotations import decode_rle
 from manifests.commits import Commit, CommittedFile
 from manifests.errors import DatasetError
+from manifests.identity import read_build
 from manifests.labels import differing_label, expected_labels
+from manifests.marks import MARKED_SINCE, Origin, marks
 from manifests.members import (
     ANATOMY_MASKS,
     IMAGE,
     LABELS,
     LESION_MASKS,
     decode_png,
+    sample_marks,
     unpack_bits,
 )
 from manifests.parts import read_part
@@ -55,6 +58,8 @@ def verify_shard(store: Store, commit: Commit, sizes: Mapping[str, int] | None =
     except DatasetError as error:
         return [*problems, problem(commit.part, error)]
     rows, filters = table.to_pylist(), list(filter_columns(table.schema))
+    build = read_build(store)
+    origin = Origin.of(build) if build["schema_version"] >= MARKED_SINCE else None
     problems += _check_rows(commit, rows, filters)
     tars: list[tuple[str, Status]] = [
         (layout.tar_path(commit.shard), "accepted"),
@@ -64,7 +69,7 @@ def verify_shard(store: Store, commit: Commit, sizes: Mapping[str, int] | None =
         kept = {row["key"]: row for row in rows if row["status"] == status}
         if path in commit.files:
             if not any(p.path == path for p in damaged):
-                problems += _check_tar(store, path, kept, commit.files[path], filters)
+                problems += _check_tar(store, path, kept, commit.files[path], filters, origin)
         elif kept and status == "accepted":
             problems.append(Problem(path, f"is not committed, expected {len(kept)} samples"))
     return problems
@@ -132,7 +137,12 @@ def _is_object(text: str) -> bool:
 
 
 def _check_tar(
-    store: Store, path: str, rows: dict[str, dict[str, Any]], file: CommittedFile, filters: list[str]
+    store: Store,
+    path: str,
+    rows: dict[str, dict[str, Any]],
+    file: CommittedFile,
+    filters: list[str],
+    origin: Origin | None,
 ) -> Iterator[Problem]:
     keys = []
     try:
@@ -140,6 +150,8 @@ def _check_tar(
             keys.append(key)
             if key in rows:
                 yield from _check_sample(f"{path}/{key}", members, rows[key], filters)
+                if origin is not None:
+                    yield from _check_marks(f"{path}/{key}", members, rows[key], origin)
     except DatasetError as error:
         yield problem(path, error)
         return
@@ -172,6 +184,15 @@ def _check_sample(
         yield from _check_labels(path, members[LABELS], row, pictures[ANATOMY_MASKS], filters)
     if LESION_MASKS in pictures and (what := _wrong_lesions(row, pictures[LESION_MASKS])):
         yield Problem(f"{path}.{LESION_MASKS}", what)
+
+
+def _check_marks(
+    path: str, members: dict[str, bytes], row: dict[str, Any], origin: Origin
+) -> Iterator[Problem]:
+    for extension, mark in sample_marks(origin, row["key"], row["edit"] or "").items():
+        if extension in members and (found := marks(members[extension])) != [mark]:
+            what = "has another mark" if found else "has no mark"
+            yield Problem(f"{path}.{extension}", f"{what}, expected that of its build and key")
 
 
 def _check_labels(

@@ -10,6 +10,9 @@ from synth.demographics import Demographics
 from synth.errors import UserError
 from synth.findings import ANATOMY, FINDING_NAMES, Severity, Sex, Side, View, Zone
 
+#: What ``Case.edit`` says of the radiograph as it is, and of one that could not be edited.
+BEFORE, UNCHANGED = "before", "unchanged"
+
 
 @dataclass(frozen=True)
 class FindingRequest:

@@ -1,9 +1,7 @@
 """`synthorax status`: how far a build is, from its commits and from what the one that runs says."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from flows.building.session import tally
+from flows.config.identity import recorded_fields
 from flows.config.reading import parse_config
 from flows.config.schema import BuildConfig
 from flows.config.shards import Tally, missing_shards, shard_count, shortfall
@@ -23,8 +21,7 @@ def run(dataset: str) -> None:
         print(f"{printable(dataset)}: nothing committed yet")
         print(f"state: {_running(holder)}")
         return
-    fields = read_build(store)["config"]
-    config = parse_config(_with_paths(fields, dataset), f"{dataset}/build.json")
+    config = parse_config(recorded_fields(read_build(store), dataset), f"{dataset}/build.json")
     done = {number: tally(commit) for number, commit in read_commits(store).items()}
     total = sum(done.values(), Tally())
     ceiling = shard_count(config)
@@ -39,16 +36,6 @@ def run(dataset: str) -> None:
 def _running(holder: Holder) -> str:
     doing = f": {printable(holder.note, 200)}" if holder.note else ""
     return f"process {printable(holder.process)} is at work{doing}"
-
-
-def _with_paths(fields: Mapping[str, Any], dataset: str) -> dict[str, Any]:
-    """The config with the paths that it must have and that a dataset does not tell."""
-    edit = fields.get("edit")
-    return {
-        **fields,
-        "output": dataset,
-        "edit": {**edit, "source": "not told"} if isinstance(edit, dict) else edit,
-    }
 
 
 def _state(config: BuildConfig, done: dict[int, Tally], finalised: bool) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from filters.registry import FILTERS
 from flows.config.schema import BuildConfig
+from manifests.identity import GROWING
 from synth.settings import LONGEST_PROMPT
 
 #: Fields that leave the result as it is. Paths are here because their content is hashed instead.
@@ -28,8 +29,16 @@ NEUTRAL = (
 )
 
 
+#: The schema version since which the hash is free of how many are wanted.
+GROWS_SINCE = 4
+
 #: Fields that came later, and the value that means what builds without them did.
-LATER = {"prompts.unparsed": "keep", "prompts.longest": LONGEST_PROMPT, "licence": "other"}
+LATER: dict[str, Any] = {
+    "prompts.unparsed": "keep",
+    "prompts.longest": LONGEST_PROMPT,
+    "prompts.columns": {},
+    "licence": "other",
+}
 
 
 def result_fields(config: BuildConfig) -> dict[str, Any]:
@@ -48,22 +57,40 @@ def result_fields(config: BuildConfig) -> dict[str, Any]:
 
 
 def config_hash(config: BuildConfig, inputs: Mapping[str, str]) -> str:
-    """SHA-256 (hex) of what determines the result: config fields and the files that they name.
+    """SHA-256 (hex) of what determines a sample: config fields and the files that they name.
 
     ``inputs``: file's role or name -> SHA-256 of its content (weights and the prompt file).
     """
-    return _hash(result_fields(config), inputs)
+    return _hash(_without_amounts(result_fields(config)), inputs)
 
 
 def stored_hash(build: Mapping[str, Any]) -> str:
     """The hash that a ``build.json`` should have, given its other fields."""
-    return _hash(build["config"], build.get("weights", {}))
+    fields = build["config"]
+    if build.get("schema_version", GROWS_SINCE) >= GROWS_SINCE:
+        fields = _without_amounts(fields)
+    return _hash(fields, build.get("weights", {}))
+
+
+def _without_amounts(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in GROWING}
 
 
 def _hash(fields: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
     content = {"config": fields, "inputs": dict(inputs)}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def recorded_fields(build: Mapping[str, Any], output: str) -> dict[str, Any]:
+    """The config of a ``build.json`` with the paths that it must have and that a dataset does not tell."""
+    fields = build["config"]
+    edit = fields.get("edit")
+    return {
+        **fields,
+        "output": output,
+        "edit": {**edit, "source": "not told"} if isinstance(edit, dict) else edit,
+    }
 
 
 def frozen_fields(config: BuildConfig, inputs: Mapping[str, str]) -> dict[str, object]:

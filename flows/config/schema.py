@@ -18,6 +18,7 @@ from synth.findings import FINDING_NAMES
 from synth.settings import LONGEST_PROMPT, SynthesisSettings
 
 FindingName = Literal[FINDING_NAMES]  # type: ignore[valid-type]
+ColumnName = Literal["prompt", "age", "sex", "view", "findings"]  # of synth.prompts.tables.COLUMNS
 Weight = Annotated[float, Field(ge=0)]
 DEFAULTS = SynthesisSettings()
 
@@ -25,12 +26,13 @@ DEFAULTS = SynthesisSettings()
 class Prompts(Group):
     """Where prompts come from: the user's ``file``, otherwise sampled like a real label ``table``.
 
-    The file is CSV, Parquet or text; its rows repeat when there are fewer than candidates.
+    The file is CSV, Parquet, JSON lines or text; its rows repeat when there are fewer than candidates.
     """
 
     file: Path | None = None
     unparsed: Literal["keep", "reject"] = "keep"  # rows of the file whose text is not understood whole
     longest: Annotated[int, Field(ge=1, le=1_000_000)] = LONGEST_PROMPT  # characters of a prompt of the file
+    columns: dict[ColumnName, str] = Field(default_factory=dict)  # what the file calls its columns
     table: Literal["padchest", "nih", "chexpert", "vinbigdata"] = "padchest"
     findings: Annotated[tuple[FindingName, ...], Field(min_length=1)] | None = None
     weights: dict[FindingName, Weight] = Field(default_factory=dict)  # multiplies a finding's real frequency
@@ -44,6 +46,10 @@ class Prompts(Group):
         sampled = (self.findings, self.weights, self.age, self.sex, self.view, self.normals)
         if self.file and any(value not in (None, {}) for value in sampled):
             raise UserError("prompts.file: excludes findings, weights, normals, age, sex and view")
+        if self.columns and not self.file:
+            raise UserError("prompts.columns: given, expected none without prompts.file")
+        if twice := [n for n in self.columns.values() if list(self.columns.values()).count(n) > 1]:
+            raise UserError(f"prompts.columns: {twice[0]!r} for two of them, expected a column for each")
         if self.age and self.age[0] > self.age[1]:
             raise UserError(f"prompts.age: {list(self.age)}, expected the lower age first")
         for name, weights in (("sex", self.sex), ("view", self.view)):

@@ -69,7 +69,7 @@ def missing_shards(config: BuildConfig, done: Mapping[int, Tally]) -> list[int]:
     """
     stop = 0
     while (wave := _next_wave(config, stop, done)) is not None:
-        missing = [number for number in wave if number not in done]
+        missing = [number for number in wave if not _is_whole(config, number, done.get(number))]
         if missing:
             return missing
         stop = wave.stop
@@ -86,6 +86,11 @@ def shortfall(config: BuildConfig, total: Tally) -> str | None:
         f"{total.candidates} candidates ({share:.0%} pass, {total.failed} failed): "
         "raise candidates or loosen the filter that `synthorax audit` shows to reject most"
     )
+
+
+def _is_whole(config: BuildConfig, number: int, done: Tally | None) -> bool:
+    """Whether a shard has all its candidates: the last one of a smaller build has fewer."""
+    return done is not None and done.candidates >= len(shard(config, number).keys)
 
 
 def _next_wave(config: BuildConfig, stop: int, done: Mapping[int, Tally]) -> range | None:

@@ -16,16 +16,13 @@ from manifests.films.files import read_original
 from manifests.films.folders import find_radiographs, other_images
 from manifests.films.originals import Original
 from manifests.films.patients import demographics, not_understood
-from synth.cases import Case, FindingRequest
+from synth.cases import BEFORE, Case, FindingRequest
 from synth.demographics import Demographics
 from synth.errors import UserError
 from synth.prompts.edit_requests import EditRequest
 from synth.prompts.files import PromptRow, rows_by_image
 from synth.prompts.phrases import write_prompt
 from synth.seeding import numpy_generator
-
-#: What ``Case.edit`` says of the radiograph as it is, and of one that could not be edited.
-BEFORE, UNCHANGED = "before", "unchanged"
 
 
 @dataclass(frozen=True)

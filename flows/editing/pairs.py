@@ -13,13 +13,13 @@ from filters.experts import outlines
 from filters.filter import Filter
 from filters.judge import Judge, Judgement, ShardJudge
 from filters.verdicts import Verdict
-from flows.editing.pair_sources import UNCHANGED, PairCases
+from flows.editing.pair_sources import PairCases
 from flows.editing.plan import Film
 from flows.editing.retoucher import Retouched, Retoucher, unmoved
 from flows.films import each
 from manifests.films.compositing import working_image
 from manifests.films.originals import Original
-from synth.cases import Candidate, Case, FindingRequest, Lesion, MaskSet
+from synth.cases import UNCHANGED, Candidate, Case, FindingRequest, Lesion, MaskSet
 from synth.findings import ANATOMY
 from synth.images.framing import Framed
 from synth.images.protocol import CutPrompts, ShouldStop

@@ -7,12 +7,13 @@ from PIL import Image
 
 from manifests.errors import DatasetError
 from manifests.exporting.film import LabelledFilm
+from manifests.marks import copied_mark
 from manifests.members import ANATOMY_MASKS, IMAGE, PNG_LEVEL, decode_png, unpack_bits
 from synth.findings import ANATOMY
 
 
 def png(film: LabelledFilm, channels: int = 1) -> bytes:
-    """The film as a grey PNG, as it lies in the tar, or as one of three equal channels.
+    """The film as a grey PNG, as it lies in the tar, or as one of three equal channels, marked alike.
 
     :raises DatasetError: when it is none, or of another size than its row says.
     """
@@ -23,7 +24,7 @@ def png(film: LabelledFilm, channels: int = 1) -> bytes:
     grey = pixels(film)
     out = io.BytesIO()
     Image.fromarray(np.repeat(grey[..., None], 3, axis=2)).save(out, "PNG", compress_level=PNG_LEVEL)
-    return out.getvalue()
+    return copied_mark(data, out.getvalue())
 
 
 def pixels(film: LabelledFilm) -> np.ndarray:

@@ -29,7 +29,9 @@ def instances(batch: Batch, put: Put) -> Iterator[Note]:
     highdicom = _highdicom()
     for film in batch.films:
         row = film.row
-        image = synthetic_radiograph(pixels(film), batch.build_hash, film.key, row["sex"], row["view"])
+        image = synthetic_radiograph(
+            pixels(film), batch.build_hash, film.key, row["sex"], row["view"], row["edit"] or ""
+        )
         put(f"{film.split}/{film.key}/image.dcm", encoded(image))
         if film.lesions:
             masks = _segmentation(highdicom, image, film, batch.build_hash)
@@ -85,7 +87,7 @@ def _segmentation(highdicom: Any, image: Dataset, film: LabelledFilm, build: str
         content_description="Lesions that were drawn",
         omit_empty_frames=False,
     )
-    found.SyntheticData, found.PatientOrientation = "YES", image.PatientOrientation
+    found.SyntheticData, found.PatientOrientation = image.SyntheticData, image.PatientOrientation
     found.ContributingEquipmentSequence = [equipment_item()]
     found.SeriesDescription = f"SYNTHETIC: lesions by {MAKER}"
     found.ContentDate = found.SeriesDate = found.InstanceCreationDate = DAY  # the same bytes each time

@@ -19,6 +19,7 @@ from manifests.exporting.format import Batch, Format, NewFile, Note, Put
 from manifests.exporting.pictures import png
 from manifests.exporting.settings import ExportSettings
 from manifests.exporting.splits import SPLITS
+from manifests.marks import copied_mark
 from manifests.members import ANATOMY_MASKS, LESION_MASKS, encode_png
 from synth.findings import FINDING_NAMES
 
@@ -85,7 +86,7 @@ def files(notes: Iterable[Note], settings: ExportSettings) -> Iterator[NewFile]:
 
 
 def _row(film: LabelledFilm) -> dict[str, Any]:
-    objects = [_object(lesion) for lesion in (*film.lesions, *film.doubted)]
+    objects = [_object(lesion, film.members[LESION_MASKS]) for lesion in (*film.lesions, *film.doubted)]
     return {
         "key": film.key,
         "image": _embedded(png(film), f"{film.key}.png"),
@@ -96,12 +97,13 @@ def _row(film: LabelledFilm) -> dict[str, Any]:
     }
 
 
-def _object(lesion: LabelledLesion) -> dict[str, Any]:
+def _object(lesion: LabelledLesion, masks: bytes) -> dict[str, Any]:
+    mask = copied_mark(masks, encode_png(lesion.mask.astype("uint8") * 255))
     return {
         "category": FINDING_NAMES.index(lesion.finding),
         "bbox": list(lesion.box),
         "area": lesion.area,
-        "mask": _embedded(encode_png(lesion.mask.astype("uint8") * 255), None),
+        "mask": _embedded(mask, None),
         "localisation": lesion.trust.localisation,
         "doubt": lesion.trust.doubt,
     }

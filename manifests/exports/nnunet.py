@@ -15,7 +15,8 @@ from manifests.exporting.film import LabelledFilm
 from manifests.exporting.format import Batch, Format, NewFile, Note, Put
 from manifests.exporting.pictures import png
 from manifests.exporting.settings import SEEN, ExportSettings
-from manifests.members import encode_png
+from manifests.marks import copied_mark
+from manifests.members import LESION_MASKS, encode_png
 from synth.findings import FINDING_NAMES
 
 #: From the smallest to the largest, by the median of their areas.
@@ -44,7 +45,7 @@ def images(batch: Batch, put: Put) -> Iterator[Note]:
         part = "Ts" if film.split == "test" else "Tr"
         label = _label(film)
         put(f"images{part}/{film.key}_0000.png", png(film))
-        put(f"labels{part}/{film.key}.png", encode_png(label))
+        put(f"labels{part}/{film.key}.png", copied_mark(film.members[LESION_MASKS], encode_png(label)))
         yield {"key": film.key, "split": film.split, **_covered(film, label)}
 
 

@@ -19,6 +19,7 @@ from manifests.films.compositing import blend_weight
 from manifests.films.files import read_original, write_edited
 from manifests.films.folders import SUFFIXES
 from manifests.films.originals import Original
+from manifests.marks import MASKS, mark, marked, tool
 from manifests.members import encode_png
 from manifests.store import Store
 from synth.cases import Lesion, MaskSet
@@ -136,7 +137,10 @@ class EditedFolder:
         if outside := int((differ & ~may).sum()):
             self.store.remove(image.name)
             raise RuntimeError(f"{image}: {outside} pixels differ outside the mask, expected none")
-        for ending, data in ((_MASK, encode_png(may.astype(np.uint8) * 255)), (_SHEET, edited.sheet)):
+        mask = marked(
+            encode_png(may.astype(np.uint8) * 255), mark(MASKS, tool(), {"Source": original.sha256})
+        )
+        for ending, data in ((_MASK, mask), (_SHEET, edited.sheet)):
             files[stem + ending] = self.store.publish(stem + ending, data)
         record = {
             **_asked(asked),

@@ -13,6 +13,7 @@ from manifests.films.compositing import blend_weight, restore, working_image
 from manifests.films.dicom import encode_dicom, is_dicom, read_dicom
 from manifests.films.originals import Kind, Original, default_window
 from manifests.films.pictures import opened, quiet
+from manifests.marks import COMPOSITE, mark, marked, tool
 from manifests.members import PNG_LEVEL
 from manifests.store import FileInfo, Store
 
@@ -74,17 +75,18 @@ def write_edited(original: Original, pixels: np.ndarray, path: Path, description
     if original.kind == "dicom":
         data = encode_dicom(original, pixels, description)
     else:
-        data = _encode_marked_png(pixels, description)
+        data = _encode_marked_png(pixels, description, original.sha256)
     return Store(path.parent).publish(path.name, data)
 
 
-def _encode_marked_png(pixels: np.ndarray, description: str) -> bytes:
-    """The mark is a text chunk with the keyword ``Description`` of PNG's own list (11.3.3.2)."""
+def _encode_marked_png(pixels: np.ndarray, description: str, source: str) -> bytes:
+    """Marked twice: by a text chunk with the keyword ``Description`` of PNG's own list (11.3.3.2), and in XMP
+    with the SHA-256 of the ``source``'s file."""
     text = PngImagePlugin.PngInfo()
     text.add_text("Description", f"Synthetic: edited by synthorax. {description}")
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "PNG", compress_level=PNG_LEVEL, pnginfo=text)
-    return out.getvalue()
+    return marked(out.getvalue(), mark(COMPOSITE, tool(), {"Source": source}))
 
 
 def _check_fits(original: Original, pixels: np.ndarray) -> None:

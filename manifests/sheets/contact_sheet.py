@@ -12,7 +12,9 @@ from filters.verdicts import Status
 from manifests import layout
 from manifests.commits import read_commits
 from manifests.errors import DatasetError
+from manifests.identity import read_build
 from manifests.labels import parse_labels
+from manifests.marks import SHEET, SYNTHETIC, Origin, mark, marked
 from manifests.members import IMAGE, LABELS, decode_png
 from manifests.sheets.overlays import Outline, outlines, overlaid, plain
 from manifests.sheets.palette import (
@@ -75,7 +77,9 @@ def contact_sheet(
     picture = _arrange(cells, min(columns, len(cells)), _legend(chosen))
     out = io.BytesIO()
     picture.save(out, "PNG", optimize=True)
-    return out.getvalue()
+    kind = SHEET if any(sample.pair for sample in chosen) else SYNTHETIC
+    origin = Origin.of(read_build(store))
+    return marked(out.getvalue(), mark(kind, origin.tool, {"Build": origin.build}))
 
 
 def _first(store: Store, accepted: int, rejected: int) -> list[Shown]:

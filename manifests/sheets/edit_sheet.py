@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from manifests.marks import SHEET, mark, marked, tool
 from manifests.members import PNG_LEVEL
 from manifests.sheets.overlays import Outline, overlaid, plain
 from manifests.sheets.palette import BAD, FAINT, FINDING_COLOURS, GOOD, INK, PAPER, Colour, font, wrapped
@@ -80,7 +81,7 @@ def edit_sheet(shown: EditShown, tile: int = 480) -> bytes:
     draw.text((x + _GAP, top + tile + 4), note, font=small, fill=FAINT)
     out = io.BytesIO()
     sheet.save(out, "PNG", compress_level=PNG_LEVEL)
-    return out.getvalue()
+    return marked(out.getvalue(), mark(SHEET, tool(), {}))
 
 
 def outlined(removed: Sequence[Lesion], added: Sequence[Lesion]) -> list[Outline]:

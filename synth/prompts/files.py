@@ -1,6 +1,6 @@
 """A user's own prompts: what each row of a file asks for, and what of it was not understood."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -10,7 +10,7 @@ from synth.errors import UserError
 from synth.findings import Sex, View
 from synth.prompts.grammar import read_findings
 from synth.prompts.reports import Parsed, parse
-from synth.prompts.tables import Cells, read_cells
+from synth.prompts.tables import NOTHING, Cells, read_cells
 from synth.settings import LONGEST_PROMPT
 from synth.terminal import shown
 
@@ -73,10 +73,11 @@ class PromptRow:
 class PromptFile:
     """Cases in the order of a file's rows, from the start again when there are more keys than rows.
 
-    ``.csv`` and ``.parquet``: a column ``prompt`` and, optional, ``age`` (years), ``sex`` (F, M),
+    ``.csv``, ``.parquet`` and ``.jsonl``: a column ``prompt`` and, optional, ``age`` (years), ``sex`` (F, M),
     ``view`` (PA, AP) and ``findings`` (``effusion right moderate; nodule``, or ``none``), which
     override what the parser reads; empty cells do not. ``image`` names a radiograph
-    (:func:`rows_by_image`); :data:`synth.prompts.tables.COLUMNS` says what else columns may be called.
+    (:func:`rows_by_image`); :data:`synth.prompts.tables.COLUMNS` says what else columns may be called, and
+    ``columns`` what the file calls some of them.
     ``.txt``: a prompt per line, blank lines skipped. UTF-8. ``understood``: rows that hold text which was
     not are left out. Prompts are cut to ``longest`` characters. ``notes`` are lines for the user: what was
     cut, left out, not understood, contradicts itself, or was not read.
@@ -87,10 +88,16 @@ class PromptFile:
 
     length: int | None
 
-    def __init__(self, path: Path | str, understood: bool = False, longest: int = LONGEST_PROMPT) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        understood: bool = False,
+        longest: int = LONGEST_PROMPT,
+        columns: Mapping[str, str] = NOTHING,
+    ) -> None:
         self.path = Path(path)
         try:
-            cells, ignored = read_cells(self.path)
+            cells, ignored = read_cells(self.path, columns)
         except OSError as error:
             reason = error.strerror or "cannot be read"
             raise UserError(f"{self.path}: {reason}, expected a readable prompt file") from error

@@ -1,4 +1,4 @@
-"""Prompts as they lie in files: CSV and Parquet with a column for each thing said, text by lines."""
+"""Prompts as they lie in files: CSV, Parquet and JSON lines by columns, text by lines."""
 
 import csv
 import io
@@ -12,6 +12,8 @@ from typing import Any, BinaryIO
 
 from synth.errors import UserError
 from synth.folders import open_inside
+from synth.prompts.json_lines import read_objects
+from synth.terminal import shown
 
 #: Bytes of a table, and of the cells that are read of it; and rows. A dataset has no more prompts.
 MOST_BYTES, MOST_ROWS = 1 << 28, 1 << 20
@@ -26,6 +28,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "findings": ("findings", "finding labels", "labels"),
     "image": ("image", "image index", "image name", "image file", "file name", "filename", "path"),
 }
+NOTHING: Mapping[str, str] = {}
 _MEANING = {name.replace(" ", ""): column for column, names in COLUMNS.items() for name in names}
 #: Escape sequences of terminals, and control characters but tab and line breaks.
 _CONTROLS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -40,22 +43,28 @@ class Cells:
     values: Mapping[str, str]
 
 
-def read_cells(path: Path) -> tuple[list[Cells], tuple[str, ...]]:
+def read_cells(path: Path, named: Mapping[str, str] = NOTHING) -> tuple[list[Cells], tuple[str, ...]]:
     """The rows of a file, and the names of the columns that are not read.
+
+    ``named`` says what the file calls some of COLUMNS, in place of what they may be called.
 
     Raises UserError in one line, that names file and line, and OSError.
     """
     suffix = path.suffix.lower()
     if suffix == ".parquet":
-        return _read_parquet(path)
+        return _read_parquet(path, named)
     if suffix == ".csv":
-        return _read_csv(path)
+        return _read_csv(path, named)
+    if suffix == ".jsonl":
+        return _read_jsonl(path, named)
     if suffix == ".txt":
+        if named:
+            raise UserError(f"{path}: columns are named, expected none of .txt, which has lines")
         lines = enumerate(read_text(path).splitlines(), 1)
         rows = [Cells(f"{path}: line {n}", {"prompt": clean(t)}) for n, t in lines if t.strip()]
         _check_rows(path, len(rows))
         return rows, ()
-    raise UserError(f"{path}: {suffix or 'no suffix'}, expected .csv, .parquet or .txt")
+    raise UserError(f"{path}: {suffix or 'no suffix'}, expected .csv, .parquet, .jsonl or .txt")
 
 
 def clean(text: str) -> str:
@@ -96,7 +105,7 @@ def _check_rows(path: Path, count: int) -> None:
         raise UserError(f"{path}: more than {MOST_ROWS} rows, expected a smaller table of prompts")
 
 
-def _read_csv(path: Path) -> tuple[list[Cells], tuple[str, ...]]:
+def _read_csv(path: Path, named: Mapping[str, str]) -> tuple[list[Cells], tuple[str, ...]]:
     text = read_text(path)
     if not text.strip():
         return [], ()
@@ -104,7 +113,7 @@ def _read_csv(path: Path) -> tuple[list[Cells], tuple[str, ...]]:
     rows: list[Cells] = []
     try:
         head = [clean(name) for name in next(reader)]
-        meaning, ignored = _columns(path, head)
+        meaning, ignored = _columns(path, head, named)
         for cells in reader:
             where = f"{path}: line {reader.line_num}"
             if not cells:
@@ -118,7 +127,21 @@ def _read_csv(path: Path) -> tuple[list[Cells], tuple[str, ...]]:
     return rows, ignored
 
 
-def _read_parquet(path: Path) -> tuple[list[Cells], tuple[str, ...]]:
+def _read_jsonl(path: Path, named: Mapping[str, str]) -> tuple[list[Cells], tuple[str, ...]]:
+    """Names that an object lacks are empty cells."""
+    objects = list(read_objects(path, read_text(path)))
+    if not objects:
+        return [], ()
+    _check_rows(path, len(objects))
+    names = list(dict.fromkeys(name for _, values in objects for name in values))
+    meaning, ignored = _columns(path, names, named)
+    columns = {m: n for n, m in zip(names, meaning, strict=True) if m}
+    return [
+        Cells(where, {m: clean(values.get(n, "")) for m, n in columns.items()}) for where, values in objects
+    ], ignored
+
+
+def _read_parquet(path: Path, named: Mapping[str, str]) -> tuple[list[Cells], tuple[str, ...]]:
     from pyarrow import ArrowException, parquet, types
 
     with _opened(path):
@@ -126,7 +149,7 @@ def _read_parquet(path: Path) -> tuple[list[Cells], tuple[str, ...]]:
     try:
         file = parquet.ParquetFile(path)
         schema = file.schema_arrow
-        meaning, ignored = _columns(path, schema.names)
+        meaning, ignored = _columns(path, schema.names, named)
         wanted = {m: name for m, name in zip(meaning, schema.names, strict=True) if m}
         if "image" in wanted and not types.is_string(schema.field(wanted["image"]).type):
             ignored = (*ignored, wanted.pop("image"))  # pictures, where a name is expected
@@ -155,9 +178,17 @@ def _cell(value: Any) -> str:
     return "" if value is None else clean(str(value))
 
 
-def _columns(path: Path, names: Sequence[str]) -> tuple[list[str | None], tuple[str, ...]]:
+def _columns(
+    path: Path, names: Sequence[str], named: Mapping[str, str]
+) -> tuple[list[str | None], tuple[str, ...]]:
     """What each column means, None where nothing; and the names of the latter."""
-    meaning = [_MEANING.get(re.sub(r"[\s_-]+", "", name).lower()) for name in names]
+    for column, name in named.items():
+        if name not in names:
+            raise UserError(
+                f"{path}: no column {shown(name)!r}, expected the one that columns.{column} names; there are "
+                f"{shown(', '.join(names))}"
+            )
+    meaning = [_meaning(name, named) for name in names]
     for column in COLUMNS:
         same = [n for n, m in zip(names, meaning, strict=True) if m == column]
         if len(same) > 1:
@@ -168,3 +199,12 @@ def _columns(path: Path, names: Sequence[str]) -> tuple[list[str | None], tuple[
             raise UserError(f"{path}: cells by {told}, expected commas between them")
         raise UserError(f"{path}: columns {', '.join(names)}, expected one named 'prompt'")
     return meaning, tuple(n for n, m in zip(names, meaning, strict=True) if m is None)
+
+
+def _meaning(name: str, named: Mapping[str, str]) -> str | None:
+    """One of COLUMNS: the one that is named so, or else, unless another is named for it, that may be."""
+    for column, told in named.items():
+        if told == name:
+            return column
+    usual = _MEANING.get(re.sub(r"[\s_-]+", "", name).lower())
+    return None if usual in named else usual

@@ -17,6 +17,7 @@ from manifests.audit import histograms, read_manifest, replay, waterfall
 from manifests.builds import finalise, open_build
 from manifests.errors import DatasetError
 from manifests.index import read_index
+from manifests.marks import Origin
 from manifests.members import encode_sample
 from manifests.records import Record, records_table
 from manifests.shards import write_shard
@@ -220,7 +221,7 @@ def test_what_was_not_understood_is_counted_as_unknown_never_as_normal(tmp_path)
     assert table["complete"].to_pylist() == [True, False]
     assert dict(replay(table, {}).findings["before"]) == {"no_finding": 1, "unknown": 1}
     assert "| none | 1 | 1 | 0 |\n| not known | 1 | 1 | |\n" in store.read(layout.CARD).decode()
-    labels = [json.loads(encode_sample(r)["json"]) for r in records]
+    labels = [json.loads(encode_sample(r, Origin("ab" * 32, "synthorax 0"))["json"]) for r in records]
     assert [(s["complete"], s["findings"][0]["name"]) for s in labels] == [
         (True, "no_finding"),
         (False, "unknown"),

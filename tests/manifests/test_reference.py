@@ -5,6 +5,7 @@ from drawn_records import draw_shard
 
 from filters.registry import FILTERS
 from manifests import layout
+from manifests.marks import Origin
 from manifests.members import encode_sample
 from manifests.reference import refreshed
 from manifests.shards import read_commits
@@ -25,7 +26,7 @@ def test_the_documented_tables_are_those_of_the_code():
 def test_every_json_field_is_documented(store):
     text = DOCUMENT.read_text("utf-8")
     record = next(r for r in draw_shard(0) if r.candidate and r.candidate.masks.lesions)
-    labels = json.loads(encode_sample(record)["json"])
+    labels = json.loads(encode_sample(record, Origin("ab" * 32, "synthorax 0"))["json"])
     for field in (*labels, *labels["annotations"][0], *labels["scores"][0]):
         assert f"`{field}`" in text, field
     for field in json.loads(store.read(layout.commit_path(0))):

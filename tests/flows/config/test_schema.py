@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from filters.registry import FILTER_NAMES
 from flows.config.identity import NEUTRAL, config_hash, result_fields
 from flows.config.reading import apply_overrides, parse_config, read_config
-from flows.config.schema import Filters, Prompts
+from flows.config.schema import ColumnName, Filters, Prompts
+from manifests.identity import GROWING
 from synth.errors import UserError
 from synth.prompts.label_tables import TABLES
+from synth.prompts.tables import COLUMNS
 
 PRESETS = sorted((Path(__file__).parents[3] / "flows" / "presets").glob("*.yaml"))
 
@@ -28,6 +30,7 @@ CHANGES = {
     "prompts.unparsed": "reject",
     "prompts.longest": 500,
     "prompts.file": "prompts.csv",
+    "prompts.columns": {"prompt": "Befund"},
     "prompts.table": "chexpert",
     "prompts.findings": ["nodule"],
     "prompts.weights": {"nodule": 2.0},
@@ -59,7 +62,7 @@ CHANGES = {
 #: What an edit needs: both samples of a pair resemble each other and their source.
 PAIRED = ("filters.near_duplicate.enabled", "filters.training_copy.enabled")
 #: Not drawn together with others: each excludes some of them.
-APART = {"prompts.file", "edit"}
+APART = {"prompts.file", "prompts.columns", "edit"}
 #: They change only together: the other family needs its weights and their digest.
 TOGETHER = ("expert", "weights", "sha256")
 
@@ -68,6 +71,8 @@ def changed(*paths):
     data = dict(BASE)
     if "edit" in paths:
         paths = (*paths, *PAIRED)
+    if "prompts.columns" in paths:
+        paths = (*paths, "prompts.file")
     for path in paths:
         *groups, name = path.split(".")
         at = data
@@ -86,17 +91,29 @@ def test_the_filters_are_those_that_exist():
     assert tuple(n for n in Filters.model_fields if n in FILTER_NAMES) == FILTER_NAMES
 
 
+def test_the_columns_that_may_be_named_are_those_that_are_read():
+    assert {*get_args(ColumnName), "image"} == set(COLUMNS)
+    for columns, told in (
+        ({"prompts": {"columns": {"prompt": "Befund"}}}, "prompts.columns: given, expected none without"),
+        ({"prompts": {"file": "p.csv", "columns": {"age": "A", "sex": "A"}}}, "prompts.columns: 'A' for two"),
+        ({"prompts": {"file": "p.csv", "columns": {"image": "A"}}}, "prompts.columns"),
+    ):
+        with pytest.raises(UserError, match=told):
+            parse_config({**BASE, **columns})
+
+
 @pytest.mark.parametrize("path", CHANGES)
 def test_the_hash_moves_exactly_with_what_changes_the_result(path):
     moved = config_hash(changed(path), {}) != config_hash(parse_config(BASE), {})
-    assert moved == (path not in NEUTRAL)
+    assert moved == (path not in (*NEUTRAL, *GROWING))
 
 
 @given(st.sets(st.sampled_from(sorted(set(CHANGES) - APART))))
 def test_equal_hashes_mean_equal_results(paths):
-    one, other = changed(*paths), changed(*(p for p in paths if p not in NEUTRAL))
+    apart = {*NEUTRAL, *GROWING}
+    one, other = changed(*paths), changed(*(p for p in paths if p not in apart))
     assert config_hash(one, {}) == config_hash(other, {})
-    assert (config_hash(one, {}) == config_hash(parse_config(BASE), {})) == (paths <= set(NEUTRAL))
+    assert (config_hash(one, {}) == config_hash(parse_config(BASE), {})) == (paths <= apart)
 
 
 @given(st.sets(st.sampled_from(sorted(set(CHANGES) - APART))))

@@ -73,6 +73,14 @@ def test_no_more_than_needed():
     assert missing_shards(config, {0: Tally(8, 0)}) == []
 
 
+def test_the_last_shard_of_a_smaller_build_is_made_again_and_no_other():
+    small, large = (parse_config({"candidates": n, "shard_size": 8, "output": "x"}) for n in (12, 20))
+    done = {0: Tally(5, 3), 1: Tally(1, 3)}
+    assert missing_shards(small, done) == []
+    assert missing_shards(large, done) == [1, 2]
+    assert missing_shards(large, done | {1: Tally(4, 4), 2: Tally(0, 4)}) == []
+
+
 def test_why_a_build_falls_short():
     config = wanting(300, candidates=400)
     total = Tally(200, 199, 1)

@@ -47,6 +47,22 @@ def test_images_are_the_builds_and_say_that_they_are_synthetic(folder):
     assert len({dcmread(path).SOPInstanceUID for path in found}) == len(found)
 
 
+@pytest.mark.parametrize(
+    ("edit", "synthetic", "words"),
+    [
+        ("", "YES", "shows nobody"),
+        ("removed mass", "YES", "of a real person, edited"),
+        ("before", "NO", "nothing in it is made by AI"),
+    ],
+)
+def test_a_real_radiograph_of_a_pair_is_not_called_synthetic(edit, synthetic, words):
+    header = synthetic_radiograph(np.zeros((64, 64), np.uint8), "ab" * 32, "000000004", edit=edit)
+    assert header.SyntheticData == synthetic
+    assert ("ContributingEquipmentSequence" in header) == (synthetic == "YES")
+    assert words in header.DerivationDescription
+    assert ("ynthetic" in str(header.PatientName)) == (not edit)
+
+
 def test_highdicom_reads_each_lesion_as_it_was(folder):
     import highdicom
 

@@ -12,6 +12,7 @@ from manifests.films import edited as edited_files
 from manifests.films.compositing import blend_weight
 from manifests.films.edited import EditedFolder, EditedRadiograph, stem_of
 from manifests.films.files import read_original
+from manifests.marks import marks
 from manifests.members import decode_png
 from manifests.sheets.overlays import outlines
 from manifests.store import Store, is_stray
@@ -50,6 +51,9 @@ def test_an_edit_is_four_files_and_a_record_of_them(edited, tmp_path):
     assert record["files"] == {n: store.info(n).sha256 for n in store.list() if n != "a.json"}
     may = decode_png(store.read("a.mask.png"))
     assert may.dtype == np.uint8
+    (mark,) = marks(store.read("a.mask.png"))
+    assert b"/trainedAlgorithmicMedia" in mark
+    assert edited.original.sha256.encode() in mark
     assert set(np.unique(may)) == {0, 255}
     assert np.array_equal(may > 0, blend_weight(MASK, (80, 100)) > 0)
     differ = read_original(tmp_path / "out" / "a.edited.png").pixels != edited.original.pixels

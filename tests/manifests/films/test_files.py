@@ -34,6 +34,9 @@ def test_png_gives_png_of_the_same_depth(tmp_path, bits, mode):
     write_edited(original, original.pixels, tmp_path / "b.png", "effusion removed – all of it")
     with Image.open(tmp_path / "b.png") as copy:
         assert (copy.format, copy.mode) == ("PNG", mode)
+        copy.load()
+        assert b"/compositeWithTrainedAlgorithmicMedia" in copy.info["xmp"]
+        assert original.sha256.encode() in copy.info["xmp"]
         assert copy.text["Description"] == "Synthetic: edited by synthorax. effusion removed – all of it"
         assert np.array_equal(np.asarray(copy), pixels)
 

@@ -91,8 +91,8 @@ def test_a_byte_order_mark_and_quoted_line_breaks_are_no_trouble(tmp_path: Path)
         ("p.csv", "prompt,age\n,3\n", "p.csv: line 2: prompt is empty, expected text"),
         ("p.csv", "prompt,findings\na,cough\n", "p.csv: line 2: finding: 'cough', expected a name"),
         ("p.parquet", "not parquet", "p.parquet: not a Parquet file, expected one"),
-        ("p.xlsx", "x", "p.xlsx: .xlsx, expected .csv, .parquet or .txt"),
-        ("p", "x", "p: no suffix, expected .csv, .parquet or .txt"),
+        ("p.xlsx", "x", "p.xlsx: .xlsx, expected .csv, .parquet, .jsonl or .txt"),
+        ("p", "x", "p: no suffix, expected .csv, .parquet, .jsonl or .txt"),
     ],
 )
 def test_mistakes_are_told_in_one_line(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
