@@ -38,10 +38,22 @@ def parts(mask: np.ndarray) -> list[list[np.ndarray]]:
 
 
 def joined(some: list[np.ndarray]) -> np.ndarray:
-    """One closed polygon of several rings, each hung on the nearest of those before it by a way there and
-    back.
+    """One closed polygon of an outer ring and its holes', each hung on what lies to the left of its leftmost
+    corner by a level way there and back, which runs inside the mask (Eberly, Triangulation by Ear Clipping).
 
     Filled by the even-odd rule it covers what the rings do: ways that are gone twice enclose nothing.
+    """
+    whole = some[0]
+    for ring in sorted(some[1:], key=lambda r: tuple(r[_leftmost(r)])):
+        ring = np.roll(ring, -_leftmost(ring), axis=0)
+        at, corner = _left_of(whole, ring[0])
+        whole = np.concatenate([whole[: at + 1], [corner], ring, ring[:1], [corner], whole[at + 1 :]])
+    return whole
+
+
+def chained(some: list[np.ndarray]) -> np.ndarray:
+    """One closed polygon of several, each hung on the nearest of those before it by a way there and back: for
+    formats that know one polygon a lesion. The ways run outside the mask, and whoever draws them loses there.
     """
     whole, waiting = some[0], list(some[1:])
     while waiting:
@@ -118,6 +130,20 @@ def _is_around(ring: np.ndarray, hole: np.ndarray) -> bool:
     y1 = np.roll(y0, -1)
     upright = (y0 != y1) & (np.minimum(y0, y1) < y) & (np.maximum(y0, y1) > y) & (x0 < x)
     return bool(upright.sum() % 2)
+
+
+def _leftmost(ring: np.ndarray) -> int:
+    return int(np.lexsort((ring[:, 1], ring[:, 0]))[0])
+
+
+def _left_of(polygon: np.ndarray, corner: np.ndarray) -> tuple[int, np.ndarray]:
+    """Where a polygon first comes level with a corner, seen to the left: after which of its own corners."""
+    x, y = corner
+    start, end = polygon, np.roll(polygon, -1, axis=0)
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    reached = np.where((low[:, 1] <= y) & (y <= high[:, 1]) & (low[:, 0] <= x), np.minimum(high[:, 0], x), -1)
+    at = int(reached.argmax())
+    return at, np.array([reached[at], y])
 
 
 def _nearest(a: np.ndarray, b: np.ndarray) -> tuple[float, int, int]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from manifests.exporting.film import LabelledFilm, LabelledLesion
 from manifests.exporting.format import Batch, Format, NewFile, Note, Put
-from manifests.exporting.outlines import filled, inner, joined, rings
+from manifests.exporting.outlines import chained, filled, inner, joined, parts
 from manifests.exporting.pictures import png
 from manifests.exporting.settings import ExportSettings
 from manifests.exporting.splits import SPLITS
@@ -70,7 +70,7 @@ def _polygon(film: LabelledFilm, lesion: LabelledLesion) -> tuple[list[float], f
     Corners are the middles of the outermost pixels: who cuts them to whole pixels and fills the polygon
     with its edges, as cv2 does, gets these pixels.
     """
-    polygon = joined([inner(ring) for ring in rings(lesion.mask)])
+    polygon = chained([joined([inner(ring) for ring in group]) for group in parts(lesion.mask)])
     again = filled(polygon, film.shape)
     overlap = float((again & lesion.mask).sum() / (again | lesion.mask).sum())
     return ((polygon + 0.5) / film.shape[::-1]).ravel().tolist(), overlap
