@@ -11,7 +11,7 @@ _OPACITY = "opacity"
 
 
 def claims(candidate: Candidate, opinion: Opinion) -> dict[str, bool]:
-    """What the case claims of each finding that the expert speaks of: present or absent.
+    """What the case claims of each finding that the expert speaks of and does not doubt: present or absent.
 
     One that is not complete claims no absence: what of its text was not understood may be there.
 
@@ -19,7 +19,7 @@ def claims(candidate: Candidate, opinion: Opinion) -> dict[str, bool]:
     and left open by the rest (a small nodule need not make a lung opaque).
     """
     prompted, complete = {request.name for request in candidate.case.findings}, candidate.case.complete
-    spoken = [name for name in opinion.probabilities if name != _OPACITY]
+    spoken = [name for name in opinion.probabilities if name != _OPACITY and name not in opinion.doubted]
     claimed = {name: name in prompted for name in spoken if complete or name in prompted}
     if _OPACITY in opinion.probabilities:
         if prompted & OPAQUE:
@@ -32,8 +32,9 @@ def claims(candidate: Candidate, opinion: Opinion) -> dict[str, bool]:
 def score(evidence: Evidence) -> Score:
     """The least believed claim: p of a prompted finding, 1 - p of an unprompted one, in [0, 1].
 
-    Only findings that the expert speaks of count; with none the score is 1. Detail: ``probability``
-    of each such finding, ``prompted`` those claimed, and ``worst``, the claim that the score is of.
+    Only findings that the expert could tell on real films count; with none the score is 1. Detail:
+    ``probability`` of each finding that it speaks of, ``doubted`` those that did not count, ``prompted``
+    those claimed, and ``worst``, the claim that the score is of.
     """
     opinion = evidence.heard
     claimed = claims(evidence.candidate, opinion)
@@ -42,12 +43,15 @@ def score(evidence: Evidence) -> Score:
         for name, present in claimed.items()
     }
     if not belief:
-        return Score(1.0, "", {"probability": {}, "prompted": [], "worst": ""})
+        return Score(
+            1.0, "", {"probability": {}, "doubted": sorted(opinion.doubted), "prompted": [], "worst": ""}
+        )
     # NaN compares false with everything: look for it first, or min() would step over it.
     worst = next((n for n, b in belief.items() if b != b), None)
     worst = worst or min(belief, key=belief.__getitem__)
     detail = {
         "probability": {n: rounded(p) for n, p in opinion.probabilities.items()},
+        "doubted": sorted(opinion.doubted),
         "prompted": [n for n, present in claimed.items() if present],
         "worst": worst,
     }
@@ -62,5 +66,7 @@ FILTER = Filter(
     asks="findings",
     score=score,
     cost=3,
-    calibration=Calibration(10.0, "films", "held-out NIH radiographs with their labels"),
+    calibration=Calibration(
+        10.0, "graded", "held-out NIH radiographs that radiologists boxed findings in or graded normal"
+    ),
 )

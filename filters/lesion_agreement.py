@@ -52,13 +52,15 @@ def contrast(image: np.ndarray, lesion: np.ndarray, avoid: np.ndarray) -> float:
 def score(evidence: Evidence) -> Score:
     """The worst lesion's localisation, in [-1, 1]: 0 says that the expert sees it no more than not.
 
-    Of each lesion whose finding the expert has a map for: the mean of that map inside the mask
-    minus its mean in the lungs outside every lesion of the case. 1 when there is no such lesion.
+    Of each lesion whose finding the expert has a map for, and could tell on real films: the mean of
+    that map inside the mask minus its mean in the lungs outside every lesion of the case. 1 when there
+    is no such lesion.
     Detail: ``lesions``, for each the finding, ``localisation`` and the image's own grey
     ``contrast`` against a ring around it (told, not judged: no one sign or size is right for all).
     """
     masks, opinion = evidence.candidate.masks, evidence.heard
-    judged = [(f, mask) for f, mask in lesions(masks) if f in opinion.lesions]
+    decide = opinion.lesions.keys() - opinion.doubted
+    judged = [(f, mask) for f, mask in lesions(masks) if f in decide]
     if not judged:
         return Score(1.0, "", {"lesions": []})
     anywhere = masks.lesion_channels().any(0)
@@ -84,5 +86,5 @@ FILTER = Filter(
     asks="findings",
     score=score,
     cost=4,
-    calibration=Calibration(10.0, "lesions", "lesions simulated in held-out normal NIH radiographs"),
+    calibration=Calibration(10.0, "boxed", "findings that radiologists boxed in held-out NIH radiographs"),
 )

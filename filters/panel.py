@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filters.experts.embedded import CHECKPOINTS, WEIGHTS
 from filters.experts.embedding import INDEX, TrainingIndex
-from filters.experts.ensemble import SECOND, load_anatomy, load_findings
+from filters.experts.ensemble import expert_folders, load_anatomy, load_findings
 from filters.experts.opinion import Expert
 from filters.filter import Filter, Kind
 from filters.registry import FILTERS
@@ -75,9 +75,8 @@ class _Loader:
                 self.loaded[kind] = load_anatomy(self.root, size, device, self.index)
             else:
                 self.loaded[kind] = load_findings(self.root, size, device)
-            self._record(kind)
-            if (self.root / SECOND[kind]).is_dir():
-                self._record(SECOND[kind])
+            for folder in expert_folders(kind, self.root):
+                self._record(folder)
         return self.loaded[kind]
 
     def _torchxrayvision(self, name: str, kind: str, path: Path, sha256: str) -> Expert:
@@ -96,13 +95,15 @@ class _Loader:
         folder = self.root / "anatomy"
         return TrainingIndex.parse(read_pinned(folder, INDEX), folder / INDEX)
 
-    def _record(self, kind: str) -> None:
+    def _record(self, folder: str) -> None:
         """Every pinned file of the folder is part of what a score depends on: config.json too."""
-        pins = verify_folder(self.root / kind)
-        if kind == "anatomy":
+        pins = verify_folder(self.root / folder)
+        if folder == "anatomy":
             _same_encoder(self.index, pins[WEIGHTS])
         unused = INDEX if self.index is None else ""
-        self.digests |= {f"filters/{kind}/{name}": digest for name, digest in pins.items() if name != unused}
+        self.digests |= {
+            f"filters/{folder}/{name}": digest for name, digest in pins.items() if name != unused
+        }
 
 
 def _same_encoder(index: TrainingIndex | None, digest: str) -> None:

@@ -260,16 +260,11 @@ def edit(
 
 @app.command()
 @guarded
-def calibrate(
-    data: RealData,
-    out: Annotated[Path, typer.Option(help="Folder of the trainings, for their simulated scenes.")] = Path(
-        "runs"
-    ),
-) -> None:
+def calibrate(data: RealData) -> None:
     """Read the filters' thresholds off real held-out radiographs again."""
     from flows.evaluation.thresholds import calibrate_filters
 
-    print(calibrate_filters(data, out))
+    print(calibrate_filters(data))
 
 
 @app.command()

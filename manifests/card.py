@@ -65,6 +65,11 @@ The text of what is *not known* says more than was understood (`complete` is fal
 that were understood are drawn, and no other label, *none* least of all, is claimed of these samples."""
 
 
+_UNDECIDED = """\
+† No filter decided by it: the experts do not speak of this finding, or could not tell it on real films.
+Whether it can be seen where its label says is not known."""
+
+
 def dataset_card(
     build: Mapping[str, Any], counts: Counts, near_duplicates: int, judged_by: Mapping[str, Column]
 ) -> str:
@@ -143,13 +148,14 @@ def _findings(counts: Counts) -> str:
     ]
     for name, n in counts.findings.items():
         if any(n.values()):
-            title, asked = FINDINGS[name].title, n["asked"]
+            title, asked = FINDINGS[name].title + ("†" if name in counts.undecided else ""), n["asked"]
             lines.append(f"| {title} | {asked:,} | {n['accepted']:,} | {n['lesions']:,} |")
     lines.append(f"| none | {counts.normal['asked']:,} | {counts.normal['accepted']:,} | 0 |")
     if unclear := counts.incomplete["asked"]:
         lines.append(f"| not known | {unclear:,} | {counts.incomplete['accepted']:,} | |")
-    table = "\n".join(lines)
-    return table + (f"\n\n{_UNCLEAR}" if unclear else "")
+    notes = [f"\n\n{_UNDECIDED}"] if counts.undecided else []
+    notes += [f"\n\n{_UNCLEAR}"] if unclear else []
+    return "\n".join(lines) + "".join(notes)
 
 
 def _shares(counts: Counts) -> str:

@@ -18,6 +18,7 @@ from manifests.schema import SCHEMA_VERSION
 from manifests.selection import COLUMNS, add_row, no_shares
 from manifests.store import FileInfo, Store
 from synth.findings import FINDING_NAMES
+from synth.strict_json import parse_json
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,9 @@ class Counts:
     ``findings`` maps a finding to how many candidates asked for it, were accepted, and how many
     lesions the accepted ones show; ``normal`` the same for cases that are said to have none, ``incomplete``
     for those whose text says more than was understood, whatever they ask for. ``shares`` are those of
-    :mod:`manifests.selection`, empty where rows are of a version that had no ``complete``.
+    :mod:`manifests.selection`, empty where rows are of a version that had no ``complete``. ``undecided`` maps
+    a finding to how many candidates asked for it of experts that do not speak of it or could not tell it on
+    real films, so that no filter decided by it; nothing of experts that do not say so.
     ``first_reasons`` maps a filter to how many candidates it was the first to reject. ``pairs``: of edited
     radiographs, how many pairs were asked for and of how many both samples are accepted.
     """
@@ -45,6 +48,7 @@ class Counts:
     pairs: dict[str, Count] = field(default_factory=lambda: {"asked": 0, "accepted": 0})
     incomplete: dict[str, Count] = field(default_factory=lambda: {"asked": 0, "accepted": 0})
     shares: dict[str, dict[str, dict[str, Count]]] = field(default_factory=no_shares)
+    undecided: dict[str, Count] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,9 @@ class Index:
 
 _INDEX = TypeAdapter(Index)
 
+#: What the experts were heard to say of findings.
+_HEARD = "finding_agreement_detail"
+
 #: What finalising adds lies beside the index, exports of later versions too.
 _FINAL_NAME = re.compile(r"[A-Za-z0-9_]+\.[a-z]+")
 
@@ -130,7 +137,8 @@ def count_rows(tables: Iterable[pa.Table]) -> Counts:
     normal, incomplete = ({"asked": 0, "accepted": 0} for _ in range(2))
     pairs: Counter[str] = Counter()
     shares = no_shares()
-    columns = ["status", "reasons", "instances", "width", "height", "pair", *COLUMNS]
+    undecided: Counter[str] = Counter()
+    columns = ["status", "reasons", "instances", "width", "height", "pair", _HEARD, *COLUMNS]
     for table in tables:
         there = [name for name in columns if name in table.column_names]  # earlier versions lack some
         for row in table.select(there).to_pylist():
@@ -141,6 +149,7 @@ def count_rows(tables: Iterable[pa.Table]) -> Counts:
                 add_row(shares, row)
             if row["width"] is not None:
                 sizes.add((row["width"], row["height"]))
+            undecided.update(_undecided(row))
             if row["pair"] is not None:
                 pairs[row["pair"]] += row["status"] == "accepted"
     return Counts(
@@ -155,7 +164,18 @@ def count_rows(tables: Iterable[pa.Table]) -> Counts:
         pairs={"asked": len(pairs), "accepted": sum(accepted == 2 for accepted in pairs.values())},
         incomplete=incomplete,
         shares=shares,
+        undecided=dict(sorted(undecided.items())),
     )
+
+
+def _undecided(row: Mapping[str, Any]) -> set[str]:
+    """Findings that a row asks for and no expert decided by, where its experts say what they doubt."""
+    detail = parse_json((row.get(_HEARD) or "{}").encode())
+    if not isinstance(detail, dict) or not isinstance(prompted := detail.get("prompted"), list):
+        return set()
+    if "doubted" not in detail:
+        return set()
+    return {f["name"] for f in row["findings"]} - set(map(str, prompted))
 
 
 def _count_findings(

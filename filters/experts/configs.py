@@ -33,22 +33,25 @@ class AnatomyConfig(_Config):
     structures: Annotated[list[Literal[ANATOMY]], Field(min_length=1, max_length=len(ANATOMY))]  # type: ignore[valid-type]
 
 
-class FindingsConfig(_Config):
-    """Of an expert for findings; ``together``: how it is calibrated with the first one."""
+class Together(_Config):
+    """How experts are calibrated that are asked as one, and which findings they could tell on real films."""
 
-    resolution: Resolution
-    findings: list[str]
-    calibration: dict[str, Platt] | None = None
-    together: dict[str, Platt] | None = None
+    calibration: dict[str, Platt]
+    trusted: list[str]
 
 
-class LiteConfig(FindingsConfig):
-    """Of an expert on EfficientNet-Lite: its ``network``, one of :data:`filters.experts.lite_networks.LITE`,
-    how its maps are calibrated, and which findings it could tell on real films."""
+class LiteConfig(_Config):
+    """Of an expert for ``findings`` on EfficientNet-Lite: its ``network``, one of
+    :data:`filters.experts.lite_networks.LITE`, how probabilities and maps are calibrated, which findings it
+    could tell on real films, and in the last of several experts what holds of all ``together``."""
 
     network: Literal["lite0", "lite1", "lite2"]
+    resolution: Resolution
+    findings: list[str]
     trusted: list[str]
+    calibration: dict[str, Platt]
     map_calibration: dict[str, Platt]
+    together: Together | None = None
 
 
 class ReadoutConfig(_Config):

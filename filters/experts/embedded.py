@@ -11,20 +11,19 @@ from scipy.special import expit
 from torch import Tensor, nn
 from torch.nn import functional
 
-from filters.experts.configs import AnatomyConfig, FindingsConfig, config_of, read_config
+from filters.experts.configs import AnatomyConfig, config_of, read_config
 from filters.experts.embedding import TrainingIndex
-from filters.experts.networks import FindingNetwork, anatomy_network, finding_network
+from filters.experts.networks import anatomy_network
 from filters.experts.opinion import Expert, Opinion
-from synth.findings import FINDING_NAMES
 from synth.weights import WEIGHTS, fit, pins, read_tensors
 
-__all__ = ["WEIGHTS", "EmbeddedAnatomy", "EmbeddedFindings", "Expert", "Opinion", "fit", "read_config"]
+__all__ = ["WEIGHTS", "Embedded", "EmbeddedAnatomy", "Expert", "Opinion", "fit", "read_config"]
 
 #: Where the shipped experts stand: one folder each, pinned by its SHA256SUMS.
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 #: The deepest features are pooled to this many cells a side before they become an embedding.
 POOLED = 4
-#: The name that "any lung opacity" goes by in probabilities; it has no map.
+#: The name that "any lung opacity" goes by in probabilities and maps.
 OPACITY = "opacity"
 
 T = TypeVar("T")
@@ -84,8 +83,8 @@ def pinned_weights(folder: Path) -> tuple[dict[str, Tensor], str]:
     return tensors, pins(folder)[WEIGHTS]
 
 
-class _Embedded(ABC):
-    """What both kinds share: images are asked about, and encoded, in batches of one size."""
+class Embedded(ABC):
+    """What embedded experts share: images are asked about, and encoded, in batches of one size."""
 
     network: Any
     resolution: int
@@ -111,7 +110,7 @@ class _Embedded(ABC):
         """One opinion of each image of a batch."""
 
 
-class EmbeddedAnatomy(_Embedded):
+class EmbeddedAnatomy(Embedded):
     """The shipped anatomy segmenter: probabilities of lungs, heart and what else it was taught.
 
     ``network``, of segmentation-models-pytorch, takes (N, 1, R, R) in [-1, 1] and gives logits (N, K, R, R),
@@ -174,72 +173,6 @@ class EmbeddedAnatomy(_Embedded):
         return [
             Opinion(structures=self.structures, anatomy=m, embedding=e)
             for m, e in zip(maps, embeddings, strict=True)
-        ]
-
-
-class EmbeddedFindings(_Embedded):
-    """The shipped lesion and finding model.
-
-    Its network's lesion and finding channels are FINDING_NAMES, the last finding any opacity;
-    ``findings`` are those that it was trained on: it speaks of no others, and of opacity.
-    ``calibration`` maps a finding to Platt's (scale, bias): p = sigmoid(scale · logit + bias)
-    (Platt, 1999); findings without one are taken as they are.
-    """
-
-    name = "embedded findings"
-    structures: tuple[str, ...] = ()
-
-    def __init__(
-        self,
-        network: FindingNetwork,
-        resolution: int,
-        findings: tuple[str, ...],
-        calibration: dict[str, dict[str, float]] | None = None,
-        digest: str = "",
-        batch_size: int = 8,
-        device: str = "cpu",
-    ) -> None:
-        self.network = network.eval()
-        self.resolution, self.digest = resolution, digest
-        self.findings = tuple(f for f in findings if f in FINDING_NAMES)
-        self.batch_size, self.device = batch_size, device
-        names = (*FINDING_NAMES, OPACITY)
-        platt = [(calibration or {}).get(n, {"scale": 1.0, "bias": 0.0}) for n in names]
-        self.scale = torch.tensor([p["scale"] for p in platt], device=device)
-        self.bias = torch.tensor([p["bias"] for p in platt], device=device)
-        self.spoken = (*self.findings, OPACITY)
-        self._columns = [names.index(n) for n in self.spoken]
-
-    @classmethod
-    def load(cls, folder: Path | None = None, batch_size: int = 8, device: str = "cpu") -> "EmbeddedFindings":
-        """From a checkpoint folder, by default the shipped one; WeightsError says what is wrong."""
-        return cls.of(finding_network(), folder or CHECKPOINTS / "findings", batch_size, device)
-
-    @classmethod
-    def of(
-        cls, network: FindingNetwork, folder: Path, batch_size: int = 8, device: str = "cpu"
-    ) -> "EmbeddedFindings":
-        """A network of another architecture with the weights and config of a checkpoint folder."""
-        config = config_of(folder, FindingsConfig)
-        network, digest = load_network(network, folder, device)
-        findings, calibration = tuple(config.findings), config.model_dump()["calibration"]
-        return cls(network, config.resolution, findings, calibration, digest, batch_size, device)
-
-    def _encode(self, batch: np.ndarray) -> list[Tensor]:
-        return self.network.encode(prepare(batch, self.resolution, self.device))
-
-    def _look(self, batch: np.ndarray) -> list[Opinion]:
-        features = self._encode(batch)
-        lesion_logits, logits = self.network.heads(features)
-        calibrated = (self.scale * logits + self.bias)[:, self._columns]
-        probabilities = logistic(calibrated)
-        maps = enlarge(lesion_logits[:, self._columns[:-1]].sigmoid(), batch.shape[1:])
-        return [
-            Opinion(
-                probabilities=dict(zip(self.spoken, map(float, p), strict=True)),
-                lesions=dict(zip(self.findings, m, strict=True)),
-            )
-            for p, m in zip(probabilities, maps, strict=True)
         ]
 
 

@@ -3,24 +3,26 @@
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from scipy.special import expit, logit
 
-from filters.experts.configs import FindingsConfig, config_of
-from filters.experts.embedded import CHECKPOINTS, EmbeddedAnatomy, EmbeddedFindings
+from filters.experts.configs import CONFIG, LiteConfig, config_of
+from filters.experts.embedded import CHECKPOINTS, EmbeddedAnatomy
 from filters.experts.embedding import INDEX, TrainingIndex
-from filters.experts.networks import mobilenet_finding_network, mobilenet_lung_network
+from filters.experts.lite import LiteExpert
+from filters.experts.networks import mobilenet_lung_network
 from filters.experts.opinion import Expert, Opinion
+from synth.errors import WeightsError
 from synth.findings import ANATOMY, FINDING_NAMES
 from synth.weights import verify_folder
 
-#: The folder of each kind's second expert, which is of another architecture than the first.
-SECOND = {"anatomy": "anatomy_second", "findings": "findings_second"}
-
-
-#: Under which name the second finding expert's config holds how the two are calibrated together.
-TOGETHER = "together"
+#: The folders of each kind's experts, of architectures that differ; all but the first may be missing.
+MEMBERS: Final = {
+    "anatomy": ("anatomy", "anatomy_second"),
+    "findings": ("findings_lite0", "findings_lite1"),
+}
 
 
 class Ensemble:
@@ -29,14 +31,18 @@ class Ensemble:
     Maps are averaged as probabilities (Lakshminarayanan et al., 2017), a finding's probabilities as logits
     (logarithmic opinion pool, Genest & Zidek, 1986), for the mean of two calibrated probabilities is too
     timid; ``calibration`` then maps a finding to Platt's (scale, bias) of the mean logit. The embedding is
-    that of the first member with one.
+    that of the first member with one. ``doubted`` are the findings that they could not tell together on real
+    films.
     """
 
     def __init__(
-        self, members: Sequence[Expert], calibration: Mapping[str, Mapping[str, float]] | None = None
+        self,
+        members: Sequence[Expert],
+        calibration: Mapping[str, Mapping[str, float]] | None = None,
+        doubted: frozenset[str] = frozenset(),
     ) -> None:
         self.members = tuple(members)
-        self.calibration = calibration or {}
+        self.calibration, self.doubted = calibration or {}, doubted
         self.name = " and ".join(m.name for m in members)
         self.digest = sha256("".join(m.digest for m in members).encode()).hexdigest()
         self.findings = tuple(n for n in FINDING_NAMES if any(n in m.findings for m in members))
@@ -58,6 +64,7 @@ class Ensemble:
             probabilities={n: self._probability(n, said) for n in spoken},
             lesions={n: np.mean([o.lesions[n] for o in said if n in o.lesions], 0) for n in seen},
             embedding=next((o.embedding for o in said if o.embedding is not None), None),
+            doubted=self.doubted,
         )
 
     def _probability(self, name: str, said: Sequence[Opinion]) -> float:
@@ -71,10 +78,16 @@ def pooled_logit(probabilities: Sequence[float]) -> float:
     return float(logit(np.clip(np.asarray(probabilities, float), 1e-6, 1 - 1e-6)).mean())
 
 
+def expert_folders(kind: str, root: Path = CHECKPOINTS) -> list[str]:
+    """Those of a kind's experts that stand in ``root``; the first in any case."""
+    first, *others = MEMBERS[kind]
+    return [first, *(name for name in others if (root / name).is_dir())]
+
+
 def expert_digests(root: Path = CHECKPOINTS) -> dict[str, str]:
     """SHA-256 of each file that the experts of a folder are made of, the index of training images aside."""
-    kinds = [kind for kind in (*SECOND, *SECOND.values()) if (root / kind).is_dir()]
-    pinned = {f"filters/{kind}/{name}": v for kind in kinds for name, v in verify_folder(root / kind).items()}
+    names = [name for kind in MEMBERS for name in expert_folders(kind, root) if (root / name).is_dir()]
+    pinned = {f"filters/{name}/{file}": v for name in names for file, v in verify_folder(root / name).items()}
     return {name: v for name, v in pinned.items() if not name.endswith(INDEX)}
 
 
@@ -85,18 +98,23 @@ def load_anatomy(
 
     The first embeds when it has an ``index``.
     """
-    first = EmbeddedAnatomy.load(root / "anatomy", batch_size, device, index)
-    second = root / SECOND["anatomy"]
-    if not second.is_dir():
-        return first
-    return Ensemble([first, EmbeddedAnatomy.of(mobilenet_lung_network(), second, batch_size, device)])
+    first, *others = expert_folders("anatomy", root)
+    expert = EmbeddedAnatomy.load(root / first, batch_size, device, index)
+    if not others:
+        return expert
+    lungs = (EmbeddedAnatomy.of(mobilenet_lung_network(), root / n, batch_size, device) for n in others)
+    return Ensemble([expert, *lungs])
 
 
 def load_findings(root: Path = CHECKPOINTS, batch_size: int = 8, device: str = "cpu") -> Expert:
-    """The finding experts of a folder, as :func:`load_anatomy`."""
-    first = EmbeddedFindings.load(root / "findings", batch_size, device)
-    second = root / SECOND["findings"]
-    if not second.is_dir():
-        return first
-    other = EmbeddedFindings.of(mobilenet_finding_network(), second, batch_size, device)
-    return Ensemble([first, other], config_of(second, FindingsConfig).model_dump()[TOGETHER])
+    """The finding experts of a folder, as :func:`load_anatomy`; the last one's config says of all together
+    how they are calibrated and what they could tell."""
+    names = expert_folders("findings", root)
+    experts = [LiteExpert.read(root / name, batch_size, device) for name in names]
+    if len(experts) == 1:
+        return experts[0]
+    together = config_of(root / names[-1], LiteConfig).together
+    if together is None:
+        raise WeightsError(f"weights: {root / names[-1] / CONFIG}, together: none, expected that of {names}")
+    calibration = {name: numbers.model_dump() for name, numbers in together.calibration.items()}
+    return Ensemble(experts, calibration, frozenset(experts[0].findings) - frozenset(together.trusted))

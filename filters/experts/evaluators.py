@@ -15,23 +15,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from filters.experts.configs import ReadoutConfig, config_of
-from filters.experts.embedded import (
-    CHECKPOINTS,
-    EmbeddedAnatomy,
-    EmbeddedFindings,
-    ask,
-    pinned_weights,
-    prepare,
-)
-from filters.experts.networks import regnet_finding_network, regnet_lung_network
+from filters.experts.embedded import CHECKPOINTS, EmbeddedAnatomy, ask, pinned_weights, prepare
+from filters.experts.lite import LiteExpert
+from filters.experts.networks import regnet_lung_network
 from synth.errors import WeightsError
 from synth.weights import WEIGHTS, check_shapes
 
 #: Folders under CHECKPOINTS.
-ANATOMY_EVALUATOR, ATTRIBUTE_EVALUATOR, LESION_EVALUATOR = (
+ANATOMY_EVALUATOR, ATTRIBUTE_EVALUATOR, FINDING_EVALUATOR = (
     "evaluator_anatomy",
     "evaluator_attributes",
-    "evaluator_lesions",
+    "evaluator_lite2",
 )
 
 
@@ -93,19 +87,19 @@ class AttributeEvaluator:
 
 @dataclass(frozen=True)
 class FeatureExtractor:
-    """The encoders of the lungs' and the lesions' evaluator, each with its resolution, and their pins."""
+    """The encoders of the lungs' and the findings' evaluator, each with its resolution, and their pins."""
 
     encoders: tuple[tuple[nn.Module, int], ...]
     digests: dict[str, str]
     batch_size: int = 16
 
     @classmethod
-    def load(cls, lung_folder: Path | None = None, lesion_folder: Path | None = None) -> "FeatureExtractor":
+    def load(cls, lung_folder: Path | None = None, finding_folder: Path | None = None) -> "FeatureExtractor":
         """Of two checkpoint folders, by default the shipped ones."""
-        lungs, lesions = load_lung_evaluator(lung_folder), load_lesion_evaluator(lesion_folder)
-        encoders: tuple[Any, Any] = lungs.network.encoder, lesions.network.segmenter.encoder
-        digests = {ANATOMY_EVALUATOR: lungs.digest, LESION_EVALUATOR: lesions.digest}
-        resolutions = lungs.resolution, lesions.resolution
+        lungs, findings = load_lung_evaluator(lung_folder), load_finding_evaluator(finding_folder)
+        encoders: tuple[Any, Any] = lungs.network.encoder, findings.network.segmenter.encoder
+        digests = {ANATOMY_EVALUATOR: lungs.digest, FINDING_EVALUATOR: findings.digest}
+        resolutions = lungs.resolution, findings.resolution
         return cls(tuple(zip(encoders, resolutions, strict=True)), digests)
 
     def features(self, images: np.ndarray) -> np.ndarray:
@@ -130,9 +124,8 @@ def load_lung_evaluator(folder: Path | None = None, batch_size: int = 8) -> Embe
     return evaluator
 
 
-def load_lesion_evaluator(folder: Path | None = None, batch_size: int = 8) -> EmbeddedFindings:
-    """The lesions' evaluator, asked as the finding expert is; it embeds nothing."""
-    folder = folder or CHECKPOINTS / LESION_EVALUATOR
-    evaluator = EmbeddedFindings.of(regnet_finding_network(), folder, batch_size=batch_size)
-    evaluator.name = "lesion evaluator"
+def load_finding_evaluator(folder: Path | None = None, batch_size: int = 8) -> LiteExpert:
+    """The evaluator of findings, asked as the finding experts are; it learned from other patients' films."""
+    evaluator = LiteExpert.read(folder or CHECKPOINTS / FINDING_EVALUATOR, batch_size)
+    evaluator.name = "finding evaluator"
     return evaluator

@@ -14,7 +14,6 @@ from segmentation_models_pytorch.decoders.segformer.decoder import SegformerDeco
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from filters.experts.networks import FindingNetwork
 from synth.findings import FINDING_NAMES
 
 #: Channels of the decoder.
@@ -26,15 +25,17 @@ WIDTH: Final = 1280
 LITE: Final = {f"lite{i}": f"tu-tf_efficientnet_lite{i}" for i in range(3)}
 
 
-class LiteFindings(FindingNetwork):
-    """Where and whether: map logits (N, 14, R/4, R/4) and finding logits (N, 14) of (N, 1, R, R).
+class LiteFindings(nn.Module):
+    """Where and whether: map logits (N, 14, R/4, R/4) and finding logits (N, 14) of (N, 1, R, R) in [-1, 1].
 
-    Channels of both are FINDING_NAMES and opacity, which has a map too. R is a multiple of 32; the encoder's
-    deepest features are (N, F, R/32, R/32), and ImageNet's last layer makes ``WIDTH`` of them.
+    Channels of both are FINDING_NAMES and opacity, any airspace opacity as NIH's and RSNA's labels have it.
+    R is a multiple of 32; the encoder's deepest features are (N, F, R/32, R/32), and ImageNet's last layer
+    makes ``WIDTH`` of them.
     """
 
     def __init__(self, segmenter: Any) -> None:
-        super().__init__(segmenter)
+        super().__init__()
+        self.segmenter = segmenter
         channels = len(FINDING_NAMES) + 1
         deepest = segmenter.encoder.out_channels[-1]
         self.last = nn.Sequential(
@@ -42,6 +43,13 @@ class LiteFindings(FindingNetwork):
         )
         self.classify = nn.Linear(2 * WIDTH, channels)
         self.gain = nn.Parameter(torch.zeros(channels))  # maps join in when they have been taught
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.heads(self.encode(x))
+
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """All the encoder's features, the deepest last."""
+        return list(self.segmenter.encoder(x))
 
     def heads(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
         """What :meth:`forward` gives, from what :meth:`encode` gives of the same input."""

@@ -13,7 +13,8 @@ class Opinion:
     ``anatomy`` (K, H, W) float32 probabilities, channels as ``structures``. ``probabilities`` maps
     a finding to its probability in [0, 1]; the key ``opacity`` means any lung opacity. ``lesions``
     maps a finding to a localisation map (H, W) float32 in [0, 1]. ``embedding`` (D,) float32, unit
-    length, tells how alike two images are.
+    length, tells how alike two images are. ``doubted`` are findings that it speaks of but could not tell on
+    real films: no filter decides by them.
     """
 
     structures: tuple[str, ...] = ()
@@ -21,6 +22,7 @@ class Opinion:
     probabilities: dict[str, float] = field(default_factory=dict)
     lesions: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
     embedding: np.ndarray | None = field(default=None, repr=False)
+    doubted: frozenset[str] = frozenset()
 
     def probability_map(self, structure: str) -> np.ndarray | None:
         """(H, W) float32 in [0, 1] of a structure; None when not spoken of."""

@@ -113,8 +113,8 @@ def looks_normal(opinion: Opinion) -> bool:
 def may_show(opinion: Opinion, name: str) -> bool:
     """Whether a film that no label describes may be taken to show the finding ``name``.
 
-    Of one of OPACITIES the probability of any opacity is asked, which real labels taught; those of single
-    findings come from simulated ones, and few real films reach PRESENT in any.
+    Of one of OPACITIES the probability of any opacity is asked, which radiologists' grades taught; those of
+    single findings are as low as the findings are rare, and few films reach PRESENT in any.
     """
     said = opinion.probabilities
     if name in OPACITIES and "opacity" in said:

@@ -139,8 +139,8 @@ def seen_again(film: Film, pixels: np.ndarray, size: int | None = None) -> np.nd
 def shortfall(outcome: Retouched, request: EditRequest) -> float:
     """How far the experts are from seeing what was asked for, a mean of probabilities: 0 is best, 1 worst.
 
-    Whether one of OPACITIES is gone is asked of "opacity", which real labels taught, not of the finding's own
-    probability, which simulated lesions did. Findings that no expert speaks of do not count.
+    Whether one of OPACITIES is gone is asked of "opacity", which radiologists' grades taught, not of the
+    finding's own probability, which mined labels did. Findings that no expert speaks of do not count.
     """
     said = outcome.opinion.probabilities
     wanted = {r.name for r in request.add}

@@ -6,10 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from filters.experts.embedded import CHECKPOINTS, EmbeddedFindings
-from filters.experts.ensemble import SECOND, load_findings
 from filters.experts.evaluators import AttributeEvaluator
-from filters.experts.opinion import Expert
 from flows.evaluation import memorisation, pictures
 from flows.evaluation.features import (
     Projection,
@@ -20,14 +17,12 @@ from flows.evaluation.features import (
 )
 from flows.evaluation.generated import Judged
 from flows.evaluation.real import Real
-from flows.figures import reliability as calibration
 from flows.figures import spectrum
 from flows.figures.fidelity import Clouds, fidelity
 from flows.figures.masks import mask_figures
+from flows.material.films import part_of
 from flows.training.loop import console
-from flows.training.recipes.calibration import OF_BOTH, OF_ONE
 from flows.training.recipes.evaluator_attributes import evaluate as attribute_figures
-from flows.training.sealing import metrics_of
 from synth.masks.generator import MaskGenerator
 
 #: The masks' distances depend on the seed of prompts, bodies and halves: these are told beside the first.
@@ -46,10 +41,6 @@ def against_real(
     compared with them as a set. ``sample`` is of the product's own prompts.
     """
     figures: dict[str, Any] = {
-        "opacity": opacity(EmbeddedFindings.load(), real, out),
-        "opacity_by_both": opacity(load_findings(), real),
-        "opacity_cross_validated": metrics_of(CHECKPOINTS / "findings")[OF_ONE],
-        "opacity_by_both_cross_validated": metrics_of(CHECKPOINTS / SECOND["findings"])[OF_BOTH],
         "attributes_of_real": attributes(real),
     }
     figures["spectrum"] = spectrum.compare(alike.sample.images, real.held_images)
@@ -66,21 +57,12 @@ def against_real(
     return figures
 
 
-def opacity(expert: Expert, real: Real, out: Path | None = None) -> dict[str, Any]:
-    """An expert's "any opacity" on held-out images; the curve goes to ``out``."""
-    nih, held = real.nih, real.held
-    said = np.array([o.probabilities["opacity"] for o in expert.look(real.held_images)])
-    figures, curve = calibration.opacity_figures(said, ~nih.normal[held], nih.patients[held], nih.views[held])
-    if out is not None:
-        title = f"opacity, {len(held)} held-out images"
-        pictures.reliability_curve(curve, title, out / "reliability.png")
-    return figures
-
-
 def attributes(real: Real) -> dict[str, float | int]:
-    """What the attributes' evaluator recovers from held-out real images: the most to be hoped for."""
+    """What the attributes' evaluator recovers from real images of patients whom neither it nor the networks
+    below it learned from: the most to be hoped for."""
     mean = float(real.nih.ages[real.training].mean())
-    return attribute_figures(AttributeEvaluator.load(), real.held_images, real.nih, real.held, mean)
+    unseen = np.array([i for i in real.held if part_of(real.nih.patients[i]) == "test"])
+    return attribute_figures(AttributeEvaluator.load(), real.images[unseen], real.nih, unseen, mean)
 
 
 def fidelity_figures(real: Real, alike: Judged) -> dict[str, Any]:

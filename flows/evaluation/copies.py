@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 
-from filters.experts.embedded import EmbeddedFindings
 from filters.experts.embedding import TrainingIndex, normalise
 from filters.training_copy import FILTER
-from flows.evaluation.features import attribute_features, embeddings
+from flows.evaluation.features import attribute_features, embeddings, first_finding_expert
 from flows.evaluation.real import Real
 from flows.figures.ranking import auroc
 from flows.material.scenes import simulate
@@ -72,7 +71,7 @@ def spaces(training: np.ndarray) -> dict[str, Space]:
     know illness; ``attributes`` those of the evaluator of age, sex and view. The latter two are fitted to
     the films ``training``.
     """
-    findings = EmbeddedFindings.load()
+    findings = first_finding_expert()
     index = TrainingIndex.fit(findings.features(training), [str(i) for i in range(len(training))])
     centre = attribute_features(training).mean(0)
     return {

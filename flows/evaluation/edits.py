@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from filters.experts.embedded import OPACITY
-from filters.experts.evaluators import load_lesion_evaluator
+from filters.experts.evaluators import load_finding_evaluator
 from filters.experts.opinion import Expert
 from flows.editing.retoucher import Retouched, Retoucher, unasked
 from flows.evaluation import pictures
@@ -100,8 +100,8 @@ def edit_films(
 
 def figures(retoucher: Retoucher, nih: Radiographs, sets: Mapping[str, Edited]) -> dict[str, Any]:
     """Figures of the sets "removed", "cleared" and "added": by the filters' experts, who chose among
-    attempts, and by the lesions' evaluator, who did not."""
-    experts = {"experts": retoucher.findings, "evaluator": load_lesion_evaluator()}
+    attempts, and by the findings' evaluator, who did not."""
+    experts = {"experts": retoucher.findings, "evaluator": load_finding_evaluator()}
     out: dict[str, Any] = {"films": {name: len(some.indices) for name, some in sets.items()}}
     for name, expert in experts.items():
         out[name] = _by(expert, nih, sets)

@@ -9,9 +9,12 @@ import numpy as np
 
 from filters.anatomy_agreement import dice
 from filters.experts.ensemble import load_anatomy, load_findings
-from filters.experts.evaluators import load_lesion_evaluator
+from filters.experts.evaluators import load_finding_evaluator
 from filters.experts.opinion import Expert
 from filters.experts.torchxrayvision import load as load_torchxrayvision
+from flows.evaluation.organs import lungs_of, organ_figures
+from flows.evaluation.pictures import reliability_curve
+from flows.evaluation.simulated import simulated_figures
 from flows.figures.findings import (
     HEADLINE,
     answers_of,
@@ -20,10 +23,10 @@ from flows.figures.findings import (
     opacity_table,
     pointing_table,
 )
+from flows.figures.reliability import Reliability
 from flows.material.films import SHOWN, Part, RealFilms, load_real
 from flows.material.opacities import Outlined, load_outlined
-from flows.material.real import require
-from synth.errors import UserError, WeightsError
+from synth.errors import UserError
 from synth.weights import digest
 
 #: The bars, of the mean over HEADLINE and of the least of them; of opacity against normal films and all else;
@@ -38,16 +41,24 @@ def evaluate_experts(data: Path, part: str, torchxrayvision: Sequence[Path], out
     them and all figures into ``out``. UserError for an unknown part or a file that is no classifier."""
     if part not in get_args(Part):
         raise UserError(f"part: {part!r}, expected one of {', '.join(get_args(Part))}")
-    experts: dict[str, Expert] = {"filters": load_findings(), "evaluator": load_lesion_evaluator()}
+    experts: dict[str, Expert] = {"filters": load_findings(), "evaluator": load_finding_evaluator()}
     for path in torchxrayvision:
         experts[path.stem] = load_torchxrayvision(path, digest(path))
     figures = report(experts, data, cast(Part, part), load_anatomy())
+    figures["simulated"] = simulated_figures(experts, load_real(data, "nih", SHOWN, cast(Part, part)))
     text = markdown(figures)
     print(text)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "experts.json").write_text(json.dumps(figures, indent=1) + "\n")
         (out / "experts.md").write_text(text)
+        _draw_reliability(figures, out / "reliability.png")
+
+
+def _draw_reliability(figures: Mapping[str, Any], path: Path) -> None:
+    curve = figures["experts"]["filters"]["opacity"]["calibration"]["curve"]
+    title = f"opacity, {sum(curve['count'])} graded films"
+    reliability_curve(Reliability(**{k: np.array(v) for k, v in curve.items()}), title, path)
 
 
 def report(
@@ -55,16 +66,23 @@ def report(
 ) -> dict:
     """Figures of each expert on one part's films of ``data/nih`` and, where they are, on outlined opacities.
 
-    With an ``anatomy`` expert, chance of pointing is told as the boxes' share of the lungs.
+    With an ``anatomy`` expert, chance of pointing is told as the boxes' share of the lungs, and the organs
+    that it sees are measured.
     """
     films = load_real(data, "nih", SHOWN, part)
     lungs = lungs_of(anatomy, films.images) if anatomy else None
     figures = {name: of_one(expert, films, lungs) for name, expert in experts.items()}
     if (data / "opacities").is_dir():
-        outlined = load_outlined(require(data), SHOWN)
+        outlined = load_outlined(data, SHOWN)
         for name, expert in experts.items():
             figures[name]["outlines"] = overlap(expert, outlined)
-    return {"part": part, "films": len(films), "patients": len(set(films.patients)), "experts": figures}
+    return {
+        "part": part,
+        "films": len(films),
+        "patients": len(set(films.patients)),
+        "experts": figures,
+        "organs": organ_figures(anatomy, data) if anatomy else {},
+    }
 
 
 def of_one(expert: Expert, films: RealFilms, lungs: np.ndarray | None = None) -> dict[str, Any]:
@@ -94,17 +112,6 @@ def overlap(
     }
 
 
-def lungs_of(anatomy: Expert, images: np.ndarray) -> np.ndarray:
-    """(N, H, W) bool: both lungs, as an anatomy expert sees them."""
-    seen = []
-    for opinion in anatomy.look(images):
-        right, left = (opinion.mask(name) for name in ("right_lung", "left_lung"))
-        if right is None or left is None:
-            raise WeightsError(f"anatomy: {anatomy.name} speaks of {anatomy.structures}, expected both lungs")
-        seen.append(right | left)
-    return np.stack(seen)
-
-
 def markdown(figures: Mapping[str, Any]) -> str:
     """The figures of :func:`report` as three tables, a column an expert; bold where a bar is missed."""
     experts = figures["experts"]
@@ -117,7 +124,13 @@ def markdown(figures: Mapping[str, Any]) -> str:
         ("Maximum of the map inside a radiologist's box", _points(experts)),
         ("Opacities", _opacities(experts)),
     ]
-    return head + "".join(f"\n\n## {title}\n\n{_table(list(experts), rows)}" for title, rows in parts) + "\n"
+    tables = [(title, _table(list(experts), rows)) for title, rows in parts]
+    if organs := figures.get("organs"):
+        tables.append(("Organs against human outlines", _table(["mean", "worst"], _organs(organs))))
+    if simulated := figures.get("simulated"):
+        title = "Simulated lesions, not real ones: AUROC against the same films without"
+        tables.append((title, _table(list(simulated), _simulated(simulated))))
+    return head + "".join(f"\n\n## {title}\n\n{table}" for title, table in tables) + "\n"
 
 
 def _ranks(experts: Mapping[str, Any]) -> list[list[str]]:
@@ -156,6 +169,23 @@ def _opacities(experts: Mapping[str, Any]) -> list[list[str]]:
     rows.append(["calibration error (of a calibrated model)", *error])
     dice = [e.get("outlines", {}).get("dice", {}).get("0.5") for e in experts.values()]
     rows.append(["Dice of outlined opacities", *("–" if d is None else f"{d:.3f}" for d in dice)])
+    return rows
+
+
+def _organs(figures: Mapping[str, Any]) -> list[list[str]]:
+    return [
+        [f"{name} ({row['films']} films)", f"{row['mean']:.3f}", f"{row['worst']:.3f}"]
+        for name, row in figures.items()
+    ]
+
+
+def _simulated(figures: Mapping[str, Any]) -> list[list[str]]:
+    tables = list(figures.values())
+    rows = []
+    for name in dict.fromkeys(n for t in tables for n in t):
+        told = next(t[name] for t in tables if name in t)
+        count = f"mean of {told['of']}" if name == "mean" else f"{name.replace('_', ' ')} ({told['with']})"
+        rows.append([count, *(f"{t[name]['auroc']:.3f}" if name in t else "–" for t in tables)])
     return rows
 
 

@@ -7,9 +7,11 @@ import torch
 import torchvision
 from torch import nn
 
-from filters.experts.embedded import CHECKPOINTS, EmbeddedAnatomy, EmbeddedFindings, ask, prepare
+from filters.experts.embedded import CHECKPOINTS, EmbeddedAnatomy, ask, prepare
 from filters.experts.embedding import INDEX, TrainingIndex
+from filters.experts.ensemble import MEMBERS
 from filters.experts.evaluators import AttributeEvaluator
+from filters.experts.lite import LiteExpert
 
 #: Components kept of each space: fewer than the smallest sample compared, so that a covariance has full rank.
 DIMENSIONS = 64
@@ -42,9 +44,14 @@ def embeddings(images: np.ndarray) -> np.ndarray:
     return index.project(EmbeddedAnatomy.load().features(images))
 
 
+def first_finding_expert() -> LiteExpert:
+    """The finding expert whose features are a space of their own."""
+    return LiteExpert.read(CHECKPOINTS / MEMBERS["findings"][0])
+
+
 def expert_features(images: np.ndarray) -> np.ndarray:
-    """(N, 256) float32: the finding expert's deepest features, averaged over the image."""
-    rows = EmbeddedFindings.load().features(images)
+    """(N, F) float32: the first finding expert's deepest features, averaged over the image."""
+    rows = first_finding_expert().features(images)
     return rows.reshape(len(rows), -1, 16).mean(2)
 
 

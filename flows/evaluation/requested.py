@@ -1,4 +1,4 @@
-"""Whether the lesions' evaluator finds what was asked for, where it was asked for.
+"""Whether the findings' evaluator finds what was asked for, where it was asked for.
 
 The evaluator never trained or filtered anything; images are those of :mod:`flows.evaluation.controls`.
 """
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from filters.experts.embedded import EmbeddedFindings
+from filters.experts.lite import LiteExpert
 from filters.experts.opinion import Opinion
 from flows.evaluation.controls import SEED, Pairs, lesion_area
 from flows.evaluation.generated import ImageStore
@@ -27,7 +27,7 @@ def draw_normals(store: ImageStore, count: int) -> np.ndarray:
     return store.images(cases, masks, "pairs without a finding")
 
 
-def found(evaluator: EmbeddedFindings, pairs: Pairs, normals: Sequence[Opinion]) -> dict[str, float | int]:
+def found(evaluator: LiteExpert, pairs: Pairs, normals: Sequence[Opinion]) -> dict[str, float | int]:
     """AUROC of one finding, twice.
 
     ``present``: its probability in images asked for it against ``normals``. ``placed``: the peak of its

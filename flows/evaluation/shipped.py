@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from filters.experts.evaluators import AttributeEvaluator, load_lesion_evaluator
+from filters.experts.evaluators import AttributeEvaluator, load_finding_evaluator
 from flows.evaluation.anatomy import lung_agreement
 from flows.evaluation.attributes import aged, draw_aged, recovered
 from flows.evaluation.comparison import against_real
@@ -31,13 +31,15 @@ from synth.settings import SynthesisSettings
 
 
 def control_figures(store: ImageStore, pairs: int) -> dict[str, Any]:
-    """Of each finding: does it move with its mask, and does the lesions' evaluator find it?"""
-    evaluator = load_lesion_evaluator()
+    """Of each finding: does it move with its mask, and does the findings' evaluator, where it speaks of it,
+    find it?"""
+    evaluator = load_finding_evaluator()
     normals = evaluator.look(draw_normals(store, 2 * pairs))
     moves, finds = {}, {}
     for drawn in draw_pairs(store, pairs):
         moves[drawn.finding] = moved(drawn)
-        finds[drawn.finding] = found(evaluator, drawn, normals)
+        if drawn.finding in evaluator.findings:
+            finds[drawn.finding] = found(evaluator, drawn, normals)
         console.print(f"{drawn.finding}: {moves[drawn.finding]}", highlight=False)
     return {"moved_lesions": moves, "requested_lesions": summed_up(finds)}
 

@@ -6,22 +6,27 @@ is the score that a stated percentile of them would not reach (:class:`filters.f
 come depends on how many there are.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from filters.experts.embedded import CHECKPOINTS
 from filters.experts.embedding import INDEX, Memory, TrainingIndex
 from filters.experts.ensemble import load_anatomy, load_findings
+from filters.experts.opinion import Opinion
+from filters.experts.outlines import anatomy_masks
 from filters.filter import Evidence, Filter
 from filters.registry import SHIPPED, THRESHOLDS_FILE
 from filters.thresholds import Threshold, calibrate, dump_thresholds
 from flows.evaluation.features import embeddings
-from flows.material.real import Radiographs, load_lungs, part_of
-from flows.material.scenes import NIH_FINDING, Scenes, load_scenes
+from flows.figures.findings import MAPS, covered
+from flows.material.films import SHOWN, Box, Part, load_real
+from flows.material.real import load_lungs, load_nih, part_of
+from flows.material.trained import expert_anatomy, unmarked
 from flows.training.augment import disguise
 from synth.cases import Candidate, Case, FindingRequest, Lesion, MaskSet
 from synth.findings import ANATOMY, FINDING_NAMES
@@ -29,40 +34,39 @@ from synth.findings import ANATOMY, FINDING_NAMES
 COMMAND = "synthorax calibrate --data DIR"
 #: Seed of the copies.
 SEED = 0
+#: Whose films the experts' thresholds are read off: those that the experts were calibrated on, never learned
+#: from; what is tested stays unseen.
+THRESHOLDS_PART: Final[Part] = "evaluators"
+#: Kinds of box that mean one of the findings.
+BOXES: Final = tuple(label for label, name in MAPS.items() if name in FINDING_NAMES)
 
 
 @dataclass(frozen=True)
 class Material:
     """The real data that thresholds are read off, each part read when it is first asked for.
 
-    ``work`` keeps the simulated scenes of the trainings (``runs/``); nothing here was trained on.
+    Nothing here was trained on.
     """
 
     data: Path
-    work: Path
-
-    @cached_property
-    def scenes(self) -> tuple[Radiographs, Scenes, Scenes]:
-        """NIH's films, a scene of each, and simulated ones."""
-        return load_scenes(self.data, self.work)
 
     @cached_property
     def held(self) -> np.ndarray:
-        """Indices of the NIH films that no expert learned from."""
-        return np.flatnonzero(self.scenes[0].parts != "train")
+        """(M, S, S) uint8: NIH's films that no generator or anatomy expert learned from, unmarked."""
+        nih = load_nih(self.data)
+        images = nih.images[nih.parts != "train"]
+        return unmarked(images, expert_anatomy(CHECKPOINTS, images))
 
     @cached_property
     def vectors(self) -> np.ndarray:
         """(M, D) float32: their embeddings."""
-        return embeddings(self.scenes[1].images[self.held])
+        return embeddings(self.held)
 
     def films(self) -> Iterator[Evidence]:
-        """Held-out NIH films with their labels, opinions of the finding experts, and the training index."""
-        nih, real, _ = self.scenes
+        """Held-out NIH films, and the training index."""
         index = TrainingIndex.load(CHECKPOINTS / "anatomy" / INDEX)
-        opinions = load_findings().look(real.images[self.held])
-        for i, opinion, vector in zip(self.held, opinions, self.vectors, strict=True):
-            yield Evidence(_candidate(real.images[i], _labels(nih, i)), opinion, vector, index=index)
+        for image, vector in zip(self.held, self.vectors, strict=True):
+            yield Evidence(_candidate(image), embedding=vector, index=index)
 
     def lungs(self) -> Iterator[Evidence]:
         """Held-out human lung masks, with opinions of the anatomy experts."""
@@ -73,22 +77,23 @@ class Material:
             anatomy[:2] = lungs[i]
             yield Evidence(_candidate(images[i], (), MaskSet(anatomy)), opinion)
 
-    def lesions(self) -> Iterator[Evidence]:
-        """Lesions simulated in held-out films, with opinions of the finding experts.
+    def boxed(self) -> Iterator[Evidence]:
+        """Films in which radiologists boxed findings, with opinions of the finding experts: their boxes as
+        lesions, and nothing claimed of what they did not box."""
+        films = load_real(self.data, "nih", SHOWN, THRESHOLDS_PART)
+        some = films.take(np.flatnonzero(films.boxed(*BOXES)))
+        organs = load_anatomy().look(some.images)
+        yield from _heard([_boxed(*each) for each in zip(some.images, organs, some.boxes, strict=True)])
 
-        Few at a time: an opinion's maps take some megabytes.
-        """
-        expert = load_findings()
-        candidates = list(_held_out_lesions(*self.scenes[::2]))
-        for start in range(0, len(candidates), 64):
-            some = candidates[start : start + 64]
-            opinions = expert.look(np.stack([c.image for c in some]))
-            yield from (Evidence(c, o) for c, o in zip(some, opinions, strict=True))
+    def graded(self) -> Iterator[Evidence]:
+        """As :meth:`boxed`, and films that radiologists graded normal, on which every finding is absent."""
+        yield from self.boxed()
+        films = load_real(self.data, "nih", SHOWN, THRESHOLDS_PART)
+        yield from _heard([_candidate(image) for image in films.images[films.grades == "normal"]])
 
     def disguises(self) -> Iterator[Evidence]:
         """Held-out films moved a little or exposed otherwise, where the film itself is remembered."""
-        real = self.scenes[1].images[self.held]
-        for images in disguise(real, SEED).values():
+        for images in disguise(self.held, SEED).values():
             for image, film, copy in zip(images, self.vectors, embeddings(images), strict=True):
                 yield Evidence(_candidate(image), embedding=copy, memory=Memory(["film"], [film]))
 
@@ -97,14 +102,15 @@ class Material:
 MATERIAL: Mapping[str, Callable[[Material], Iterator[Evidence]]] = {
     "films": Material.films,
     "lungs": Material.lungs,
-    "lesions": Material.lesions,
+    "boxed": Material.boxed,
+    "graded": Material.graded,
     "disguises": Material.disguises,
 }
 
 
-def calibrate_filters(data: Path, work: Path, target: Path = THRESHOLDS_FILE) -> Path:
+def calibrate_filters(data: Path, target: Path = THRESHOLDS_FILE) -> Path:
     """Score the material of each shipped filter, write ``target`` (JSON) and return it."""
-    material = Material(data, work)
+    material = Material(data)
     scores: dict[str, list[float]] = {f.name: [] for f in SHIPPED}
     for name, read in MATERIAL.items():
         asked = [f for f in SHIPPED if f.calibration and f.calibration.material == name]
@@ -121,24 +127,28 @@ def _threshold(asked: Filter, scores: list[float]) -> Threshold:
     return calibrate(scores, asked.keep, how.percentile, how.reference, COMMAND)
 
 
+def _heard(candidates: Sequence[Candidate]) -> Iterator[Evidence]:
+    """With opinions of the finding experts, few at a time: an opinion's maps take some megabytes."""
+    expert = load_findings()
+    for start in range(0, len(candidates), 64):
+        some = candidates[start : start + 64]
+        opinions = expert.look(np.stack([c.image for c in some]))
+        yield from (Evidence(c, o) for c, o in zip(some, opinions, strict=True))
+
+
+def _boxed(image: np.ndarray, organs: Opinion, boxes: Sequence[Box]) -> Candidate:
+    labels = [label for label in dict.fromkeys(b[0] for b in boxes) if label in BOXES]
+    lesions = tuple(Lesion(MAPS[label], covered(boxes, label, image.shape[0])) for label in labels)
+    requests = tuple(FindingRequest(name) for name in dict.fromkeys(MAPS[label] for label in labels))
+    return _candidate(image, requests, MaskSet(anatomy_masks(organs), lesions), complete=False)
+
+
 def _candidate(
-    image: np.ndarray, requests: tuple[FindingRequest, ...] = (), masks: MaskSet | None = None
+    image: np.ndarray,
+    requests: tuple[FindingRequest, ...] = (),
+    masks: MaskSet | None = None,
+    complete: bool = True,
 ) -> Candidate:
     """A real image as if it had been asked for."""
     empty = MaskSet(np.zeros((len(ANATOMY), *image.shape), bool))
-    return Candidate(Case("0", 0, "", requests), masks or empty, image)
-
-
-def _labels(nih: Radiographs, index: np.integer) -> tuple[FindingRequest, ...]:
-    names = {NIH_FINDING[label] for label in nih.labels[index] if label in NIH_FINDING}
-    return tuple(FindingRequest(n) for n in sorted(names))
-
-
-def _held_out_lesions(nih: Radiographs, scenes: Scenes) -> Iterator[Candidate]:
-    """Simulated scenes whose radiograph was not trained on."""
-    for i in np.flatnonzero(nih.parts[scenes.base] != "train"):
-        anatomy, lesions = scenes.masks(np.array([i]))
-        drawn = [Lesion(FINDING_NAMES[k], m > 0) for k, m in enumerate(lesions[0]) if m.any()]
-        if drawn:
-            requests = tuple(FindingRequest(m.finding) for m in drawn)
-            yield _candidate(scenes.images[i], requests, MaskSet(anatomy[0] > 0, tuple(drawn)))
+    return Candidate(Case("0", 0, "", requests, complete=complete), masks or empty, image)

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from filters.anatomy_agreement import dice
-from filters.experts.embedded import EmbeddedAnatomy, EmbeddedFindings
-from filters.experts.evaluators import load_lesion_evaluator, load_lung_evaluator
+from filters.experts.embedded import EmbeddedAnatomy
+from filters.experts.evaluators import load_finding_evaluator, load_lung_evaluator
+from filters.experts.lite import LiteExpert
 from flows.evaluation.requested import above
 from synth.cases import Case, MaskSet
 from synth.devices import check_device
@@ -64,7 +65,7 @@ def draw_requests(maker: Synthesizer, lesions: int, count: int) -> list[Request]
 def measure(
     base: FrozenDenoiser,
     rough: RoughLatents,
-    judges: tuple[EmbeddedAnatomy, EmbeddedFindings],
+    judges: tuple[EmbeddedAnatomy, LiteExpert],
     requests: Sequence[Request],
     preset: Preset,
     hinted: bool = False,
@@ -118,12 +119,13 @@ def lung_dice(judge: EmbeddedAnatomy, images: np.ndarray, requests: Sequence[Req
     return float(np.mean(scores))
 
 
-def lesion_peaks(judge: EmbeddedFindings, images: np.ndarray, requests: Sequence[Request]) -> np.ndarray:
-    """(N · K,) greatest value of each finding's map inside its mask."""
+def lesion_peaks(judge: LiteExpert, images: np.ndarray, requests: Sequence[Request]) -> np.ndarray:
+    """(N,) greatest value of each lesion's map inside its mask, where the judge has a map of its finding."""
     peaks = [
         opinion.lesions[name][mask].max()
         for opinion, request in zip(judge.look(images), requests, strict=True)
         for name, mask in zip(request.findings, request.lesions, strict=True)
+        if name in opinion.lesions
     ]
     return np.array(peaks)
 
@@ -151,7 +153,7 @@ def evaluate_control(out: Path, requests: int, three: int, device: str) -> None:
     maker = Synthesizer.load(SynthesisSettings(device=device))
     assert isinstance(maker.imager, ImageModel), "the shipped one is ours"
     base, rough = FrozenDenoiser.of_model(maker.imager), RoughLatents.load().to(device)
-    judges = load_lung_evaluator(), load_lesion_evaluator()
+    judges = load_lung_evaluator(), load_finding_evaluator()
     out.mkdir(parents=True, exist_ok=True)
     path = out / "control.json"
     found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}

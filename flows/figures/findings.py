@@ -168,15 +168,17 @@ def opacity_table(answers: Answers, films: RealFilms) -> dict[str, Any]:
     }
 
 
-def calibration_error(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+def calibration_error(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     """Expected calibration error (Naeini et al., 2015), and the 95th percentile of a calibrated model's."""
     shown = calibrated_would_show(probabilities)
-    error = plug_in(reliability(probabilities, truth))
+    curve = reliability(probabilities, truth)
+    error = plug_in(curve)
     return {
         "error": round(error, 4),
         "calibrated at most": round(float(np.percentile(shown, 95)), 4),
         "mean answers": round(float(probabilities.mean()), 4),
         "rate": round(float(truth.mean()), 4),
+        "curve": {name: values.round(4).tolist() for name, values in vars(curve).items()},
     }
 
 

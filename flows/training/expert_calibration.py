@@ -23,6 +23,7 @@ from flows.figures.findings import (
 from flows.figures.ranking import auroc
 from flows.figures.reliability import platt
 from flows.material.films import RealFilms
+from flows.training.labels import AIRSPACE
 from flows.training.sealing import write_config, write_tensors
 
 #: Least AUROC, against all other films, of a finding that an expert is trusted with.
@@ -47,9 +48,8 @@ def write_expert(
     calibration = {name: platt(scores[name], told[name]) for name in findings}
     graded = films.grades != ""
     calibration["opacity"] = platt(scores["opacity"][graded], films.grades[graded] == "opacity")
-    ranks = {name: auroc(scores[name], told[name]) for name in findings}
     write_tensors(folder / "model.safetensors", network.state_dict(), half=True)
-    trusted = [n for n in findings if ranks[n] >= TRUSTED]
+    trusted = [n for n in findings if tells(n, scores[n], films)]
     fitted = {"findings": findings, "trusted": trusted, "calibration": calibration}
     write_config(folder / "config.json", config | fitted | {"map_calibration": maps_mean(expert, films)})
     table = findings_table(said, films)
@@ -62,18 +62,29 @@ def write_expert(
     }
 
 
-def calibrate_together(experts: Sequence[Expert], films: RealFilms) -> dict[str, dict[str, float]]:
-    """Platt's scale and bias of each finding's mean logit over experts, as an Ensemble takes them: fitted to
-    ``films``, of which no expert learned."""
+def calibrate_together(experts: Sequence[Expert], films: RealFilms) -> dict[str, Any]:
+    """Of an Ensemble of experts, fitted to ``films``, of which none learned: ``calibration``, Platt's scale
+    and bias of each finding's mean logit, and ``trusted``, the findings that they could tell there."""
     said = answers_of(Ensemble(experts), films.images)
+    told = {n: p for n, p in said.probabilities.items() if n in LABELS}
     graded = films.grades != ""
-    fitted = {
-        name: platt(_logit(p), films.labelled(LABELS[name]))
-        for name, p in said.probabilities.items()
-        if name in LABELS
-    }
     opacity = platt(_logit(said.probabilities["opacity"][graded]), films.grades[graded] == "opacity")
-    return fitted | {"opacity": opacity}
+    return {
+        "calibration": {n: platt(_logit(p), films.labelled(LABELS[n])) for n, p in told.items()}
+        | {"opacity": opacity},
+        "trusted": [n for n, p in told.items() if tells(n, p, films)],
+    }
+
+
+def tells(finding: str, scores: np.ndarray, films: RealFilms) -> bool:
+    """Whether ``scores`` (N,) tell films labelled with the finding from all others well enough to decide.
+
+    Of a consolidation films with other words for airspace disease are left out: which one a report has is no
+    more than a word, and the finding means all of them.
+    """
+    truth = films.labelled(LABELS[finding])
+    some = truth | ~films.labelled(*AIRSPACE) if LABELS[finding] in AIRSPACE else np.ones(len(films), bool)
+    return auroc(scores[some], truth[some]) >= TRUSTED
 
 
 def maps_mean(expert: LiteExpert, films: RealFilms, batch: int = 32) -> dict[str, dict[str, float]]:

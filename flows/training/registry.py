@@ -13,17 +13,13 @@ NAMES = (
     "anatomy",
     "shape",
     "masks",
-    "findings",
     "images",
     "rough_latents",
     "anatomy_second",
-    "findings_second",
     "findings_lite0",
     "findings_lite1",
-    "calibration",
-    "evaluator_lite2",
     "evaluator_anatomy",
-    "evaluator_lesions",
+    "evaluator_lite2",
     "evaluator_attributes",
 )
 

@@ -17,7 +17,7 @@ from synth.errors import UserError
 from synth.strict_json import parse_json
 
 UNSEEN = "the experts do not see it"
-UNJUDGED = "no expert speaks of it"
+UNJUDGED = "no expert can tell it"
 TOO_SMALL = "too small to be drawn"
 
 #: Calcifications narrower than this, in pixels, are labelled but mostly not drawn (docs/limits.md).

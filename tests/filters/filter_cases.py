@@ -6,9 +6,11 @@ import numpy as np
 import torch
 from skimage.draw import ellipse
 
-from filters.experts.embedded import EmbeddedAnatomy, EmbeddedFindings
+from filters.experts.embedded import EmbeddedAnatomy
 from filters.experts.embedding import TrainingIndex
-from filters.experts.networks import anatomy_network, finding_network
+from filters.experts.lite import LiteExpert
+from filters.experts.lite_networks import lite_network
+from filters.experts.networks import anatomy_network
 from filters.panel import Panel
 from filters.registry import FILTERS
 from synth.cases import Candidate, Case, FindingRequest, Lesion, MaskSet
@@ -67,11 +69,11 @@ def anatomy_expert(batch_size: int = 4, index: TrainingIndex | None = None) -> E
     return EmbeddedAnatomy(network, RESOLUTION, STRUCTURES, "a" * 64, batch_size, index=index)
 
 
-def finding_expert(batch_size: int = 4) -> EmbeddedFindings:
+def finding_expert(batch_size: int = 4) -> LiteExpert:
     """The real network with seeded random weights."""
     torch.manual_seed(1)
-    network = finding_network()
-    return EmbeddedFindings(network, RESOLUTION, FINDING_NAMES, digest="b" * 64, batch_size=batch_size)
+    network = lite_network("lite0")
+    return LiteExpert(network, RESOLUTION, FINDING_NAMES, digest="b" * 64, batch_size=batch_size)
 
 
 @cache

@@ -169,6 +169,13 @@ class TestFindingAgreement:
         score = finding_agreement.score(Evidence(make.candidate(0, *findings), opinion))
         assert score.value == pytest.approx(expected)
 
+    def test_what_the_expert_could_not_tell_on_real_films_decides_nothing_but_is_told(self):
+        opinion = Opinion(probabilities={"nodule": 0.01, "mass": 0.2}, doubted=frozenset({"nodule"}))
+        score = finding_agreement.score(Evidence(make.candidate(0, "nodule", "mass"), opinion))
+        assert score.value == 0.2
+        assert score.detail["probability"] == {"nodule": 0.01, "mass": 0.2}
+        assert score.detail["doubted"] == ["nodule"]
+
     def test_nan_is_not_stepped_over(self):
         opinion = Opinion(probabilities={"nodule": 0.3, "mass": math.nan})
         score = finding_agreement.score(Evidence(make.candidate(0, "nodule"), opinion))
@@ -198,6 +205,10 @@ class TestLesionAgreement:
     def test_a_lesion_seen_at_its_place(self):
         score = lesion_agreement.score(Evidence(self.candidate(), self.seen(self.spot)))
         assert score.value == pytest.approx(0.8)
+
+    def test_a_lesion_that_the_expert_could_not_tell_on_real_films_decides_nothing(self):
+        unseen = replace(self.seen(np.zeros((SIZE, SIZE), bool)), doubted=frozenset({"nodule"}))
+        assert lesion_agreement.score(Evidence(self.candidate(), unseen)).value == 1.0
 
     def test_a_lesion_seen_elsewhere_or_nowhere(self):
         elsewhere = self.seen(make.disc(0.45, 0.74, 0.08, 0.08))

@@ -1,6 +1,7 @@
 import io
 import json
 import tarfile
+from dataclasses import replace
 
 import duckdb
 import numpy as np
@@ -23,6 +24,7 @@ from manifests.schema import manifest_schema
 from manifests.selection import GROUPS, rows_of
 from manifests.shards import write_shard
 from manifests.store import Store
+from synth.findings import FINDINGS
 from synth.software import software
 
 
@@ -121,6 +123,36 @@ def test_the_card_is_a_hugging_face_card(store):
     assert f"{index.counts.accepted:,} accepted samples (48 x 48 pixels) of 30" in card
     assert "ab" * 32 in card
     assert "Synthetic images" in card
+
+
+def test_the_card_marks_findings_that_no_filter_decided_by(tmp_path):
+    def doubting(record):
+        detail = {
+            "doubted": ["nodule"],
+            "prompted": [f.name for f in record.case.findings if f.name != "nodule"],
+        }
+        heard = [v.filter == "finding_agreement" and v.outcome != "skipped" for v in record.verdicts]
+        verdicts = [
+            replace(v, detail=detail) if h else v for v, h in zip(record.verdicts, heard, strict=True)
+        ]
+        return replace(record, verdicts=tuple(verdicts)), any(heard)
+
+    store = Store(tmp_path / "out")
+    open_build(store, BUILD)
+    records = [doubting(r) for r in draw_shard(0, 120)]
+    asked = sum("nodule" in {f.name for f in r.case.findings} for r, heard in records if heard)
+    write_shard(store, 0, [r for r, _ in records], {})
+    assert finalise(store).counts.undecided == {"nodule": asked}
+    assert asked > 0
+    card = store.read(layout.CARD).decode()
+    assert f"| {FINDINGS['nodule'].title}† |" in card
+    assert f"| {FINDINGS['mass'].title} |" in card
+    assert "† No filter decided by it" in card
+
+
+def test_experts_that_do_not_say_what_they_doubt_mark_nothing(store):
+    assert finalise(store).counts.undecided == {}
+    assert "†" not in store.read(layout.CARD).decode()
 
 
 def _embedded(index, vector, threshold=0.05):

@@ -55,15 +55,15 @@ def test_something_else_named_safetensors_is_told(tmp_path):
         load_safetensors(path)
 
 
-def test_shipped_weights_match_their_pins_carry_cards_and_stay_under_40_mb():
+def test_shipped_weights_match_their_pins_carry_cards_and_stay_under_60_mb():
     import filters
 
     roots = (SHIPPED, SHIPPED.parent.parent / "filters" / "checkpoints")
     assert filters.__file__ is not None
     folders = [f for root in roots for f in root.iterdir() if f.is_dir()]
     models = {"shape", "masks", "images", "rough_latents"}
-    experts = {"anatomy", "anatomy_second", "findings", "findings_second"}
-    evaluators = {"evaluator_anatomy", "evaluator_attributes", "evaluator_lesions"}
+    experts = {"anatomy", "anatomy_second", "findings_lite0", "findings_lite1"}
+    evaluators = {"evaluator_anatomy", "evaluator_attributes", "evaluator_lite2"}
     assert {f.name for f in folders} == models | experts | evaluators
     for folder in folders:
         listed = set(verify_folder(folder))
@@ -72,4 +72,4 @@ def test_shipped_weights_match_their_pins_carry_cards_and_stay_under_40_mb():
         card = (folder / "README.md").read_text()
         assert all(word in card for word in ("license:", "data:", "command:", "seed", "metrics:"))
     total = sum(p.stat().st_size for root in roots for p in root.rglob("*") if p.is_file())
-    assert total <= 40_000_000
+    assert total <= 60_000_000

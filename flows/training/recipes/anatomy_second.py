@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from filters.experts.ensemble import SECOND
 from filters.experts.networks import mobilenet_lung_network
 from flows.training.recipes.evaluator_anatomy import teach_lungs
 
@@ -13,7 +12,7 @@ OWN_SEED = 13_000
 def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
     """Train on human masks, measure on held-out ones and seal ``out/anatomy_second``."""
     return teach_lungs(
-        SECOND["anatomy"],
+        "anatomy_second",
         mobilenet_lung_network,
         "Second anatomy expert: the lungs on frontal radiographs",
         "A feature pyramid on a MobileNetV4, taught by human masks alone. The filter takes the mean of "

@@ -9,13 +9,14 @@ from filters.experts.embedded import WEIGHTS
 from filters.experts.evaluators import (
     ANATOMY_EVALUATOR,
     ATTRIBUTE_EVALUATOR,
-    LESION_EVALUATOR,
+    FINDING_EVALUATOR,
     AttributeEvaluator,
     FeatureExtractor,
     load_lung_evaluator,
 )
 from flows.figures.ranking import auroc
-from flows.material.real import Radiographs, load_nih
+from flows.material.films import SHOWN, RealFilms, load_real
+from flows.material.real import Radiographs
 from flows.material.trained import locate, unmarked
 from flows.training.augment import draw_warp, vary_exposure
 from flows.training.loop import console
@@ -31,15 +32,15 @@ PENALTIES, FOLDS = np.logspace(-2, 3, 16), 5
 
 
 def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
-    """Fit to NIH's training part, measure on the other two and seal ``out/evaluator_attributes``.
+    """Fit to films of "evaluators", measure on those of "test" and seal ``out/evaluator_attributes``.
 
-    It reads the features of the evaluators of lungs and lesions. ``device``, ``resume`` and ``scale``
+    It reads the features of the evaluators of lungs and findings. ``device``, ``resume`` and ``scale``
     change nothing: the fit is of closed form and takes minutes.
     """
-    nih = load_nih(data)
-    extractor = FeatureExtractor.load(locate(out, ANATOMY_EVALUATOR), locate(out, LESION_EVALUATOR))
+    nih = load_real(data, "nih", SHOWN)
+    extractor = FeatureExtractor.load(locate(out, ANATOMY_EVALUATOR), locate(out, FINDING_EVALUATOR))
     images = without_markers(nih.images, locate(out, ANATOMY_EVALUATOR))
-    taught, held = nih.where("train"), np.flatnonzero(nih.parts != "train")
+    taught, held = nih.where("evaluators"), nih.where("test")
     rng = np.random.default_rng(seed + OWN_SEED)
     views = [v for some in (images[taught], images[taught, :, ::-1]) for v in augmented(some, rng)]
     features = extractor.features(np.concatenate(views))
@@ -71,7 +72,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
             "penalties": {kind: round(float(p), 3) for kind, p in kinds},
         },
         {"held-out patients": metrics},
-        "Ridge regression on what the evaluators of lungs and lesions see. It neither trains nor filters; "
+        "Ridge regression on what the evaluators of lungs and findings see. It neither trains nor filters; "
         "it measures (`synthorax evaluate models`). Not for use on people.",
     )
     return folder
@@ -119,7 +120,11 @@ def ridge(x: np.ndarray, y: np.ndarray, fold: np.ndarray) -> tuple[np.ndarray, n
 
 
 def evaluate(
-    evaluator: AttributeEvaluator, images: np.ndarray, nih: Radiographs, which: np.ndarray, mean_age: float
+    evaluator: AttributeEvaluator,
+    images: np.ndarray,
+    nih: RealFilms | Radiographs,
+    which: np.ndarray,
+    mean_age: float,
 ) -> dict[str, float | int]:
     """AUROC of sex and view, mean absolute error of age in years and that of always saying ``mean_age``,
     and how age correlates with what is said, in all and in adults.

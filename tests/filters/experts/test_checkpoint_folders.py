@@ -10,9 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from filters.experts.embedded import CHECKPOINTS, EmbeddedAnatomy, EmbeddedFindings
+from filters.experts.embedded import CHECKPOINTS, EmbeddedAnatomy
 from filters.experts.embedding import INDEX
-from filters.experts.evaluators import AttributeEvaluator, load_lesion_evaluator, load_lung_evaluator
+from filters.experts.evaluators import AttributeEvaluator, load_finding_evaluator, load_lung_evaluator
+from filters.experts.lite import LiteExpert
 from filters.panel import Panel
 from filters.settings import JudgeSettings
 from synth.errors import WeightsError
@@ -27,9 +28,10 @@ FOLDERS: dict[Path, Callable[[Path], object]] = {
     SHIPPED / "shape": ShapeModel.load,
     SHIPPED / "images": ImageModel.load,
     CHECKPOINTS / "anatomy": EmbeddedAnatomy.load,
-    CHECKPOINTS / "findings": EmbeddedFindings.load,
+    CHECKPOINTS / "findings_lite0": LiteExpert.read,
+    CHECKPOINTS / "findings_lite1": LiteExpert.read,
     CHECKPOINTS / "evaluator_anatomy": load_lung_evaluator,
-    CHECKPOINTS / "evaluator_lesions": load_lesion_evaluator,
+    CHECKPOINTS / "evaluator_lite2": load_finding_evaluator,
     CHECKPOINTS / "evaluator_attributes": AttributeEvaluator.load,
 }
 FILES = [(f, name) for f in FOLDERS for name in pins(f) if name != INDEX]
@@ -96,7 +98,7 @@ def test_numbers_that_are_not_finite_and_other_shapes_are_told(copied, folder, n
 @pytest.mark.parametrize("text", ["{}", "[]", "null", "[" * 3000, '{"a": 1, "a": 2}', "\xff", '"config"'])
 @pytest.mark.parametrize(
     ("folder", "name"),
-    [(f, n) for f, n in CONFIGS if f.name in ("masks", "anatomy", "findings", "evaluator_attributes")],
+    [(f, n) for f, n in CONFIGS if f.name in ("masks", "anatomy", "findings_lite0", "evaluator_attributes")],
 )
 def test_a_config_that_is_none_is_told(copied, folder, name, text):
     (copy := copied(folder)).joinpath(name).write_text(text, "latin-1")
@@ -177,7 +179,7 @@ def test_the_image_model_is_what_its_libraries_make_of_the_folder():
 
 def test_a_training_index_without_a_pin_is_not_read(copied):
     copy = copied(CHECKPOINTS / "anatomy")
-    shutil.copytree(CHECKPOINTS / "findings", copy.parent / "findings")
+    shutil.copytree(CHECKPOINTS / "findings_lite0", copy.parent / "findings_lite0")
     unpin(copy, INDEX)
     with pytest.raises(WeightsError, match=f"does not name {INDEX}"):
         Panel.load(JudgeSettings(checkpoints=copy.parent))

@@ -8,14 +8,17 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from filters.experts.embedded import CHECKPOINTS, EmbeddedFindings
-from filters.experts.ensemble import SECOND, Ensemble, load_anatomy, load_findings
-from filters.experts.networks import mobilenet_finding_network
+from filters.experts.embedded import CHECKPOINTS
+from filters.experts.ensemble import MEMBERS, Ensemble, load_anatomy, load_findings
+from filters.experts.lite import LiteExpert
+from filters.experts.lite_networks import lite_network
 from filters.experts.opinion import Opinion
 from filters.panel import Panel
 from filters.registry import FILTERS
 from filters.settings import JudgeSettings
 from synth.errors import WeightsError
+
+FIRST, SECOND = MEMBERS["findings"]
 
 
 class Witness:
@@ -106,7 +109,7 @@ def test_every_filter_that_asks_an_expert_asks_two_that_ship():
         }
         assert len(networks) == 2, name
     assert panel.embedder is panel.experts["anatomy_agreement"], "each image is looked at once"
-    for folder in SECOND.values():
+    for folder in (name for names in MEMBERS.values() for name in names):
         assert f"filters/{folder}/model.safetensors" in panel.digests
     assert FILTERS["anatomy_agreement"].threshold > 0.85
 
@@ -120,14 +123,21 @@ def test_the_shipped_experts_agree_on_lungs_but_are_not_the_same():
 
 
 def test_a_folder_without_second_experts_is_asked_alone(tmp_path):
-    shutil.copytree(CHECKPOINTS / "findings", tmp_path / "findings")
-    assert isinstance(load_findings(tmp_path), EmbeddedFindings)
+    shutil.copytree(CHECKPOINTS / FIRST, tmp_path / FIRST)
+    assert isinstance(load_findings(tmp_path), LiteExpert)
 
 
 def test_a_second_expert_whose_weights_are_not_its_own_is_refused(tmp_path):
-    shutil.copytree(CHECKPOINTS / "findings", tmp_path / "findings")
-    shutil.copytree(CHECKPOINTS / SECOND["findings"], tmp_path / SECOND["findings"])
+    for name in MEMBERS["findings"]:
+        shutil.copytree(CHECKPOINTS / name, tmp_path / name)
     torch.manual_seed(0)
-    save_file(mobilenet_finding_network().state_dict(), tmp_path / SECOND["findings"] / "model.safetensors")
-    with pytest.raises(WeightsError, match="findings_second"):
+    save_file(lite_network("lite1").state_dict(), tmp_path / SECOND / "model.safetensors")
+    with pytest.raises(WeightsError, match=SECOND):
         load_findings(tmp_path)
+
+
+def test_both_doubt_what_they_could_not_tell_together_on_real_films():
+    expert = load_findings()
+    (opinion,) = expert.look(make.textured(0)[None])
+    assert opinion.doubted == expert.doubted
+    assert opinion.doubted < set(expert.findings)

@@ -6,19 +6,21 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import nn
 
+from filters.experts.configs import LiteConfig, config_of
 from filters.experts.embedded import CHECKPOINTS, OPACITY, WEIGHTS
+from filters.experts.ensemble import MEMBERS
 from filters.experts.evaluators import (
     ANATOMY_EVALUATOR,
     ATTRIBUTE_EVALUATOR,
-    LESION_EVALUATOR,
+    FINDING_EVALUATOR,
     AttributeEvaluator,
     FeatureExtractor,
-    load_lesion_evaluator,
+    load_finding_evaluator,
     load_lung_evaluator,
 )
-from filters.experts.networks import finding_network, regnet_finding_network, regnet_lung_network
+from filters.experts.lite_networks import lite_network
+from filters.experts.networks import anatomy_network, mobilenet_lung_network, regnet_lung_network
 from synth.errors import WeightsError
 from synth.findings import FINDING_NAMES
 from synth.weights import SUMS, digest
@@ -28,46 +30,26 @@ def images(count, size=64):
     return np.random.default_rng(0).integers(0, 256, (count, size, size), np.uint8)
 
 
-def sealed(folder, network, **config):
-    save_file(network.state_dict(), folder / WEIGHTS)
+def sealed(folder, taught, **config):
+    save_file(taught.state_dict(), folder / WEIGHTS)
     (folder / "config.json").write_text(json.dumps({"resolution": 64, **config}))
     names = (WEIGHTS, "config.json")
     (folder / SUMS).write_text("".join(f"{digest(folder / n)}  {n}\n" for n in names))
     return folder
 
 
-def test_shapes():
-    x = torch.zeros(2, 1, 64, 64)
-    assert regnet_lung_network().eval()(x).shape == (2, 2, 64, 64)
-    network = regnet_finding_network().eval()
-    lesions, findings = network(x)
-    assert lesions.shape == (2, len(FINDING_NAMES), 32, 32)
-    assert findings.shape == (2, len(FINDING_NAMES) + 1)
-    assert network.encode(x)[-1].shape == (2, 152, 4, 4)
-
-
-@pytest.mark.parametrize("make", [regnet_lung_network, regnet_finding_network])
-def test_every_weight_is_reached(make):
-    network: nn.Module = make()
-    said = network(torch.randn(2, 1, 64, 64))
-    (sum(s.sum() for s in said) if isinstance(said, tuple) else said.sum()).backward()
-    assert [n for n, p in network.named_parameters() if p.grad is None] == []
+def layout(network):
+    """Names and shapes of the encoder's convolutions."""
+    named = network.named_parameters()
+    return {(n, p.shape) for n, p in named if "encoder" in n and p.dim() == 4}
 
 
 def test_evaluators_share_no_layout_with_the_experts():
-    expert = {n for n, p in finding_network().named_parameters() if p.dim() == 4}
-    for network in (regnet_lung_network(), regnet_finding_network()):
-        assert not expert & {n for n, p in network.named_parameters() if "encoder" in n and p.dim() == 4}
-
-
-def test_a_finding_rises_with_the_peak_of_its_map():
-    network = regnet_finding_network().eval()
-    features = network.encode(torch.zeros(1, 1, 64, 64))
-    low = network.heads(features)[1]
-    network.segmenter.segmentation_head[0].bias.data += 1
-    high = network.heads(features)[1]
-    assert torch.allclose(high[:, :-1] - low[:, :-1], network.gain.expand(1, -1), atol=1e-4)
-    assert torch.equal(high[:, -1], low[:, -1])
+    lungs = layout(regnet_lung_network())
+    for expert in (anatomy_network(5), mobilenet_lung_network()):
+        assert not lungs & layout(expert)
+    networks = {name: config_of(CHECKPOINTS / name, LiteConfig).network for name in MEMBERS["findings"]}
+    assert config_of(CHECKPOINTS / FINDING_EVALUATOR, LiteConfig).network not in networks.values()
 
 
 def test_attributes_are_linear_in_standardised_features():
@@ -98,7 +80,7 @@ def test_a_readout_of_other_encoders_is_refused(tmp_path):
     shipped = CHECKPOINTS / ATTRIBUTE_EVALUATOR
     (tmp_path / WEIGHTS).write_bytes((shipped / WEIGHTS).read_bytes())
     config = json.loads((shipped / "config.json").read_text())
-    config["encoders"][LESION_EVALUATOR] = "0" * 64
+    config["encoders"][FINDING_EVALUATOR] = "0" * 64
     (tmp_path / "config.json").write_text(json.dumps(config))
     names = (WEIGHTS, "config.json")
     (tmp_path / SUMS).write_text("".join(f"{digest(tmp_path / n)}  {n}\n" for n in names))
@@ -115,9 +97,10 @@ def test_the_lung_evaluator_answers_as_the_expert_does(tmp_path):
     assert opinion.mask("heart") is None
 
 
-def test_the_lesion_evaluator_answers_as_the_expert_does(tmp_path):
-    folder = sealed(tmp_path, regnet_finding_network(), findings=list(FINDING_NAMES))
-    opinion = load_lesion_evaluator(folder).look(images(1, 128))[0]
+def test_the_finding_evaluator_answers_as_the_expert_does(tmp_path):
+    about = {"network": "lite2", "findings": list(FINDING_NAMES), "trusted": []}
+    folder = sealed(tmp_path, lite_network("lite2"), **about, calibration={}, map_calibration={})
+    opinion = load_finding_evaluator(folder).look(images(1, 128))[0]
     assert set(opinion.probabilities) == {*FINDING_NAMES, OPACITY}
     assert opinion.lesions["nodule"].shape == (128, 128)
 
@@ -131,8 +114,8 @@ def test_weights_without_a_pin_are_refused(tmp_path):
 
 def test_the_shipped_evaluators_load_and_are_small():
     load_lung_evaluator()
-    load_lesion_evaluator()
+    load_finding_evaluator()
     AttributeEvaluator.load()
     assert (CHECKPOINTS / ANATOMY_EVALUATOR / WEIGHTS).stat().st_size <= 2_000_000
     assert (CHECKPOINTS / ATTRIBUTE_EVALUATOR / WEIGHTS).stat().st_size <= 200_000
-    assert (CHECKPOINTS / LESION_EVALUATOR / WEIGHTS).stat().st_size <= 1_500_000
+    assert (CHECKPOINTS / FINDING_EVALUATOR / WEIGHTS).stat().st_size <= 12_000_000

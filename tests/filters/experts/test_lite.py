@@ -33,11 +33,12 @@ def test_an_expert_from_its_folder_says_what_its_config_names(network, tmp_path)
     write_config(tmp_path / "config.json", config | {"map_calibration": dark, "calibration": {}})
     pin(tmp_path)
     expert = LiteExpert.read(tmp_path)
-    assert expert.trusted == ("mass",)
+    assert expert.doubted == {"nodule"}
     images = np.random.default_rng(0).integers(0, 256, (3, 48, 48), np.uint8)
     opinions = expert.look(images)
     for opinion in opinions:
         assert set(opinion.probabilities) == set(opinion.lesions) == {"mass", "nodule", "opacity"}
+        assert opinion.doubted == {"nodule"}
         assert opinion.lesions["opacity"].shape == (48, 48)
         assert opinion.lesions["mass"].max() < 1e-6 < opinion.lesions["nodule"].max()
     alone = expert.look(images[1:2])[0]

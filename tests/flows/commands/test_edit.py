@@ -157,7 +157,7 @@ def test_every_file_that_an_edit_depends_on_is_pinned():
     retoucher, digests = shipped()
     assert (retoucher.size, retoucher.editor.batch_size) == (256, 1)
     kinds = {name.rsplit("/", 1)[0] for name in digests}
-    assert {"images/unet", "images/vae", "masks", "filters/anatomy", "filters/findings_second"} <= kinds
+    assert {"images/unet", "images/vae", "masks", "filters/anatomy", "filters/findings_lite1"} <= kinds
     assert all(len(value) == 64 for value in digests.values())
     assert not any("training_index" in name for name in digests)
 

@@ -38,9 +38,9 @@ def test_how_a_command_ends(error, code, told, capsys):
     assert is_one_line(capsys.readouterr().err, told)
 
 
-@pytest.mark.parametrize("command", [("train", "shape"), ("calibrate",)])
+@pytest.mark.parametrize("command", [("train", "shape", "--out", "runs"), ("calibrate",)])
 def test_missing_data_is_told_with_the_layout_expected(invoke, tmp_path, command):
-    code, _, err = invoke(*command, "--data", tmp_path / "nowhere", "--out", tmp_path / "runs")
+    code, _, err = invoke(*command, "--data", tmp_path / "nowhere")
     assert code == 2
     assert is_one_line(err, "expected the layout of shared/data")
 

@@ -26,7 +26,7 @@ def test_it_says_what_became_of_samples_and_lesions(build, tmp_path):
     done = export(build, tmp_path / "out", "--to", "coco")
     assert done.exit_code == 0
     assert re.search(r"out: \d+ samples \(\d+ train, \d+ val, \d+ test\), \d+ lesions", done.stdout)
-    assert re.search(r"\d+ lesions to be ignored: no expert speaks of it \(.*\d+ fracture", done.stdout)
+    assert re.search(r"\d+ lesions to be ignored: no expert can tell it \(.*\d+ fracture", done.stdout)
     again = export(build, tmp_path / "out", "--to", "coco")
     assert (again.exit_code, again.stdout) == (0, done.stdout)
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from drawn_films import drawn_film
-from edited_films import OFF, pairs_config, write_films
+from edited_films import OFF, labelled, pairs_config, write_films
 from PIL import Image
 from standins import digests
 from told import is_one_line
@@ -34,7 +34,9 @@ def films(tmp_path):
 def config(films, tmp_path):
     def write(name="pairs.yaml", edit=None, output="out", **changes):
         path = tmp_path / name
-        data = pairs_config(films, tmp_path / output, edit, **{"filters": LENIENT, **changes})
+        data = pairs_config(
+            films, tmp_path / output, labelled(films, edit), **{"filters": LENIENT, **changes}
+        )
         path.write_text(yaml.safe_dump(data))
         return path
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from edited_films import pairs_config, write_films
+from edited_films import labelled, pairs_config, write_films
 from scipy import ndimage
 
 from filters.registry import FILTER_NAMES
@@ -35,7 +35,8 @@ KEYS = tuple(f"{i:09d}" for i in range(8))
 def config(tmp_path_factory):
     root = tmp_path_factory.mktemp("pairs")
     lenient = {name: {"threshold": -9.0} for name in FILTER_NAMES[:4]}
-    data = pairs_config(write_films(root / "films"), root / "out")
+    films = write_films(root / "films")
+    data = pairs_config(films, root / "out", labelled(films))
     return parse_config({**data, "filters": {**lenient, **data["filters"]}})
 
 
@@ -123,14 +124,14 @@ def test_neighbours_and_their_order_change_nothing(make, pair):
 def test_the_place_of_what_is_replaced(make):
     before, after = make(KEYS[:2], {"add": ["nodule"], "replace": True})
     (found,) = after.case.findings
-    assert (found.name, found.side) == ("nodule", "left")  # the heart of the drawn film lies there
-    assert after.case.edit.startswith("removed mass, added nodule left")
-    assert "left" in after.case.prompt
+    assert (found.name, found.side) == ("nodule", "right")  # the ball of the drawn film lies there
+    assert after.case.edit.startswith("removed mass, added nodule right")
+    assert "right" in after.case.prompt
     assert before.case.edit == "before"
 
 
 def test_the_rest_is_done_where_a_finding_is_seen_by_no_expert(make, monkeypatch):
-    monkeypatch.setattr(retouching, "LEAST_MOVE", -1.0)  # a drawn heart stays a mass to the experts
+    monkeypatch.setattr(retouching, "LEAST_MOVE", -1.0)  # to the experts the ball is gone or not
     before, after = make(KEYS[:2], {"remove": ["diffuse_nodule", "mass"], "add": []})
     assert after.case.edit == "removed mass"
     assert [f.name for f in before.case.findings] == ["mass"]

@@ -1,5 +1,7 @@
 """Shipped thresholds come from held-out real data and can be read off it again."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 
@@ -20,9 +22,9 @@ def test_every_threshold_is_calibrated_and_says_on_what(name):
     assert shipped.command == COMMAND
 
 
-def test_the_anatomy_threshold_repeats_from_the_real_masks(shared_data, tmp_path):
+def test_the_anatomy_threshold_repeats_from_the_real_masks(shared_data):
     shipped, asked = THRESHOLDS["anatomy_agreement"], FILTERS["anatomy_agreement"]
-    scores = [asked.score(evidence).value for evidence in Material(shared_data, tmp_path).lungs()]
+    scores = [asked.score(evidence).value for evidence in Material(shared_data).lungs()]
     again = calibrate(scores, asked.keep, 10.0, shipped.reference, COMMAND)
     assert again.n == shipped.n
     assert again.threshold == pytest.approx(shipped.threshold, abs=0.002)
@@ -41,3 +43,14 @@ def test_copies_are_near_duplicates_and_other_patients_are_not(shared_data):
         assert (apart.diagonal() < limit).mean() >= least, kind
         np.fill_diagonal(apart, np.inf)
         assert apart.min() >= limit, kind
+
+
+def test_boxed_films_claim_what_radiologists_boxed_and_nothing_else(shared_data):
+    some = list(islice(Material(shared_data).boxed(), 64))
+    for evidence in some:
+        case, masks = evidence.candidate.case, evidence.candidate.masks
+        assert case.findings
+        assert not case.complete
+        assert {m.finding for m in masks.lesions} == {f.name for f in case.findings}
+        assert all(0 < m.mask.mean() < 0.9 for m in masks.lesions)
+        assert masks.lungs.mean() > 0.05

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from filters.experts.configs import read_config
 from filters.experts.lite import LiteExpert
 from flows.figures.findings import LABELS
 from flows.material.films import RSNA_BOX, RealFilms
@@ -82,15 +83,16 @@ def test_a_sealed_expert_says_what_it_began_from_and_can_be_asked(recipe, tmp_pa
     told = metrics_of(tmp_path)["AUROC against the rest"]["effusion"]
     expert = LiteExpert.read(tmp_path)
     assert expert.findings == tuple(LABELS)
-    assert ("effusion" in expert.trusted) == (told["auroc"] >= TRUSTED)
+    assert ("effusion" in expert.doubted) == (told["auroc"] < TRUSTED)
     opinion = expert.look(films().images[:1])[0]
     assert 0 <= opinion.probabilities["effusion"] <= 1
     assert opinion.lesions["opacity"].shape == (SIZE, SIZE)
-    assert set(expert.map_calibration) == {"effusion", "opacity"}
+    assert set(read_config(tmp_path)["map_calibration"]) == {"effusion", "opacity"}
 
 
 def test_two_are_calibrated_together_on_their_mean_logit():
     experts = [LiteExpert(labelled_network("lite0").network, SIZE, tuple(LABELS)) for _ in range(2)]
     fitted = calibrate_together(experts, films())
-    assert set(fitted) == {*LABELS, "opacity"}
-    assert all(f["scale"] > 0 for f in fitted.values())
+    assert set(fitted["calibration"]) == {*LABELS, "opacity"}
+    assert all(f["scale"] > 0 for f in fitted["calibration"].values())
+    assert set(fitted["trusted"]) <= set(LABELS)

@@ -138,7 +138,8 @@ def test_transforms_get_what_the_task_gives(source):
 
 def test_a_data_loader_of_torch_takes_them(source):
     plain = DetectionDataset(source.url)
-    loader = DataLoader(plain, batch_size=4, num_workers=2, collate_fn=plain.collate)
+    workers = {"num_workers": 2, "multiprocessing_context": "spawn"}
+    loader = DataLoader(plain, batch_size=4, collate_fn=plain.collate, **workers)
     assert [t["key"] for _, targets in loader for t in targets] == [t["key"] for _, t in plain]
     batch = next(iter(DataLoader(SegmentationDataset(source.url), batch_size=4)))
     assert batch["mask"].shape[:2] == (4, 13)

@@ -25,7 +25,7 @@ def card_of(folder):
 
 
 def test_the_attributes_come_after_what_they_are_read_off():
-    assert NAMES[-3:] == ("evaluator_anatomy", "evaluator_lesions", "evaluator_attributes")
+    assert NAMES[-3:] == ("evaluator_anatomy", "evaluator_lite2", "evaluator_attributes")
 
 
 @pytest.mark.slow
