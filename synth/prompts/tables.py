@@ -32,7 +32,8 @@ NOTHING: Mapping[str, str] = {}
 _MEANING = {name.replace(" ", ""): column for column, names in COLUMNS.items() for name in names}
 #: Escape sequences of terminals, and control characters but tab and line breaks.
 _CONTROLS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+#: What may stand between a CSV file's cells: spreadsheets of many countries write semicolons.
+_DELIMITERS = (",", ";", "\t")
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _read_csv(path: Path, named: Mapping[str, str]) -> tuple[list[Cells], tuple[
     text = read_text(path)
     if not text.strip():
         return [], ()
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, named), strict=True)
     rows: list[Cells] = []
     try:
         head = [clean(name) for name in next(reader)]
@@ -125,6 +126,15 @@ def _read_csv(path: Path, named: Mapping[str, str]) -> tuple[list[Cells], tuple[
     except csv.Error as error:
         raise UserError(f"{path}: line {reader.line_num}: {error}, expected a CSV file") from error
     return rows, ignored
+
+
+def _delimiter(text: str, named: Mapping[str, str]) -> str:
+    """The first of _DELIMITERS that leaves a column for the prompt; the comma where none does."""
+    for delimiter in _DELIMITERS:
+        head = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        if "prompt" in (_meaning(clean(name), named) for name in head):
+            return delimiter
+    return _DELIMITERS[0]
 
 
 def _read_jsonl(path: Path, named: Mapping[str, str]) -> tuple[list[Cells], tuple[str, ...]]:
@@ -194,9 +204,6 @@ def _columns(
         if len(same) > 1:
             raise UserError(f"{path}: columns {', '.join(same)}, expected one for {column}")
     if "prompt" not in meaning:
-        told = next((w for sign, w in _DELIMITERS.items() if any(sign in name for name in names)), "")
-        if told:
-            raise UserError(f"{path}: cells by {told}, expected commas between them")
         raise UserError(f"{path}: columns {', '.join(names)}, expected one named 'prompt'")
     return meaning, tuple(n for n, m in zip(names, meaning, strict=True) if m is None)
 

@@ -33,6 +33,20 @@ def test_text_lines_are_cases_and_repeat(tmp_path: Path) -> None:
     assert again.prompt == first.prompt
 
 
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+def test_cells_are_told_apart_by_what_a_spreadsheet_writes(tmp_path: Path, sign: str) -> None:
+    rows = [
+        ("Study", "Report", "Age"),
+        ("1", f'"Nodule{sign} left effusion, small"', "61"),
+        ("2", "Normal", ""),
+    ]
+    text = "\ufeff" + "".join(sign.join(row) + "\r\n" for row in rows)
+    first, second = (PromptFile(write(tmp_path / "p.csv", text)).case(0, str(i)) for i in range(2))
+    assert first.prompt == f"Nodule{sign} left effusion, small"
+    assert ({f.name for f in first.findings}, first.age) == ({"nodule", "effusion"}, 61)
+    assert (second.prompt, second.age) == ("Normal", None)
+
+
 def test_columns_override_the_parser_and_empty_cells_do_not(tmp_path: Path) -> None:
     path = write(
         tmp_path / "p.csv",

@@ -107,8 +107,8 @@ def test_columns_and_text_that_contradict_each_other_are_told(tmp_path) -> None:
     [
         ("prompt,age,Age\na,1,2\n", "columns age, Age, expected one for age"),
         ("prompt,gender,sex\na,F,F\n", "columns gender, sex, expected one for sex"),
-        ("prompt;age\na;1\n", "cells by semicolons, expected commas"),
-        ("prompt\tage\na\t1\n", "cells by tabs, expected commas"),
+        ("prompt|age\na|1\n", r"columns prompt\|age, expected one named 'prompt'"),
+        ("prompt;age;Age\na;1;2\n", "columns age, Age, expected one for age"),
     ],
 )
 def test_columns_that_cannot_be_told_apart_are_refused(tmp_path, content: str, told: str) -> None:
