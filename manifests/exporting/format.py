@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from manifests.exporting.film import LabelledFilm
 from manifests.exporting.settings import ExportSettings
+
+#: What every format says of its images: a build may be of pairs, whose radiographs are real or were.
+CONTENT: Final = "Chest radiographs drawn or edited by generative models: see the build's card"
 
 #: What closing needs to know of one film, in JSON's types.
 Note: TypeAlias = dict[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 
 from manifests.annotations import CATEGORIES, annotation
 from manifests.exporting.film import LabelledFilm, LabelledLesion
-from manifests.exporting.format import Batch, Format, NewFile, Note, Put
+from manifests.exporting.format import CONTENT, Batch, Format, NewFile, Note, Put
 from manifests.exporting.outlines import joined, parts
 from manifests.exporting.pictures import png
 from manifests.exporting.settings import ExportSettings
@@ -20,7 +20,7 @@ from synth.findings import FINDING_NAMES
 RLE, POLYGONS = "rle", "polygons"
 
 _HEAD = {
-    "info": {"description": "Synthetic chest radiographs; no image shows a patient", "version": "1"},
+    "info": {"description": CONTENT, "version": "1"},
     "licenses": [{"id": 1, "name": "as stated in the dataset card", "url": ""}],
     "categories": [c for c in CATEGORIES if c["name"] in FINDING_NAMES],
 }

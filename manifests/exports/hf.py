@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.exporting.film import LabelledFilm, LabelledLesion
-from manifests.exporting.format import Batch, Format, NewFile, Note, Put
+from manifests.exporting.format import CONTENT, Batch, Format, NewFile, Note, Put
 from manifests.exporting.pictures import png
 from manifests.exporting.settings import ExportSettings
 from manifests.exporting.splits import SPLITS
@@ -81,7 +81,7 @@ def files(notes: Iterable[Note], settings: ExportSettings) -> Iterator[NewFile]:
             name = "validation" if split == "val" else split
             lines += [f"  - split: {name}", f"    path: data/{split}/*.parquet"]
     lines += ["tags:", "- synthetic", "- medical", "---", "", "# Synthetic chest radiographs", ""]
-    lines += ["No image shows a patient, and none is fit for diagnosis. Made by synthorax.", ""]
+    lines += [f"{CONTENT}. Made by synthorax.", ""]
     yield "README.md", ["\n".join(lines).encode()]
 
 

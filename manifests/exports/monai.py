@@ -13,7 +13,7 @@ import numpy as np
 
 from manifests.canonical import to_json
 from manifests.exporting.film import LabelledFilm, LabelledLesion
-from manifests.exporting.format import Batch, Format, NewFile, Note, Put
+from manifests.exporting.format import CONTENT, Batch, Format, NewFile, Note, Put
 from manifests.exporting.pictures import pixels
 from manifests.exporting.settings import ExportSettings
 from synth.findings import FINDING_NAMES
@@ -40,7 +40,7 @@ def files(notes: Iterable[Note], settings: ExportSettings) -> Iterator[NewFile]:
 
 def _datalist(notes: Iterable[Note]) -> Iterator[bytes]:
     about = {
-        "description": "Synthetic chest radiographs; no image shows a patient",
+        "description": CONTENT,
         "tensorImageSize": "2D",
         "modality": {"0": "radiograph"},
         "labels": {str(channel): name for channel, name in enumerate(FINDING_NAMES)},

@@ -12,7 +12,7 @@ import numpy as np
 
 from manifests.canonical import to_json
 from manifests.exporting.film import LabelledFilm
-from manifests.exporting.format import Batch, Format, NewFile, Note, Put
+from manifests.exporting.format import CONTENT, Batch, Format, NewFile, Note, Put
 from manifests.exporting.pictures import png
 from manifests.exporting.settings import SEEN, ExportSettings
 from manifests.marks import copied_mark
@@ -63,7 +63,7 @@ def files(notes: Iterable[Note], settings: ExportSettings) -> Iterator[NewFile]:
         "numTraining": len(keys["train"]) + len(keys["val"]),
         "file_ending": ".png",
         "overwrite_image_reader_writer": "NaturalImage2DIO",
-        "description": "Synthetic chest radiographs; no image shows a patient",
+        "description": CONTENT,
     }
     yield "dataset.json", [to_json(about)]
     yield "splits_final.json", [to_json([{"train": keys["train"], "val": keys["val"]}])]
