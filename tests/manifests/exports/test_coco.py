@@ -40,6 +40,18 @@ def test_pycocotools_reads_every_instance_as_it_was(source, tmp_path, masks, cap
 
 
 @pytest.mark.parametrize("masks", ["rle", "polygons"])
+def test_what_cvat_reads_with_has_every_image_and_box(source, tmp_path, masks):
+    datumaro = pytest.importorskip("datumaro", reason="datumaro is not installed")
+    exported(source, tmp_path / "coco", "coco", masks=masks, labels="all")
+    read = datumaro.Dataset.import_from(str(tmp_path / "coco"), "coco_instances")
+    rows = accepted_rows(source)
+    assert {item.id for item in read} == set(rows)
+    for item in read:
+        boxes = sorted(tuple(a.get_bbox()) for a in item.annotations if a.type.name == "bbox")
+        assert boxes == sorted(tuple(map(float, i["bbox"])) for i in rows[item.id]["instances"])
+
+
+@pytest.mark.parametrize("masks", ["rle", "polygons"])
 def test_torchvision_gives_boxes_and_masks(source, tmp_path, masks):
     from torchvision.datasets import CocoDetection, wrap_dataset_for_transforms_v2
 
