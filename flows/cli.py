@@ -10,6 +10,7 @@ from flows.commands.endings import guarded, set_debug
 from flows.commands.evaluate import app as evaluate
 from flows.commands.options import Device, Megapixels
 from flows.commands.signals import interruptible
+from flows.commands.study import app as study
 from flows.commands.weights import calibrate, convert, places, train
 from manifests.films.bounds import MEGAPIXELS
 from synth.settings import TRIES
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(evaluate, name="evaluate")
+app.add_typer(study, name="study")
 
 ConfigFile = Annotated[Path, typer.Argument(help="YAML file, e.g. flows/presets/demo.yaml")]
 Overrides = Annotated[

@@ -1,0 +1,171 @@
+"""A kit: the page for readers, the key for its maker, and what the study can tell."""
+
+import hashlib
+import secrets
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from flows.figures.power import ALPHA, POWER, effective, smallest_difference
+from flows.study.film import Film, known, without_letters
+from flows.study.key import KEY, PAGE, README, VERSION, Key, Sealed, seal_of, sealed_films
+from flows.study.page import picture, study_page, title
+from flows.study.real_films import real_films
+from flows.study.synthetic_films import synthetic_films
+from manifests.films.bounds import MEGAPIXELS
+from manifests.identity import build_hash, read_build
+from manifests.index import read_index
+from manifests.marks import tool
+from manifests.store import Store
+from synth.errors import UserError
+from synth.findings import FINDING_NAMES
+from synth.seeding import numpy_generator
+
+#: Of each kind; a page of more is nothing that anybody reads.
+MOST_FILMS = 5000
+ALL, NO_QUESTION = "all", "none"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``films`` of each kind; ``findings`` that are asked about, of all that occur where it is None;
+    ``readers`` planned, and the ``correlation`` of two readers' answers to a film; ``seed`` None: a secret one."""
+
+    films: int
+    findings: tuple[str, ...] | None = None
+    readers: int = 3
+    correlation: float = 0.2
+    seed: int | None = None
+    megapixels: int = MEGAPIXELS
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What was made: ``seal``, and lines for its maker."""
+
+    seal: str
+    lines: list[str]
+
+
+def make(build: str, real: Path, out: Path, plan: Plan, tell: Callable[[str], None]) -> Kit:
+    """Writes the page, README and, last, the key into ``out``; what the maker should know meanwhile is told.
+
+    :raises UserError: in one line, also for a folder that holds a kit.
+    """
+    _check(out, plan)
+    store, target = Store(build), Store(out)
+    identity = read_build(store)
+    if read_index(store) is None:
+        tell(f"{build}: is not finished; the study is of what is committed so far")
+    seed = secrets.randbits(63) if plan.seed is None else plan.seed
+    made = synthetic_films(store, plan.films, numpy_generator(seed, "synthetic", "study"))
+    found = real_films(real, made, out, numpy_generator(seed, "real", "study"), tell, plan.megapixels)
+    order = numpy_generator(seed, "order", "study").permutation(2 * plan.films)
+    films = [[*made, *found][i] for i in order]
+    findings = _asked(films, plan.findings, build, tell)
+    images = without_letters(np.stack([film.image for film in films]))
+    pictures = [picture(image) for image in images]
+    sealed = Sealed(
+        version=VERSION,
+        seed=seed,
+        size=int(images.shape[-1]),
+        build=build,
+        build_hash=build_hash(identity),
+        real=str(real),
+        software=tool(),
+        findings=findings,
+        films=sealed_films([known(film) for film in films], pictures),
+    )
+    seal = seal_of(sealed)
+    page = study_page(seal, findings, sealed.films, films, pictures)
+    lines = _summary(films, findings, plan, len(page))
+    target.publish(PAGE, page)
+    target.publish(README, _readme(seal, lines).encode())
+    target.publish(KEY, Key(seal=seal, page_sha256=hashlib.sha256(page).hexdigest(), sealed=sealed).to_json())
+    return Kit(seal, lines)
+
+
+def _check(out: Path, plan: Plan) -> None:
+    if not 1 <= plan.films <= MOST_FILMS:
+        raise UserError(f"--films: {plan.films}, expected 1 to {MOST_FILMS}")
+    if plan.readers < 1:
+        raise UserError(f"--readers: {plan.readers}, expected 1 or more")
+    if not 0 <= plan.correlation <= 1:
+        raise UserError(f"--correlation: {plan.correlation}, expected 0 to 1")
+    for name in plan.findings or ():
+        if name not in FINDING_NAMES:
+            raise UserError(f"--finding: {name!r:.60}, expected one of {', '.join(FINDING_NAMES)}")
+    if out.is_dir() and any(out.iterdir()) and not (out / PAGE).is_file():
+        raise UserError(f"--out {out}: is not empty, expected a new folder")
+    if (out / KEY).exists():
+        raise UserError(f"--out {out}: holds a study whose key would be lost, expected a new folder")
+
+
+def _asked(
+    films: Sequence[Film], wanted: tuple[str, ...] | None, build: str, tell: Callable[[str], None]
+) -> list[str]:
+    """Findings that readers are asked about, in our order."""
+    there = {name for film in films if film.kind == "synthetic" for name in film.shows}
+    if absent := [name for name in wanted or () if name not in there]:
+        raise UserError(f"--finding: {absent[0]} is on none of the films drawn from {build}, expected one that is")
+    if not there:
+        tell(
+            f"{build}: no finding is on any of its films; authenticity and quality will be measured, what "
+            "readers see and the use of outlines will not"
+        )
+    return [name for name in FINDING_NAMES if name in (there if wanted is None else wanted)]
+
+
+def _summary(films: Sequence[Film], findings: Sequence[str], plan: Plan, size: int) -> list[str]:
+    count = plan.films
+    lines = [f"{count} synthetic and {count} real films, {size / 1e6:.1f} MB"]
+    shown = Counter(name for film in films if film.kind == "synthetic" for name in film.shows)
+    if findings:
+        told = ", ".join(f"{title(name)} {shown[name]}" for name in findings)
+        lines.append(f"findings asked about, and on how many synthetic films each is: {told}")
+    outlined = {kind: sum(bool(f.overlays) for f in films if f.kind == kind) for kind in ("synthetic", "real")}
+    lines.append(f"outlines are on {outlined['synthetic']} synthetic and {outlined['real']} real films")
+    return [*lines, *_power(plan)]
+
+
+def _power(plan: Plan) -> list[str]:
+    """In words, what can be told from guessing."""
+    rows = (
+        (f"films told real from synthetic, one reader, {2 * plan.films} films", 2 * plan.films, 1),
+        (f"the same, {plan.readers} readers", 2 * plan.films, plan.readers),
+        (f"synthetic films taken for real, {plan.readers} readers, {plan.films} films", plan.films, plan.readers),
+    )
+    lines = [
+        f"power {POWER:.0%} at a two-sided {ALPHA:.0%} against 50 % (exact binomial; two readers' answers to a film "
+        f"correlate by {plan.correlation:g}, which is assumed):"
+    ]
+    for what, films, readers in rows:
+        answers = effective(films, readers, plan.correlation)
+        least = smallest_difference(answers)
+        says = "no difference, too few films" if least is None else f"a share from {0.5 + least:.1%} on"
+        lines.append(f"{what}, worth {answers} independent answers: {says}")
+    return lines
+
+
+def _readme(seal: str, lines: Sequence[str]) -> str:
+    listed = "\n".join(f"- {line}" for line in lines)
+    return f"""# Reader study
+
+Seal: `{seal}`. Note it down, or register it, before the first reader begins.
+
+{listed}
+
+`{PAGE}` goes to the readers and is all that they get: it opens no connection, and they give back a CSV each.
+`{KEY}` stays with the maker: it says which film is which. Then
+
+    synthorax study score {KEY} ANSWERS.csv ... --out OUT
+
+Synthetic and real films went the same way: exposure normalised, letters beside the chest removed, one size, PNG of
+pixels alone with one length for all. The page's pictures carry no mark that they are synthetic, because it would
+give the answer; build and key of each stand in `{KEY}`. So pass the page on to readers only, and no picture of it
+anywhere. Outlines of synthetic films are masks, those of real films radiologists' boxes: they come after all films
+were judged, and answers cannot be changed then. Who searches the page's source can read outlines early.
+"""
