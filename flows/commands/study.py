@@ -47,4 +47,21 @@ def make(
     asked = tuple(findings) if findings else None if ask else ()
     plan = Plan(films, asked, readers, correlation, seed, megapixels)
     kit = run(build, real, out, plan, lambda line: tell(console, f"synthorax: {line}"))
-    tell(Console(), "\n".join([f"{out}: seal {kit.seal}", *kit.lines]))
+    for line in (f"{out}: seal {kit.seal}", *kit.lines):
+        tell(Console(), line)
+
+
+@app.command()
+@guarded
+def score(
+    key: Annotated[Path, typer.Argument(metavar="KIT/key.json", help="What `study make` kept for you.")],
+    answers: Annotated[list[Path], typer.Argument(metavar="ANSWERS.csv...", help="As the page saved them.")],
+    out: Annotated[Path, typer.Option(help="Folder for study.json, study.md and study.png.")],
+) -> None:
+    """Score what readers answered: authenticity, quality, what was seen, use of outlines, agreement."""
+    with Console(stderr=True).status("scoring"):
+        from flows.study.report import score as run
+
+        names = " ".join(path.name for path in answers)
+        text = run(key, answers, out, f"synthorax study score {key.name} {names} --out {out.name}")
+    print(text)
