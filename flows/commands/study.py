@@ -12,7 +12,9 @@ from flows.config.terminal import tell
 from manifests.films.bounds import MEGAPIXELS
 
 app = typer.Typer(
-    help="Ask radiologists: is it real, is it good, is it of use?", no_args_is_help=True, rich_markup_mode=None
+    help="Ask radiologists: is it real, is it good, is it of use?",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
@@ -25,7 +27,9 @@ def make(
     films: Annotated[int, typer.Option(help="Of each kind.")] = 40,
     findings: Annotated[
         list[str] | None,
-        typer.Option("--finding", metavar="FINDING", help="Ask about this one; may be repeated. By default all."),
+        typer.Option(
+            "--finding", metavar="FINDING", help="Ask about this one; may be repeated. By default all."
+        ),
     ] = None,
     ask: Annotated[bool, typer.Option("--ask/--no-ask", help="Ask what is to be seen.")] = True,
     readers: Annotated[int, typer.Option(help="How many are planned, for the power calculation.")] = 3,

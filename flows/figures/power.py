@@ -12,8 +12,8 @@ POWER: Final = 0.80
 
 
 def effective(films: int, readers: int, correlation: float) -> int:
-    """Independent answers that ``readers`` of the same ``films`` are worth, where two of them agree about a film
-    beyond chance with this intraclass ``correlation`` in [0, 1] (the design effect of Kish, 1965)."""
+    """Independent answers that ``readers`` of the same ``films`` are worth, where two readers' answers to one
+    film have this intraclass ``correlation`` in [0, 1] (the design effect of Kish, 1965)."""
     return max(1, int(films * readers / (1 + (readers - 1) * correlation)))
 
 
@@ -24,8 +24,8 @@ def power(answers: int, truth: float, alpha: float = ALPHA) -> float:
 
 
 def smallest_difference(answers: int, wanted: float = POWER, alpha: float = ALPHA) -> float | None:
-    """The least distance from 0.5, in (0, 0.5], that is told with the ``wanted`` power; None where even a share
-    of 1 is not."""
+    """The least distance from 0.5, in (0, 0.5], that is told with the ``wanted`` power; None where even a
+    share of 1 is not."""
     if power(answers, 1.0, alpha) < wanted:
         return None
     return float(brentq(lambda d: power(answers, 0.5 + d, alpha) - wanted, 0.0, 0.5, xtol=1e-6))

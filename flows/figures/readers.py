@@ -1,10 +1,10 @@
-"""Figures of readers who all saw the same films: shares, ranks and agreement, with readers and films at random.
+"""Figures of readers who all saw the same films: shares, ranks and agreement.
 
-Answers stand in arrays (R, F), readers by films. An interval is to hold for other readers and other films, so
-both are drawn anew. Drawing them together counts the noise of single answers three times (Owen, 2007); drawing
-each alone as well tells the parts of the variance apart (Beiden, Wagner and Campbell, 2000), and they are
-added up once each. Shares and ranks get their interval on the logit scale, with Satterthwaite's degrees of
-freedom: of three readers one learns little about readers.
+Answers stand in arrays (R, F), readers by films. An interval is to hold for other readers and other films,
+so both are drawn anew. Drawing them together counts the noise of single answers three times (Owen, 2007);
+drawing each alone as well tells the parts of the variance apart (Beiden, Wagner and Campbell, 2000), and
+they are added up once each. Shares and ranks get their interval on the logit scale, with Satterthwaite's
+degrees of freedom: of three readers one learns little about readers.
 """
 
 import warnings
@@ -20,7 +20,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 #: Times that readers, films, and both are drawn anew.
 DRAWS: Final = 1000
-#: Least readers and films of which an interval is told.
+#: Least films of which an interval is told.
 FEWEST_FILMS: Final = 2
 
 #: A figure of weights of readers (B, R) and of films (B, F): (B,).
@@ -29,8 +29,8 @@ Weighed = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Measured:
-    """``value`` and its 95 % interval, None where there was nothing to measure; ``films`` and ``readers`` that
-    it rests on, ``answers`` of theirs, and a ``note`` on how the interval came about where it is not usual."""
+    """``value`` and its 95 % interval, None where there was nothing to measure; ``films`` and ``readers``
+    that it rests on, ``answers`` of theirs, and a ``note`` on an interval that came about otherwise."""
 
     value: float | None
     low: float | None = None
@@ -77,7 +77,9 @@ def told_apart(ratings: np.ndarray, real: np.ndarray, seed: int = 0) -> Measured
 
     def figure(r: np.ndarray, f: np.ndarray) -> np.ndarray:
         a, b = f[:, : real.sum()], f[:, real.sum() :]
-        each = [[((a @ m) * b).sum(1) for m in (w, t.astype(float))] for w, t in zip(wins, there, strict=True)]
+        each = [
+            [((a @ m) * b).sum(1) for m in (w, t.astype(float))] for w, t in zip(wins, there, strict=True)
+        ]
         with np.errstate(invalid="ignore", divide="ignore"):
             areas = np.stack([above / below for above, below in each], 1)
         usable = ~np.isnan(areas) * r
@@ -95,8 +97,8 @@ def told_apart(ratings: np.ndarray, real: np.ndarray, seed: int = 0) -> Measured
 
 
 def agreement(answers: np.ndarray, seed: int = 0) -> Measured:
-    """Fleiss' kappa of answers (R, F), whole numbers from 0, -1 where none was given: of films that all readers
-    answered. Films alone are drawn anew: a reader who is drawn twice would agree with himself."""
+    """Fleiss' kappa of answers (R, F), whole numbers from 0, -1 where none was given: of films that all
+    readers answered. Films alone are drawn anew: a reader who is drawn twice would agree with himself."""
     answers = answers[(answers >= 0).any(1)]
     whole = answers[:, (answers >= 0).all(0)] if answers.size else answers
     counts = {"readers": len(answers), "films": whole.shape[1], "answers": int(whole.size)}

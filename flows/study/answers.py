@@ -21,8 +21,8 @@ _LARGEST: Final = 1 << 24
 
 @dataclass(frozen=True)
 class Answer:
-    """What one reader said of one film; None where nothing was said. ``authentic``, ``quality`` and the grades
-    of ``useful`` as :mod:`flows.study.key` has them, ``seen`` the findings ticked."""
+    """What one reader said of one film; None where nothing was said. ``authentic``, ``quality`` and grades of
+    ``useful`` as :mod:`flows.study.key` has them, ``seen`` the findings ticked."""
 
     authentic: int | None
     quality: int | None
@@ -37,8 +37,8 @@ Answers = dict[tuple[str, str], Answer]
 def read_answers(paths: Sequence[Path], key: Key) -> Answers:
     """The answers in all files, in the order in which they stand.
 
-    :raises UserError: in one line that names file and row: answers of another kit, a film answered twice by one
-        reader, a row that is malformed.
+    :raises UserError: in one line that names file and row: answers of another kit, a film answered twice by
+        one reader, a row that is malformed.
     """
     films = {film.id: film for film in key.sealed.films}
     found: Answers = {}
@@ -49,7 +49,7 @@ def read_answers(paths: Sequence[Path], key: Key) -> Answers:
             reader, film, answer = _answer(row, key, films, where)
             if (reader, film) in found:
                 raise UserError(
-                    f"{where}: {reader} answered {film} already in {first[reader, film]}, expected each film once"
+                    f"{where}: {reader} answered {film} in {first[reader, film]} too, expected each film once"
                 )
             found[reader, film], first[reader, film] = answer, where
     if not any(a.authentic or a.quality or a.useful or a.seen is not None for a in found.values()):
@@ -72,9 +72,7 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
     return [(i, row) for i, row in enumerate(lines[1:], start=2) if row]
 
 
-def _answer(
-    row: list[str], key: Key, films: Mapping[str, SealedFilm], where: str
-) -> tuple[str, str, Answer]:
+def _answer(row: list[str], key: Key, films: Mapping[str, SealedFilm], where: str) -> tuple[str, str, Answer]:
     if len(row) != len(COLUMNS):
         raise UserError(f"{where}: {len(row)} fields, expected {len(COLUMNS)}")
     kit, reader, film, authentic, quality, seen, useful = row

@@ -77,7 +77,9 @@ def read_key(path: Path) -> Key:
         raise UserError(f"{path}: not found, expected the {KEY} of `synthorax study make`")
     key: Key = parse_record(TypeAdapter(Key), _bounded(path), str(path), "a study's key")
     if (found := seal_of(key.sealed)) != key.seal:
-        raise UserError(f"{path}: seal {key.seal[:12]}… of another key, expected {found[:12]}…: it was changed")
+        raise UserError(
+            f"{path}: seal {key.seal[:12]}… of another key, expected {found[:12]}…: it was changed"
+        )
     page = path.with_name(PAGE)
     if page.is_file() and hashlib.sha256(page.read_bytes()).hexdigest() != key.page_sha256:
         raise UserError(f"{page}: was changed since it was made, expected SHA-256 {key.page_sha256[:12]}…")

@@ -12,7 +12,7 @@ import numpy as np
 from flows.figures.power import ALPHA, POWER, effective, smallest_difference
 from flows.study.film import Film, known, without_letters
 from flows.study.key import KEY, PAGE, README, VERSION, Key, Sealed, seal_of, sealed_films
-from flows.study.page import picture, study_page, title
+from flows.study.page import picture, readme, study_page, title
 from flows.study.real_films import real_films
 from flows.study.synthetic_films import synthetic_films
 from manifests.films.bounds import MEGAPIXELS
@@ -26,13 +26,13 @@ from synth.seeding import numpy_generator
 
 #: Of each kind; a page of more is nothing that anybody reads.
 MOST_FILMS = 5000
-ALL, NO_QUESTION = "all", "none"
 
 
 @dataclass(frozen=True)
 class Plan:
     """``films`` of each kind; ``findings`` that are asked about, of all that occur where it is None;
-    ``readers`` planned, and the ``correlation`` of two readers' answers to a film; ``seed`` None: a secret one."""
+    ``readers`` planned, and the ``correlation`` of two readers' answers to a film; without a ``seed`` a secret
+    one."""
 
     films: int
     findings: tuple[str, ...] | None = None
@@ -83,7 +83,7 @@ def make(build: str, real: Path, out: Path, plan: Plan, tell: Callable[[str], No
     page = study_page(seal, findings, sealed.films, films, pictures)
     lines = _summary(films, findings, plan, len(page))
     target.publish(PAGE, page)
-    target.publish(README, _readme(seal, lines).encode())
+    target.publish(README, readme(seal, lines))
     target.publish(KEY, Key(seal=seal, page_sha256=hashlib.sha256(page).hexdigest(), sealed=sealed).to_json())
     return Kit(seal, lines)
 
@@ -110,7 +110,9 @@ def _asked(
     """Findings that readers are asked about, in our order."""
     there = {name for film in films if film.kind == "synthetic" for name in film.shows}
     if absent := [name for name in wanted or () if name not in there]:
-        raise UserError(f"--finding: {absent[0]} is on none of the films drawn from {build}, expected one that is")
+        raise UserError(
+            f"--finding: {absent[0]} is on none of the films drawn from {build}, expected one that is"
+        )
     if not there:
         tell(
             f"{build}: no finding is on any of its films; authenticity and quality will be measured, what "
@@ -126,7 +128,9 @@ def _summary(films: Sequence[Film], findings: Sequence[str], plan: Plan, size: i
     if findings:
         told = ", ".join(f"{title(name)} {shown[name]}" for name in findings)
         lines.append(f"findings asked about, and on how many synthetic films each is: {told}")
-    outlined = {kind: sum(bool(f.overlays) for f in films if f.kind == kind) for kind in ("synthetic", "real")}
+    outlined = {
+        kind: sum(bool(f.overlays) for f in films if f.kind == kind) for kind in ("synthetic", "real")
+    }
     lines.append(f"outlines are on {outlined['synthetic']} synthetic and {outlined['real']} real films")
     return [*lines, *_power(plan)]
 
@@ -136,11 +140,15 @@ def _power(plan: Plan) -> list[str]:
     rows = (
         (f"films told real from synthetic, one reader, {2 * plan.films} films", 2 * plan.films, 1),
         (f"the same, {plan.readers} readers", 2 * plan.films, plan.readers),
-        (f"synthetic films taken for real, {plan.readers} readers, {plan.films} films", plan.films, plan.readers),
+        (
+            f"synthetic films taken for real, {plan.readers} readers, {plan.films} films",
+            plan.films,
+            plan.readers,
+        ),
     )
     lines = [
-        f"power {POWER:.0%} at a two-sided {ALPHA:.0%} against 50 % (exact binomial; two readers' answers to a film "
-        f"correlate by {plan.correlation:g}, which is assumed):"
+        f"power {POWER:.0%} at a two-sided {ALPHA:.0%} against 50 % (exact binomial; two readers' answers to a "
+        f"film correlate by {plan.correlation:g}, which is assumed):"
     ]
     for what, films, readers in rows:
         answers = effective(films, readers, plan.correlation)
@@ -148,24 +156,3 @@ def _power(plan: Plan) -> list[str]:
         says = "no difference, too few films" if least is None else f"a share from {0.5 + least:.1%} on"
         lines.append(f"{what}, worth {answers} independent answers: {says}")
     return lines
-
-
-def _readme(seal: str, lines: Sequence[str]) -> str:
-    listed = "\n".join(f"- {line}" for line in lines)
-    return f"""# Reader study
-
-Seal: `{seal}`. Note it down, or register it, before the first reader begins.
-
-{listed}
-
-`{PAGE}` goes to the readers and is all that they get: it opens no connection, and they give back a CSV each.
-`{KEY}` stays with the maker: it says which film is which. Then
-
-    synthorax study score {KEY} ANSWERS.csv ... --out OUT
-
-Synthetic and real films went the same way: exposure normalised, letters beside the chest removed, one size, PNG of
-pixels alone with one length for all. The page's pictures carry no mark that they are synthetic, because it would
-give the answer; build and key of each stand in `{KEY}`. So pass the page on to readers only, and no picture of it
-anywhere. Outlines of synthetic films are masks, those of real films radiologists' boxes: they come after all films
-were judged, and answers cannot be changed then. Who searches the page's source can read outlines early.
-"""

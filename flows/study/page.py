@@ -12,7 +12,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from flows.study.film import UNITS, Film
-from flows.study.key import SealedFilm
+from flows.study.key import KEY, PAGE, SealedFilm
 from synth.findings import FINDINGS
 
 
@@ -36,7 +36,7 @@ def study_page(
     films: Sequence[Film],
     pictures: Sequence[bytes],
 ) -> bytes:
-    """The whole page; ``findings`` are those that readers are asked about, ``films`` are in the page's order."""
+    """The whole page; ``findings`` are those that readers are asked about, ``films`` stand in its order."""
     content = {
         "kit": seal,
         "units": UNITS,
@@ -46,11 +46,24 @@ def study_page(
             for known, film, png in zip(sealed, films, pictures, strict=True)
         ],
     }
-    pages = Environment(
-        loader=PackageLoader("flows.study", "templates"), autoescape=True, undefined=StrictUndefined
-    )
-    template = pages.get_template("study.html")
+    template = _templates().get_template("study.html")
     return template.render(seal=seal, content=_script(content), films=len(films)).encode()
+
+
+def readme(seal: str, lines: Sequence[str]) -> bytes:
+    """What the kit's maker is told; ``lines`` say what is in it and what it can tell."""
+    return (
+        _templates(False).get_template("kit.md").render(seal=seal, lines=lines, page=PAGE, key=KEY).encode()
+    )
+
+
+def _templates(escaped: bool = True) -> Environment:
+    return Environment(
+        loader=PackageLoader("flows.study", "templates"),
+        autoescape=escaped,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
 
 
 def _overlays(film: Film) -> list[dict[str, Any]]:

@@ -127,7 +127,7 @@ def _number(text: str, path: Path, column: str) -> float:
 
 
 def _distance(candidate: Candidate, film: Film) -> tuple[Any, ...]:
-    """How far a film is from another as a case; of equal ones the first is taken, and their order is drawn."""
+    """How far a film is from another as a case; of equals the first is taken, and their order is drawn."""
     if candidate.labels is None:
         return (0,)
     shared = bool(candidate.shows & film.shows)

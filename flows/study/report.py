@@ -29,7 +29,7 @@ _SHARES: Final = (
 
 
 def score(key_path: Path, paths: Sequence[Path], out: Path, command: str) -> str:
-    """Scores the answers in ``paths`` and writes all into ``out``; returns the text.
+    """Scores the answers in ``paths`` and writes all into ``out``; returns the text but for single findings.
 
     :raises UserError: in one line for a key or answers that cannot be counted.
     """
@@ -54,7 +54,7 @@ def score(key_path: Path, paths: Sequence[Path], out: Path, command: str) -> str
     store.publish(PLOT, _plot(figures))
     store.publish(TEXT, text.encode())
     FigureFile(command, about, figures).write(out / FIGURES)
-    return text
+    return text.partition("\n## Findings")[0]
 
 
 def _open(key: Key, answers: Answers) -> dict[str, int]:
@@ -68,11 +68,12 @@ def _text(figures: Sequence[Figure], tables: Tables, about: dict[str, Any]) -> s
     whole = [f for f in figures if f.group == "all"]
     parts = [f for f in figures if f.group != "all"]
     left = "".join(f"- {r}: {n} films without an answer\n" for r, n in about["open"].items())
+    left = f"{left}\n" if left else ""
     return (
         f"# Reader study {about['seal'][:12]}\n\n"
         f"{int((~tables.real).sum())} synthetic and {int(tables.real.sum())} real films, "
         f"{len(tables.readers)} readers. Intervals are of 95 %, for other readers and other films; figures "
-        f"with `_real` are of the real films.\n\n{left}\n{markdown(whole)}\n"
+        f"with `_real` are of the real films.\n\n{left}{markdown(whole)}\n"
         f"## Readers\n\n{_of_readers(tables)}\n## Findings\n\n{markdown(parts)}"
     )
 
@@ -93,7 +94,9 @@ def _of_readers(tables: Tables) -> str:
 
 def _plot(figures: Sequence[Figure]) -> bytes:
     """Shares with their intervals: of all films on the left, of synthetic ones by finding on the right."""
-    whole = [f for name in _SHARES for f in figures if f.name == name and f.group == "all" and f.value is not None]
+    whole = [
+        f for name in _SHARES for f in figures if f.name == name and f.group == "all" and f.value is not None
+    ]
     names = list(dict.fromkeys(f.group for f in figures if f.group.startswith("finding=")))
     rows = max(len(whole), len(names), 1)
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 1.6 + 0.42 * rows), dpi=110)

@@ -27,7 +27,9 @@ def synthetic_films(store: Store, count: int, rng: np.random.Generator) -> list[
     """
     rows = [r for r in read_manifest(store).to_pylist() if _is_synthetic(r)]
     if len(rows) < count:
-        raise UserError(f"{store.url}: {len(rows)} accepted synthetic films, expected --films {count} or more")
+        raise UserError(
+            f"{store.url}: {len(rows)} accepted synthetic films, expected --films {count} or more"
+        )
     chosen = {rows[i]["key"]: rows[i] for i in np.sort(rng.choice(len(rows), count, replace=False))}
     images = _images(store, chosen)
     return [_film(row, images[key]) for key, row in chosen.items()]

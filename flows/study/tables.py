@@ -11,8 +11,8 @@ from flows.study.key import Key
 
 @dataclass(frozen=True)
 class Tables:
-    """Of R readers and F films: ``authentic`` and ``quality`` (R, F), NaN where nothing was said; ``real`` (F,)
-    bool; by finding, ``seen`` and ``useful`` (R, F), NaN alike, and ``shows`` and ``lacks`` (F,) bool."""
+    """Of R readers and F films: ``authentic`` and ``quality`` (R, F), NaN where nothing was said; ``real``
+    (F,) bool; by finding, ``seen`` and ``useful`` (R, F), NaN alike, ``shows`` and ``lacks`` (F,) bool."""
 
     readers: list[str]
     real: np.ndarray
