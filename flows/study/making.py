@@ -30,9 +30,8 @@ MOST_FILMS = 5000
 
 @dataclass(frozen=True)
 class Plan:
-    """``films`` of each kind; ``findings`` that are asked about, of all that occur where it is None;
-    ``readers`` planned, and the ``correlation`` of two readers' answers to a film; without a ``seed`` a secret
-    one."""
+    """``films`` of each kind; ``findings`` that are asked about, None: all that occur; ``readers`` planned,
+    and the ``correlation`` of two readers' answers to a film, in [0, 1]; ``seed`` None: a secret one."""
 
     films: int
     findings: tuple[str, ...] | None = None
@@ -58,11 +57,11 @@ def make(build: str, real: Path, out: Path, plan: Plan, tell: Callable[[str], No
     _check(out, plan)
     store, target = Store(build), Store(out)
     identity = read_build(store)
-    if read_index(store) is None:
-        tell(f"{build}: is not finished; the study is of what is committed so far")
     seed = secrets.randbits(63) if plan.seed is None else plan.seed
     made = synthetic_films(store, plan.films, numpy_generator(seed, "synthetic", "study"))
     found = real_films(real, made, out, numpy_generator(seed, "real", "study"), tell, plan.megapixels)
+    if read_index(store) is None:
+        tell(f"{build}: is not finished; the study is of what is committed so far")
     order = numpy_generator(seed, "order", "study").permutation(2 * plan.films)
     films = [[*made, *found][i] for i in order]
     findings = _asked(films, plan.findings, build, tell)
@@ -140,15 +139,11 @@ def _power(plan: Plan) -> list[str]:
     rows = (
         (f"films told real from synthetic, one reader, {2 * plan.films} films", 2 * plan.films, 1),
         (f"the same, {plan.readers} readers", 2 * plan.films, plan.readers),
-        (
-            f"synthetic films taken for real, {plan.readers} readers, {plan.films} films",
-            plan.films,
-            plan.readers,
-        ),
+        (f"synthetic films taken for real, as many readers, {plan.films} films", plan.films, plan.readers),
     )
     lines = [
-        f"power {POWER:.0%} at a two-sided {ALPHA:.0%} against 50 % (exact binomial; two readers' answers to a "
-        f"film correlate by {plan.correlation:g}, which is assumed):"
+        f"power {POWER:.0%} at a two-sided {ALPHA:.0%} against 50 % (exact binomial; two readers' answers to "
+        f"a film correlate by {plan.correlation:g}, which is assumed):"
     ]
     for what, films, readers in rows:
         answers = effective(films, readers, plan.correlation)
