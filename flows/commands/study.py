@@ -32,6 +32,10 @@ def make(
         ),
     ] = None,
     ask: Annotated[bool, typer.Option("--ask/--no-ask", help="Ask what is to be seen.")] = True,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="A real film that something on it betrays; may be repeated."),
+    ] = None,
     readers: Annotated[int, typer.Option(help="How many are planned, for the power calculation.")] = 3,
     correlation: Annotated[
         float, typer.Option(help="Of two readers' answers to one film, 0 to 1, for the same.")
@@ -49,7 +53,7 @@ def make(
         from flows.study.making import make as run
 
     asked = tuple(findings) if findings else None if ask else ()
-    plan = Plan(films, asked, readers, correlation, seed, megapixels)
+    plan = Plan(films, asked, readers, correlation, seed, megapixels, tuple(leave_out or ()))
     kit = run(build, real, out, plan, lambda line: tell(console, f"synthorax: {line}"))
     for line in (f"{out}: seal {kit.seal}", *kit.lines):
         tell(Console(), line)

@@ -44,6 +44,7 @@ class Sealed(BaseModel):
     build: str
     build_hash: str
     real: str
+    left_out: list[str]
     software: str
     findings: list[str]
     films: list[SealedFilm]

@@ -13,7 +13,7 @@ from flows.figures.power import ALPHA, POWER, effective, smallest_difference
 from flows.study.film import Film, known, without_letters
 from flows.study.key import KEY, PAGE, README, VERSION, Key, Sealed, seal_of, sealed_films
 from flows.study.page import picture, readme, study_page, title
-from flows.study.real_films import real_films
+from flows.study.real_films import candidates, real_films
 from flows.study.synthetic_films import synthetic_films
 from manifests.films.bounds import MEGAPIXELS
 from manifests.identity import build_hash, read_build
@@ -39,6 +39,8 @@ class Plan:
     correlation: float = 0.2
     seed: int | None = None
     megapixels: int = MEGAPIXELS
+    #: Real films by their file's name; a synthetic one that is left out by eye would be cherry-picking.
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ def make(build: str, real: Path, out: Path, plan: Plan, tell: Callable[[str], No
     identity = read_build(store)
     seed = secrets.randbits(63) if plan.seed is None else plan.seed
     made = synthetic_films(store, plan.films, numpy_generator(seed, "synthetic", "study"))
-    found = real_films(real, made, out, numpy_generator(seed, "real", "study"), tell, plan.megapixels)
+    there = candidates(real, out, plan.left_out)
+    found = real_films(there, made, numpy_generator(seed, "real", "study"), tell, plan.megapixels)
     if read_index(store) is None:
         tell(f"{build}: is not finished; the study is of what is committed so far")
     order = numpy_generator(seed, "order", "study").permutation(2 * plan.films)
@@ -74,6 +77,7 @@ def make(build: str, real: Path, out: Path, plan: Plan, tell: Callable[[str], No
         build=build,
         build_hash=build_hash(identity),
         real=str(real),
+        left_out=sorted(plan.left_out),
         software=tool(),
         findings=findings,
         films=sealed_films([known(film) for film in films], pictures),

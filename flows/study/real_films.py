@@ -47,9 +47,8 @@ class Candidate:
 
 
 def real_films(
-    folder: Path,
+    there: Sequence[Candidate],
     like: Sequence[Film],
-    out: Path,
     rng: np.random.Generator,
     tell: Callable[[str], None],
     megapixels: int = MEGAPIXELS,
@@ -60,14 +59,13 @@ def real_films(
 
     :raises UserError: where the folder has too few, in one line.
     """
-    left = candidates(folder, out)
-    left = [left[i] for i in rng.permutation(len(left))]
+    left = [there[i] for i in rng.permutation(len(there))]
     found: list[Film] = []
     for film in like:
         while True:
             if not left:
                 raise UserError(
-                    f"--real {folder}: {len(found)} films that can be shown, expected {len(like)} of as many "
+                    f"--real: {len(found)} films that can be shown, expected {len(like)} of as many "
                     "patients: --films asks for fewer"
                 )
             best = min(left, key=lambda candidate: _distance(candidate, film))
@@ -82,8 +80,15 @@ def real_films(
     return found
 
 
-def candidates(folder: Path, out: Path) -> list[Candidate]:
-    """All that may be shown of a folder, in the order of their names."""
+def candidates(folder: Path, out: Path, left_out: Sequence[str] = ()) -> list[Candidate]:
+    """All that may be shown of a folder, but for files of those names, in the order of their names."""
+    there = _all(folder, out)
+    if absent := sorted(set(left_out) - {c.path.name for c in there}):
+        raise UserError(f"--leave-out {absent[0]}: not among the films of {folder}, expected a file's name")
+    return [c for c in there if c.path.name not in left_out]
+
+
+def _all(folder: Path, out: Path) -> list[Candidate]:
     if (folder / "nih" / "labels.csv").is_file():
         return [c for c in _labelled(folder / "nih") if part_of(c.patient) == "test"]
     if (folder / "labels.csv").is_file():

@@ -201,6 +201,7 @@
   // ---- moving -----------------------------------------------------------------------------------------------
   function only(section) {
     for (const id of ["start", "reading", "between", "end"]) $(id).hidden = id !== section;
+    $("files").hidden = section === "start";
   }
 
   function progress() {
@@ -304,8 +305,7 @@
     return [COLUMNS, ...rows].map((row) => row.join(",")).join("\n") + "\n";
   }
 
-  $("save").onclick = () => {
-    if (!state) { $("start-error").textContent = "Enter your code first."; $("reader").focus(); return; }
+  $("save").onclick = $("save-end").onclick = () => {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([csv()], { type: "text/csv" }));
     link.download = `answers-${kit.kit.slice(0, 8)}-${state.reader}.csv`;

@@ -103,6 +103,7 @@ def test_a_kit_is_not_overwritten(kit, build, real):
         (("--films", 9999), "--films: 9999"),
         (("--films", 500), "accepted synthetic films, expected --films 500 or more"),
         (("--films", 12), "10 films that can be shown, expected 12"),
+        (("--films", 4, "--leave-out", "99.png"), "--leave-out 99.png: not among the films"),
         (("--films", 4, "--readers", 0), "--readers: 0"),
         (("--films", 4, "--correlation", 2), "--correlation: 2"),
         (("--films", 4, "--finding", "cough"), "--finding: 'cough', expected one of atelectasis"),
@@ -130,6 +131,14 @@ def test_without_findings_the_rest_is_asked(real, tmp_path):
     assert code == 0
     assert any("no finding is on any of its films" in line for line in lines)
     assert content(tmp_path / "kit")["findings"] == []
+
+
+def test_a_film_that_is_betrayed_is_left_out(build, real, tmp_path):
+    words = ("--films", 9, "--leave-out", "03.png")
+    assert study("make", build, "--real", real, "--out", tmp_path / "kit", *words)[0] == 0
+    sealed = read_key(tmp_path / "kit" / "key.json").sealed
+    assert sealed.left_out == ["03.png"]
+    assert "03.png" not in {film.source for film in sealed.films}
 
 
 def test_an_unfinished_build_is_told(build, real, tmp_path):
