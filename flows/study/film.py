@@ -71,10 +71,11 @@ def without_letters(images: np.ndarray) -> np.ndarray:
 
     One on which no lungs are found stays as it is.
     """
-    lungs = np.stack([[o.mask(n) for n in ANATOMY[:2]] for o in load_lung_evaluator().look(images)])
-    out, some = images.copy(), lungs.any((1, 2, 3))
-    if some.any():
-        out[some] = unmarked(images[some], lungs[some])
+    out = images.copy()
+    for i, opinion in enumerate(load_lung_evaluator().look(images)):
+        right, left = (opinion.mask(name) for name in ANATOMY[:2])
+        if right is not None and left is not None and (right | left).any():
+            out[i] = unmarked(images[i : i + 1], np.stack([right, left])[None])[0]
     return out
 
 
