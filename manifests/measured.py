@@ -15,10 +15,11 @@ def build_identity(store: Store) -> dict[str, Any]:
     """What ``about["build"]`` of a file of figures holds: ``hash``, ``build_hash``, counts, and where it lay.
 
     ``hash`` is of every committed row (each names its image's SHA-256), the same wherever the folder lies,
-    before and after finalising: a build that grew, or was made with other settings, has another. ``build_hash``
-    is the index's: of the settings, weights and software. Reads nothing but ``build.json`` and the commits.
+    before and after finalising: a build that grew, or was made with other settings, has another.
+    ``build_hash`` is the index's: of the settings, weights and software. Reads nothing but ``build.json``
+    and the commits.
 
-    :raises DatasetError: where there is no build, nothing is committed, or commits stem from different builds.
+    :raises DatasetError: where there is no build, nothing is committed, or commits are of different builds.
     """
     read_build(store)
     commits = read_commits(store)

@@ -27,20 +27,20 @@ def test_a_build_that_grew_is_another(store):
     before = build_identity(store)
     write_shard(store, 3, draw_shard(3), {"batch_size": 8})
     with pytest.raises(
-        DatasetError, match="^evaluation.json: measured on another build .* expected [0-9a-f]{12}$"
+        DatasetError, match=r"^evaluation\.json: measured on another build .* expected [0-9a-f]{12}$"
     ):
         check_measured({"build": before}, build_identity(store), "evaluation.json")
 
 
 @pytest.mark.parametrize("about", [{}, {"build": None}, {"build": {"path": "x"}}, {"build": {"hash": 3}}])
 def test_figures_of_no_build_are_told(store, about):
-    with pytest.raises(DatasetError, match="^f.json: about.build.hash is missing"):
+    with pytest.raises(DatasetError, match=r"^f\.json: about\.build\.hash is missing"):
         check_measured(about, build_identity(store), "f.json")
 
 
 def test_nothing_committed_or_no_build_is_told(tmp_path: Path):
     empty = Store(tmp_path / "empty")
-    with pytest.raises(DatasetError, match="build.json is missing"):
+    with pytest.raises(DatasetError, match=r"build\.json is missing"):
         build_identity(empty)
     open_build(empty, BUILD)
     with pytest.raises(DatasetError, match="no shard is committed"):
