@@ -9,6 +9,7 @@ import typer
 from flows.commands.endings import guarded, set_debug
 from flows.commands.evaluate import app as evaluate
 from flows.commands.options import Device, Megapixels
+from flows.commands.scorecard import scorecard
 from flows.commands.signals import interruptible
 from flows.commands.weights import calibrate, convert, places, train
 from manifests.films.bounds import MEGAPIXELS
@@ -240,7 +241,7 @@ def edit(
     run(images, out, request, mask, seed, tries, checkpoint, size, device, megapixels)
 
 
-for command in (train, calibrate, convert, places):
+for command in (train, calibrate, convert, places, scorecard):
     app.command()(command)
 
 
