@@ -4,11 +4,14 @@ from importlib.resources import files
 from itertools import groupby
 
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 from flows.scorecard.groups import subgroup_of
 from flows.scorecard.scorecard import DEFINED_BY, DOI, FilledPart, Row, Scorecard
 from flows.scorecard.words import counts_of, interval_of, value_of
 
+#: Rows of one term that stand open on the page; more of them are a table.
+MOST_OPEN = 10
 _SOURCES = {
     "build": "from the build",
     "evaluation": "evaluate",
@@ -30,6 +33,8 @@ def page(card: Scorecard) -> bytes:
         "drawn": _drawn,
         "overall": _overall,
         "grouped": _grouped,
+        "reasons": _reasons,
+        "coded": _coded,
         "defined_by": DEFINED_BY,
         "doi": DOI,
     }
@@ -40,21 +45,43 @@ def page(card: Scorecard) -> bytes:
 
 
 def _overall(part: FilledPart) -> list[Row]:
-    """Measured rows of all and of arms, which stand open on the page."""
-    return [row for row in part.measured if not subgroup_of(row.figure.group)]
+    """Measured rows that stand open on the page: those of a term that has few outside subgroups."""
+    return [row for row in part.measured if not _in_table(part, row)]
 
 
 def _grouped(part: FilledPart) -> list[tuple[str, list[Row]]]:
-    """Measured rows of subgroups by their title."""
-    rows = [row for row in part.measured if subgroup_of(row.figure.group)]
-    return [(title, list(group)) for title, group in groupby(rows, key=lambda row: row.title)]
+    """The other measured rows by what they are."""
+    rows = [row for row in part.measured if _in_table(part, row)]
+    return [(title, list(group)) for title, group in groupby(rows, key=lambda row: row.term.title)]
+
+
+def _in_table(part: FilledPart, row: Row) -> bool:
+    if subgroup_of(row.figure.group):
+        return True
+    same = [r for r in part.measured if r.term is row.term and not subgroup_of(r.figure.group)]
+    return len(same) > MOST_OPEN
+
+
+def _reasons(part: FilledPart) -> list[tuple[Markup, list[str]]]:
+    """Why figures are missing, and which."""
+    names: dict[str, list[str]] = {}
+    for row in part.open:
+        group = "" if row.figure.group == "all" else f" ({row.group})"
+        names.setdefault(row.figure.note, []).append(f"{row.title}{group}")
+    return [(_coded(why), list(dict.fromkeys(titles))) for why, titles in names.items()]
+
+
+def _coded(text: str) -> Markup:
+    """A text whose commands are shown as such."""
+    parts = text.split("`")
+    marked = (Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))
+    return Markup("").join(marked)
 
 
 def _drawn(row: Row) -> dict[str, float] | None:
-    """Where a share, its interval and its floor lie on a line from 0 to 100; None for what has no such
-    ends."""
+    """Where a number in [0, 1], its interval and its floor lie on a line from 0 to 100; None for another."""
     figure = row.figure
-    if not row.term.share or figure.value is None:
+    if not row.term.scale or figure.value is None:
         return None
     marks = {"value": figure.value, "low": figure.low, "high": figure.high, "floor": figure.floor}
     return {name: 100 * min(1.0, max(0.0, at)) for name, at in marks.items() if at is not None}

@@ -14,7 +14,7 @@ Source = Literal["build", "evaluation", "downstream", "study", "experts"]
 COMMANDS: dict[Source, str] = {
     "evaluation": "synthorax evaluate BUILD --real DIR",
     "downstream": "synthorax downstream TASK",
-    "study": "synthorax study make, then synthorax study score",
+    "study": "synthorax study make`, then `synthorax study score",
     "experts": "synthorax evaluate experts --real DIR --out OUT",
 }
 
@@ -23,9 +23,9 @@ COMMANDS: dict[Source, str] = {
 class Term:
     """What a figure's name means.
 
-    ``name`` is that of the figure, or its beginning where it ends in ``*``. ``better``: higher, lower, or
-    empty where neither is; ``share``: a number in [0, 1]. ``reading``: what it says, and of what it says
-    nothing.
+    ``name`` is that of the figure, without regard to capitals; one ``*`` in it stands for any text.
+    ``better``: higher, lower, or empty where neither is. ``scale``: ``share`` is a number in [0, 1] read in
+    percent, ``unit`` one that is not; both are drawn. ``reading``: what it says, and of what it says nothing.
     """
 
     name: str
@@ -33,11 +33,20 @@ class Term:
     source: Source
     reading: str
     better: Literal["higher", "lower", ""] = ""
-    share: bool = False
+    scale: Literal["share", "unit", ""] = ""
 
     def means(self, name: str) -> bool:
         """Whether a figure of that name is this."""
-        return name.startswith(self.name[:-1]) if self.name.endswith("*") else name == self.name
+        return self.rest(name) is not None
+
+    def rest(self, name: str) -> str | None:
+        """What of a figure's name stands for the ``*``, empty where there is none; None for another's
+        name."""
+        head, star, tail = self.name.partition("*")
+        fits = name.lower().startswith(head) and name.lower().endswith(tail)
+        if not fits or len(name) < len(head) + len(tail) or not (star or len(name) == len(head)):
+            return None
+        return name[len(head) : len(name) - len(tail)].strip(" ,_")
 
 
 @dataclass(frozen=True)

@@ -30,13 +30,23 @@ class Row:
     @property
     def title(self) -> str:
         """The figure's name in words; of a term for many names, which it is."""
-        rest = self.figure.name.removeprefix(self.term.name[:-1]) if self.term.name.endswith("*") else ""
-        return f"{self.term.title}: {rest.replace('_', ' ')}" if rest.strip("*") else self.term.title
+        return f"{self.term.title}: {self.rest}" if self.rest else self.term.title
+
+    @property
+    def rest(self) -> str:
+        """What of the figure's name its term leaves open."""
+        return (self.term.rest(self.figure.name) or "").strip("*").replace("_", " ")
+
+    @property
+    def group(self) -> str:
+        """The group in words: an evaluation's ``all`` has rejected samples among it."""
+        told = self.figure.group.replace("_", " ").removeprefix("arm=")
+        return "all generated, rejected ones too" if (self.source, told) == ("evaluation", "all") else told
 
     def to_json(self) -> dict[str, Any]:
         """The figure's fields and its term's."""
         told = {"title": self.title, "source": self.source, "measured": self.figure.value is not None}
-        term = {"better": self.term.better, "share": self.term.share, "reading": self.term.reading}
+        term = {"better": self.term.better, "scale": self.term.scale, "reading": self.term.reading}
         return {**asdict(self.figure), **told, **term}
 
 
@@ -136,11 +146,11 @@ def _in_order(part: Part, rows: Sequence[Row], given: set[Source]) -> Iterable[R
 
 def _told(row: Row) -> Row:
     """A figure without a value says that in its note."""
-    if row.figure.value is not None:
+    figure = row.figure
+    if figure.value is not None:
         return row
-    return replace(
-        row, figure=replace(row.figure, note=f"not measured: {row.figure.note or 'no reason is given'}")
-    )
+    why = figure.note.removeprefix("not measured:").strip() or "no reason is given"
+    return replace(row, figure=replace(figure, note=f"not measured: {why}"))
 
 
 def _unmeasured(term: Term, given: set[Source]) -> Figure:

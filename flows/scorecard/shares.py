@@ -33,6 +33,7 @@ def clustered_mean(
     name: str, judge: str, values: Sequence[Sequence[float]], what: str, group: str = "all"
 ) -> Figure:
     """The mean of all ``values``, a list for each image, with a 95 % bootstrap interval over images."""
+    values = [v for v in values if v]
     sums, sizes = np.array([sum(v) for v in values], float), np.array([len(v) for v in values], float)
     counts = {what: int(sizes.sum()), "images": len(values)}
     if not sizes.sum():

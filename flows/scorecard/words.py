@@ -7,7 +7,7 @@ def value_of(row: Row, number: float | None) -> str:
     """A number as it is read: a share in percent, a whole number whole, else four digits."""
     if number is None:
         return "–"
-    if row.term.share:
+    if row.term.scale == "share":
         return f"{number:.1%}"
     return f"{number:,.0f}" if float(number).is_integer() else f"{number:.4g}"
 
@@ -31,9 +31,7 @@ def counts_of(row: Row) -> str:
 def phrase(row: Row) -> str:
     """One sentence that stands for the row where there is no table."""
     figure = row.figure
-    words = [
-        f"{row.title}{'' if figure.group == 'all' else f' ({figure.group})'}: {value_of(row, figure.value)}"
-    ]
+    words = [f"{row.title}{'' if row.group == 'all' else f' ({row.group})'}: {value_of(row, figure.value)}"]
     if figure.low is not None:
         words.append(f"95 % interval {interval_of(row)}")
     if figure.floor is not None:

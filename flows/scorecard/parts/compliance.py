@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from flows.figures.figure import Figure
 from flows.scorecard.material import Material
 from flows.scorecard.part import Entry, Evidence, Part, Statement, Term
 from flows.scorecard.shares import number, share
@@ -32,7 +33,9 @@ def own(material: Material, _: Evidence) -> Iterable[Entry]:
         refused = sum("training_copy" in row["reasons"] for row in material.rows)
         judged = index.counts.candidates - index.counts.failed
         yield share("copies_refused", "training_copy filter", refused, judged, "candidates judged")
-    if material.problems is not None:
+    if material.problems is None:
+        yield Figure("problems", "synthorax verify", None, note="run `synthorax verify BUILD`")
+    else:
         note = "; ".join(f"{p.path}: {p.what}" for p in material.problems[:3])
         files = len(index.files) + sum(len(s.files) for s in index.shards)
         yield number("problems", "synthorax verify", len(material.problems), {"files": files}, note)
@@ -68,8 +71,9 @@ PART = Part(
             "copies",
             "Copies of training films",
             "evaluation",
-            "With the detector's recall beside it.",
+            "Nearer to one than the filter allows.",
             "lower",
+            "share",
         ),
         Term(
             "copies_refused",
@@ -77,7 +81,7 @@ PART = Part(
             "build",
             "They are not in the dataset.",
             "",
-            True,
+            "share",
         ),
         Term(
             "marked",
@@ -85,7 +89,7 @@ PART = Part(
             "build",
             "By IPTC's digital source type, with this build and their key.",
             "higher",
-            True,
+            "share",
         ),
         Term(
             "problems",

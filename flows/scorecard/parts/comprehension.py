@@ -50,7 +50,7 @@ PART = Part(
             "experts",
             "Mean of eight findings.",
             "higher",
-            True,
+            "unit",
         ),
         Term(
             "expert_opacity_auroc",
@@ -58,7 +58,7 @@ PART = Part(
             "experts",
             "RSNA's grades.",
             "higher",
-            True,
+            "unit",
         ),
         Term(
             "expert_pointing",
@@ -66,7 +66,7 @@ PART = Part(
             "experts",
             "Chance is the boxes' share of the lungs.",
             "higher",
-            True,
+            "share",
         ),
         Term(
             "weights_pinned", "Weight files pinned by SHA-256", "build", "All that made or judged a sample."
@@ -78,7 +78,7 @@ PART = Part(
             "The card for people, Croissant for programs.",
             "higher",
         ),
-        Term("reasoned", "Rejected candidates with a filter named", "build", "", "higher", True),
+        Term("reasoned", "Rejected candidates with a filter named", "build", "", "higher", "share"),
     ),
     own=own,
     takes=("experts",),

@@ -18,8 +18,8 @@ def own(material: Material, _: Evidence) -> Iterable[Entry]:
     else:
         yield Statement(
             "What is compared",
-            f"The {material.index.counts.accepted:,} accepted images with real films that no network here "
-            "learned from. That filters accepted them is no evidence of likeness: it is in consistency.",
+            f"The {material.index.counts.accepted:,} accepted images. That filters accepted them is no "
+            "evidence that they are like real ones: acceptance stands in consistency.",
             "index.json: counts.accepted",
         )
 
@@ -42,7 +42,7 @@ PART = Part(
             "evaluation",
             "Of synthetic films inside the real ones' space.",
             "higher",
-            True,
+            "unit",
         ),
         Term(
             "density",
@@ -57,7 +57,7 @@ PART = Part(
             "evaluation",
             "How well a classifier tells synthetic from real: 0.5 is not at all.",
             "lower",
-            True,
+            "unit",
         ),
         Term(
             "spectrum_gap",
@@ -71,18 +71,20 @@ PART = Part(
             "study",
             "By readers who did not know which is which.",
             "higher",
-            True,
+            "share",
         ),
-        Term("authentic_real", "Real films taken for real", "study", "The readers' own floor.", "", True),
+        Term("authentic_real", "Real films taken for real", "study", "The readers' own floor.", "", "share"),
         Term(
             "sensitivity",
             "Readers' sensitivity",
             "study",
             "Synthetic films that were told as such.",
             "lower",
-            True,
+            "share",
         ),
-        Term("specificity", "Readers' specificity", "study", "Real films that were told as such.", "", True),
+        Term(
+            "specificity", "Readers' specificity", "study", "Real films that were told as such.", "", "share"
+        ),
         Term(
             "quality",
             "Quality as readers see it",

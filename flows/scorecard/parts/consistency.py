@@ -71,7 +71,7 @@ def _spreads(figures: Sequence[Figure]) -> Iterable[Entry]:
 
 def _gap(key: str, title: str) -> Term:
     return Term(
-        f"accepted_gap_{key}", f"Largest difference of acceptance by {title}", "build", "", "lower", True
+        f"accepted_gap_{key}", f"Largest difference of acceptance by {title}", "build", "", "lower", "share"
     )
 
 
@@ -85,7 +85,7 @@ PART = Part(
         "belong to, their differences here."
     ),
     terms=(
-        Term("accepted", "Accepted of those judged", "build", "By all filters together.", "", True),
+        Term("accepted", "Accepted of those judged", "build", "By all filters together.", "", "share"),
         _gap("findings", "number of findings"),
         _gap("finding", "finding"),
         _gap("age", "age"),

@@ -49,7 +49,7 @@ PART = Part(
             "evaluation",
             "By an evaluator's outline.",
             "higher",
-            True,
+            "unit",
         ),
         Term(
             "requested_auroc",
@@ -57,7 +57,7 @@ PART = Part(
             "evaluation",
             "0.5 is chance.",
             "higher",
-            True,
+            "unit",
         ),
         Term(
             "pointing",
@@ -65,7 +65,7 @@ PART = Part(
             "evaluation",
             "The evaluator's maximum lies in the mask.",
             "higher",
-            True,
+            "share",
         ),
         Term("attribute_*", "Age, sex and view as asked for", "evaluation", "By the attributes' evaluator."),
         Term(
@@ -81,7 +81,7 @@ PART = Part(
             "build",
             "Fluid and thickening may reach beyond the aerated lung.",
             "higher",
-            True,
+            "share",
         ),
         Term(
             "lesion_outside",
@@ -89,16 +89,16 @@ PART = Part(
             "build",
             "More than half of it.",
             "lower",
-            True,
+            "share",
         ),
-        Term("finding_drawn", "Requested findings with a mask", "build", "", "higher", True),
+        Term("finding_drawn", "Requested findings with a mask", "build", "", "higher", "share"),
         Term(
             "side_drawn",
             "Drawn on the requested side",
             "build",
             "By the centre of all its lesions.",
             "higher",
-            True,
+            "share",
         ),
         Term(
             "zone_drawn",
@@ -106,7 +106,7 @@ PART = Part(
             "build",
             "By the centre of all its lesions.",
             "higher",
-            True,
+            "share",
         ),
         Term(
             "undecided",
@@ -114,7 +114,7 @@ PART = Part(
             "build",
             "The experts do not speak of it, or could not tell it on real films.",
             "lower",
-            True,
+            "share",
         ),
         Term(
             "clipped",
@@ -122,7 +122,7 @@ PART = Part(
             "build",
             "Black or white without detail.",
             "lower",
-            True,
+            "share",
         ),
     ),
     own=own,

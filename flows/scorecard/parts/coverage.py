@@ -53,9 +53,9 @@ PART = Part(
     name="coverage",
     question="Does the dataset hold the variety of real radiographs: findings, persons, and how they look?",
     reading=(
-        "Recall and coverage say how much of the real films' variety is met; beside their floor. What a "
-        "build never shows nobody can learn from it: look at the findings before the means. The paper adds "
-        "that more variety is better only as long as precision (congruence) does not fall."
+        "Recall and coverage say how much of the real films' variety is met, beside their floor. More "
+        "variety is better only as long as precision (congruence) does not fall. What a build never shows "
+        "nobody can learn from it: look at the findings before the means."
     ),
     terms=(
         Term(
@@ -64,10 +64,15 @@ PART = Part(
             "evaluation",
             "Of real films inside the synthetic ones' space.",
             "higher",
-            True,
+            "unit",
         ),
         Term(
-            "coverage", "Coverage", "evaluation", "Of real films with a synthetic neighbour.", "higher", True
+            "coverage",
+            "Coverage",
+            "evaluation",
+            "Of real films with a synthetic neighbour.",
+            "higher",
+            "unit",
         ),
         Term(
             "ms_ssim",
@@ -89,10 +94,10 @@ PART = Part(
             "build",
             "Entropy of the label counts as a share of that of 13 equal ones.",
             "",
-            True,
+            "unit",
         ),
-        Term("women", "Women", "build", "Of those whose sex was said.", "", True),
-        Term("ap_views", "AP views", "build", "Of those whose view was said.", "", True),
+        Term("women", "Women", "build", "Of those whose sex was said.", "", "share"),
+        Term("ap_views", "AP views", "build", "Of those whose view was said.", "", "share"),
         Term("youngest", "Youngest, years", "build", "As the prompt says."),
         Term("oldest", "Oldest, years", "build", "As the prompt says."),
         Term(
@@ -101,7 +106,7 @@ PART = Part(
             "build",
             "All but the first of each.",
             "lower",
-            True,
+            "share",
         ),
         Term(
             "near_duplicates",
@@ -109,7 +114,7 @@ PART = Part(
             "build",
             "By the near-duplicate filter's threshold; near_duplicates.parquet lists them.",
             "lower",
-            True,
+            "share",
         ),
     ),
     own=own,
