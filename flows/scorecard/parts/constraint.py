@@ -34,6 +34,9 @@ def own(material: Material, _: Evidence) -> Iterable[Entry]:
         yield Statement("Filters that were off", ", ".join(off), "build.json: config.filters")
 
 
+_READERS = "Hold it against the readers' figure of real films."
+_FLOOR = "The readers' own floor."
+
 PART = Part(
     name="constraint",
     question="Do images and labels keep to the rules of anatomy and of what was asked for?",
@@ -68,12 +71,17 @@ PART = Part(
             "share",
         ),
         Term("attribute_*", "Age, sex and view as asked for", "evaluation", "By the attributes' evaluator."),
+        Term("sensitivity", "Requested findings that readers see", "study", _READERS, "higher", "share"),
+        Term("sensitivity_real", "The same of real films' labels", "study", _FLOOR, "", "share"),
         Term(
-            "useful",
-            "Overlays that readers call useful",
-            "study",
-            "Is the finding where the mask says?",
-            "higher",
+            "specificity", "Findings not asked for that no reader sees", "study", _READERS, "higher", "share"
+        ),
+        Term("specificity_real", "The same of real films' labels", "study", _FLOOR, "", "share"),
+        Term("useful", "Outlines that readers call useful", "study", _READERS, "higher", "share"),
+        Term("useful_real", "Radiologists' boxes that readers call useful", "study", _FLOOR, "", "share"),
+        Term("partly_useful", "Outlines at least partly useful", "study", _READERS, "higher", "share"),
+        Term(
+            "partly_useful_real", "Radiologists' boxes at least partly useful", "study", _FLOOR, "", "share"
         ),
         Term(
             "lesion_inside",
