@@ -1,5 +1,6 @@
 """`scorecard.html`: one file that needs no network, for any width, light or dark."""
 
+from dataclasses import dataclass
 from importlib.resources import files
 from itertools import groupby
 
@@ -32,7 +33,8 @@ def page(card: Scorecard) -> bytes:
         "source": _SOURCES.__getitem__,
         "drawn": _drawn,
         "overall": _overall,
-        "grouped": _grouped,
+        "arms": _arms,
+        "folded": _folded,
         "reasons": _reasons,
         "coded": _coded,
         "defined_by": DEFINED_BY,
@@ -44,18 +46,56 @@ def page(card: Scorecard) -> bytes:
     ).encode()
 
 
+@dataclass(frozen=True)
+class Table:
+    """Rows of one term. What is the same in all of them stands above: ``judge`` and ``note``, else empty."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+    @property
+    def judge(self) -> str:
+        """The one judge of all rows."""
+        return self._common([row.figure.judge for row in self.rows])
+
+    @property
+    def note(self) -> str:
+        """The one note of all rows."""
+        return self._common([row.figure.note for row in self.rows])
+
+    @property
+    def floors(self) -> bool:
+        """Whether any row has a floor."""
+        return any(row.figure.floor is not None for row in self.rows)
+
+    def _common(self, texts: list[str]) -> str:
+        return texts[0] if len(set(texts)) == 1 else ""
+
+
 def _overall(part: FilledPart) -> list[Row]:
-    """Measured rows that stand open on the page: those of a term that has few outside subgroups."""
-    return [row for row in part.measured if not _in_table(part, row)]
+    """Measured rows that stand one by one."""
+    return [row for row in part.measured if not _is_arm(row) and not _is_folded(part, row)]
 
 
-def _grouped(part: FilledPart) -> list[tuple[str, list[Row]]]:
-    """The other measured rows by what they are."""
-    rows = [row for row in part.measured if _in_table(part, row)]
-    return [(title, list(group)) for title, group in groupby(rows, key=lambda row: row.term.title)]
+def _arms(part: FilledPart) -> list[Table]:
+    """Tables of the arms of trainings, which stand open."""
+    return _tables([row for row in part.measured if _is_arm(row)])
 
 
-def _in_table(part: FilledPart, row: Row) -> bool:
+def _folded(part: FilledPart) -> list[Table]:
+    """Tables of findings and subgroups, and of whatever has many rows."""
+    return _tables([row for row in part.measured if not _is_arm(row) and _is_folded(part, row)])
+
+
+def _tables(rows: list[Row]) -> list[Table]:
+    return [Table(title, tuple(some)) for title, some in groupby(rows, key=lambda row: row.term.title)]
+
+
+def _is_arm(row: Row) -> bool:
+    return row.figure.group.startswith("arm=")
+
+
+def _is_folded(part: FilledPart, row: Row) -> bool:
     if subgroup_of(row.figure.group):
         return True
     same = [r for r in part.measured if r.term is row.term and not subgroup_of(r.figure.group)]
