@@ -26,6 +26,7 @@ def scorecard(
     """Score a build in seven parts, from figures that were measured on it and from what it tells itself."""
     from rich.console import Console
 
+    from flows.scorecard.groups import subgroup_of
     from flows.scorecard.part import Source
     from flows.scorecard.writing import write_scorecard
     from synth.terminal import printable
@@ -38,8 +39,9 @@ def scorecard(
     }
     card = write_scorecard(dataset, files, out, samples, verify, Console(stderr=True))
     for filled in card.parts:
-        measured, missing = len(filled.measured), len(filled.open)
-        print(f"{filled.part.name}: {measured} figures" + (f", {missing} not measured" if missing else ""))
-    for why in dict.fromkeys(row.figure.note for filled in card.parts for row in filled.open):
+        measured, without = len(filled.measured), len(filled.open)
+        print(f"{filled.part.name}: {measured} figures" + (f", {without} not measured" if without else ""))
+    missing = [row.figure for filled in card.parts for row in filled.open]
+    for why in dict.fromkeys(figure.note for figure in missing if not subgroup_of(figure.group)):
         print(printable(why))
     print(f"{printable(out)}: scorecard.html, scorecard.json, croissant.json")

@@ -102,10 +102,10 @@ def _is_folded(part: FilledPart, row: Row) -> bool:
     return len(same) > MOST_OPEN
 
 
-def _reasons(part: FilledPart) -> list[tuple[Markup, list[str]]]:
-    """Why figures are missing, and which."""
+def _reasons(part: FilledPart, subgroups: bool) -> list[tuple[Markup, list[str]]]:
+    """Why figures are missing, and which: those of ``subgroups``, or the others."""
     names: dict[str, list[str]] = {}
-    for row in part.open:
+    for row in (r for r in part.open if bool(subgroup_of(r.figure.group)) == subgroups):
         group = "" if row.figure.group == "all" else f" ({row.group})"
         names.setdefault(row.figure.note, []).append(f"{row.title}{group}")
     return [(_coded(why), list(dict.fromkeys(titles))) for why, titles in names.items()]
