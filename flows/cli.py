@@ -9,6 +9,7 @@ import typer
 from flows.commands.endings import guarded, set_debug
 from flows.commands.evaluate import app as evaluate
 from flows.commands.options import Device, Megapixels
+from flows.commands.scorecard import scorecard
 from flows.commands.signals import interruptible
 from flows.commands.study import app as study
 from flows.commands.weights import calibrate, convert, places, train
@@ -242,7 +243,7 @@ def edit(
     run(images, out, request, mask, seed, tries, checkpoint, size, device, megapixels)
 
 
-for command in (train, calibrate, convert, places):
+for command in (train, calibrate, convert, places, scorecard):
     app.command()(command)
 
 

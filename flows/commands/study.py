@@ -49,8 +49,8 @@ def make(
     """Make a kit: one page for readers, and the key that says which film is which."""
     console = Console(stderr=True)
     with console.status("loading"):
-        from flows.study.making import Plan
-        from flows.study.making import make as run
+        from flows.evaluation.study.making import Plan
+        from flows.evaluation.study.making import make as run
 
     asked = tuple(findings) if findings else None if ask else ()
     plan = Plan(films, asked, readers, correlation, seed, megapixels, tuple(leave_out or ()))
@@ -68,7 +68,7 @@ def score(
 ) -> None:
     """Score what readers answered: authenticity, quality, what was seen, use of outlines, agreement."""
     with Console(stderr=True).status("scoring"):
-        from flows.study.report import score as run
+        from flows.evaluation.study.report import score as run
 
         names = " ".join(path.name for path in answers)
         text = run(key, answers, out, f"synthorax study score {key.name} {names} --out {out.name}")

@@ -13,8 +13,8 @@ from editing import film, save
 from typer.testing import CliRunner
 
 from flows.cli import app
-from flows.study.answers import COLUMNS, NONE
-from flows.study.key import Key, read_key
+from flows.evaluation.study.answers import COLUMNS, NONE
+from flows.evaluation.study.key import Key, read_key
 from manifests.identity import open_build
 from manifests.shards import write_shard
 from manifests.store import Store

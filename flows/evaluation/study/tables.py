@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flows.study.answers import Answer, Answers
-from flows.study.key import Key
+from flows.evaluation.study.answers import Answer, Answers
+from flows.evaluation.study.key import Key
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from flows.study.film import Film, Overlay, outline
+from flows.evaluation.study.film import Film, Overlay, outline
 from manifests import layout
 from manifests.annotations import decode_rle
 from manifests.audit import read_manifest

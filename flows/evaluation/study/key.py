@@ -19,7 +19,7 @@ AUTHENTIC, QUALITY, USEFUL = (1, 2, 3, 4), (1, 2, 3, 4, 5), (0, 1, 2)
 
 
 class SealedFilm(BaseModel):
-    """One film under its ``id`` on the page; the rest as :func:`flows.study.film.known` has it."""
+    """One film under its ``id`` on the page; the rest as :func:`flows.evaluation.study.film.known` has it."""
 
     model_config = STRICT
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from flows.study.key import AUTHENTIC, QUALITY, USEFUL, Key, SealedFilm
+from flows.evaluation.study.key import AUTHENTIC, QUALITY, USEFUL, Key, SealedFilm
 from synth.errors import UserError
 
 COLUMNS: Final = ("kit", "reader", "film", "authentic", "quality", "seen", "useful")
@@ -22,7 +22,7 @@ _LARGEST: Final = 1 << 24
 @dataclass(frozen=True)
 class Answer:
     """What one reader said of one film; None where nothing was said. ``authentic``, ``quality`` and grades of
-    ``useful`` as :mod:`flows.study.key` has them, ``seen`` the findings ticked."""
+    ``useful`` as :mod:`flows.evaluation.study.key` has them, ``seen`` the findings ticked."""
 
     authentic: int | None
     quality: int | None

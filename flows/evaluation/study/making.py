@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from flows.evaluation.study.film import Film, known, without_letters
+from flows.evaluation.study.key import KEY, PAGE, README, VERSION, Key, Sealed, seal_of, sealed_films
+from flows.evaluation.study.page import picture, readme, study_page, title
+from flows.evaluation.study.real_films import candidates, real_films
+from flows.evaluation.study.synthetic_films import synthetic_films
 from flows.figures.power import ALPHA, POWER, effective, smallest_difference
-from flows.study.film import Film, known, without_letters
-from flows.study.key import KEY, PAGE, README, VERSION, Key, Sealed, seal_of, sealed_films
-from flows.study.page import picture, readme, study_page, title
-from flows.study.real_films import candidates, real_films
-from flows.study.synthetic_films import synthetic_films
 from manifests.films.bounds import MEGAPIXELS
 from manifests.identity import build_hash, read_build
 from manifests.index import read_index

@@ -8,7 +8,7 @@ import zlib
 import pytest
 from kits import odd_build, real_folder, study
 
-from flows.study.key import read_key
+from flows.evaluation.study.key import read_key
 from manifests.marks import marks
 
 

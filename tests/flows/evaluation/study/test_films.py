@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image
 from skimage.draw import polygon2mask
 
+from flows.evaluation.study.film import UNITS, Film, boxes, outline, without_letters
+from flows.evaluation.study.real_films import candidates, real_films
 from flows.material.films import part_of
-from flows.study.film import UNITS, Film, boxes, outline, without_letters
-from flows.study.real_films import candidates, real_films
 
 
 def rings(path):

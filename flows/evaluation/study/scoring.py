@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
+from flows.evaluation.study.key import QUALITY, USEFUL
+from flows.evaluation.study.tables import Tables
 from flows.figures.figure import Figure
 from flows.figures.readers import Measured, agreement, share, told_apart
-from flows.study.key import QUALITY, USEFUL
-from flows.study.tables import Tables
 
 JUDGE: Final = "readers"
 #: From this grade on a film was taken for real.

@@ -12,12 +12,12 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+from flows.evaluation.study.answers import Answers, read_answers
+from flows.evaluation.study.key import AUTHENTIC, Key, read_key
+from flows.evaluation.study.page import title
+from flows.evaluation.study.scoring import REAL_FROM, figures_of
+from flows.evaluation.study.tables import Tables
 from flows.figures.figure import Figure, FigureFile, markdown, table
-from flows.study.answers import Answers, read_answers
-from flows.study.key import AUTHENTIC, Key, read_key
-from flows.study.page import title
-from flows.study.scoring import REAL_FROM, figures_of
-from flows.study.tables import Tables
 from manifests.marks import tool
 from manifests.store import Store
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from flows.evaluation.study.film import Film, Overlay, boxes
 from flows.figures.findings import MAPS
 from flows.films import read_film
 from flows.material.films import part_of
-from flows.study.film import Film, Overlay, boxes
 from manifests.errors import DatasetError
 from manifests.films.bounds import MEGAPIXELS
 from manifests.films.files import working_image

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from kits import study
 
-from flows.study.answers import read_answers
-from flows.study.key import read_key
+from flows.evaluation.study.answers import read_answers
+from flows.evaluation.study.key import read_key
 
 DRIVER = shutil.which("chromedriver")
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")

@@ -11,8 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
-from flows.study.film import UNITS, Film
-from flows.study.key import KEY, PAGE, SealedFilm
+from flows.evaluation.study.film import UNITS, Film
+from flows.evaluation.study.key import KEY, PAGE, SealedFilm
 from synth.findings import FINDINGS
 
 
@@ -59,7 +59,7 @@ def readme(seal: str, lines: Sequence[str]) -> bytes:
 
 def _templates(escaped: bool = True) -> Environment:
     return Environment(
-        loader=PackageLoader("flows.study", "templates"),
+        loader=PackageLoader("flows.evaluation.study", "templates"),
         autoescape=escaped,
         undefined=StrictUndefined,
         keep_trailing_newline=True,

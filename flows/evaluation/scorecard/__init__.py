@@ -1,0 +1,1 @@
+"""The scorecard of a build: seven parts, each filled from figures that were measured on it."""

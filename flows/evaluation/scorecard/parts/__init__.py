@@ -1,0 +1,1 @@
+"""The seven parts of the scorecard, a file each, which ends in its ``PART``."""
