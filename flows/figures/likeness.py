@@ -1,0 +1,167 @@
+"""Figures of generated against real films in one feature space, each with interval and floor.
+
+A Fréchet distance falls with the number of films, coverage rises: so all samples of one comparison have one
+size n, at most half of the real films, that real halves can have too. Each figure is the mean over draws of n
+generated films against one half of the real ones; the floor is that half against the other half, by patient.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from flows.figures.distances import frechet, kernel_distance, neighbourhoods
+from flows.figures.fidelity import Clouds, halves, two_sample_scores
+from flows.figures.ranking import auroc
+from flows.figures.resampling import Estimate, around, multiplicities
+
+#: What a comparison tells, in order, and between what each lies.
+BOUNDS = {
+    "fd": (0.0, np.inf),
+    "kid": (-np.inf, np.inf),
+    "precision": (0.0, 1.0),
+    "recall": (0.0, 1.0),
+    "density": (0.0, np.inf),
+    "coverage": (0.0, 1.0),
+}
+#: Draws of halves; fewer where samples are large, as each then says more and takes longer.
+DRAWS, FEWEST_DRAWS, FILMS_DRAWN = 200, 40, 40_000
+#: The two-sample test: its draws, how often the films of each are drawn anew, and the axes it is given.
+TESTS, ANEW, AXES = 8, 50, 64
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Indices of n films each: one half of the real ones, films of the other half, generated ones."""
+
+    half: np.ndarray
+    other: np.ndarray
+    generated: np.ndarray
+
+
+def comparable(clouds: Clouds) -> int:
+    """How many films a side can be compared: no more than there are generated ones, or half the real ones."""
+    first, second = halves(clouds.patients, np.random.default_rng(0))
+    return min(len(clouds.generated), len(first), len(second))
+
+
+def draws(clouds: Clouds, count: int, rng: np.random.Generator) -> Iterator[Draw]:
+    """``count`` random ones; their size may differ by a few films, for patients stay whole."""
+    for _ in range(count):
+        sides = [rng.permutation(side) for side in halves(clouds.patients, rng)]
+        n = min(len(clouds.generated), *map(len, sides))
+        yield Draw(sides[0][:n], sides[1][:n], rng.permutation(len(clouds.generated))[:n])
+
+
+def likeness(clouds: Clouds, seed: int = 0, count: int | None = None) -> dict[str, Estimate]:
+    """Every figure of BOUNDS. Generated films are drawn anew one by one, real ones by patient."""
+    rng, size = np.random.default_rng(seed), comparable(clouds)
+    count = count or max(FEWEST_DRAWS, min(DRAWS, FILMS_DRAWN // size))
+    values, floors, departures = [], [], []
+    for draw in draws(clouds, count, rng):
+        real, other = clouds.real[draw.half], clouds.real[draw.other]
+        generated = clouds.generated[draw.generated]
+        value = _figures(real, generated)
+        anew = _figures(
+            real,
+            generated,
+            multiplicities(clouds.patients[draw.half], rng),
+            multiplicities(draw.generated, rng),
+        )
+        values.append(value)
+        floors.append(_figures(real, other))
+        departures.append(anew - value)
+    return _estimates(clouds, np.array(values), np.array(floors), np.array(departures), size)
+
+
+def whole_likeness(clouds: Clouds, seed: int = 0, count: int = FEWEST_DRAWS) -> dict[str, Estimate]:
+    """As :func:`likeness` of all generated against all real films at once, however many; the floor is still
+    of halves, and so of fewer films."""
+    rng = np.random.default_rng(seed)
+    value = _figures(clouds.real, clouds.generated)
+    each = np.arange(len(clouds.generated))
+    anew = [
+        _figures(
+            clouds.real,
+            clouds.generated,
+            multiplicities(clouds.patients, rng),
+            multiplicities(each, rng),
+        )
+        for _ in range(count)
+    ]
+    floors = [_figures(clouds.real[d.half], clouds.real[d.other]) for d in draws(clouds, count, rng)]
+    size = min(len(clouds.real), len(clouds.generated))
+    return _estimates(clouds, value[None], np.array(floors), np.array(anew) - value, size)
+
+
+def told_apart(clouds: Clouds, seed: int = 0) -> Estimate:
+    """AUROC of a classifier that tells generated from real films (:func:`two_sample_scores`), given the
+    first AXES principal axes of both together; its floor tells two halves of the real films apart."""
+    rng, size = np.random.default_rng(seed), comparable(clouds)
+    points = _axes(np.concatenate([clouds.real, clouds.generated]), min(AXES, size // 2))
+    real, generated = points[: len(clouds.real)], points[len(clouds.real) :]
+    values, floors, departures = [], [], []
+    for draw in draws(clouds, TESTS, rng):
+        names = clouds.patients[draw.half].astype(str)
+        owners = np.concatenate([names, [f"generated {i}" for i in draw.generated]])
+        value, anew = _test(real[draw.half], generated[draw.generated], owners, rng)
+        owners = np.concatenate([names, clouds.patients[draw.other].astype(str)])
+        values.append(value)
+        departures.append(anew)
+        floors.append(_test(real[draw.half], real[draw.other], owners, rng)[0])
+    low, high = around(float(np.mean(values)), np.concatenate(departures), 0, 1)
+    return Estimate(float(np.mean(values)), low, high, float(np.mean(floors)), _counts(clouds, size))
+
+
+def _test(
+    a: np.ndarray, b: np.ndarray, owners: np.ndarray, rng: np.random.Generator
+) -> tuple[float, np.ndarray]:
+    """The AUROC, and by how much it departs where owners are drawn anew, the classifier left as it is."""
+    scores = two_sample_scores(a, b, owners)
+    truth = np.repeat([False, True], [len(a), len(b)])
+    value = auroc(scores, truth)
+    anew = [
+        auroc(np.repeat(scores, w), np.repeat(truth, w))
+        for w in (multiplicities(owners, rng) for _ in range(ANEW))
+    ]
+    return value, np.array(anew) - value
+
+
+def _axes(points: np.ndarray, dimensions: int) -> np.ndarray:
+    centred = points - points.mean(0, dtype=float)
+    left, scales, _ = np.linalg.svd(centred, full_matrices=False)
+    return left[:, :dimensions] * scales[:dimensions]
+
+
+def _figures(
+    real: np.ndarray,
+    generated: np.ndarray,
+    wr: np.ndarray | None = None,
+    wg: np.ndarray | None = None,
+) -> np.ndarray:
+    near = neighbourhoods(real, generated, wr, wg)
+    distances = frechet(real, generated, wr, wg), kernel_distance(real, generated, wr, wg)
+    return np.array([*distances, near.precision, near.recall, near.density, near.coverage])
+
+
+def _estimates(
+    clouds: Clouds, values: np.ndarray, floors: np.ndarray, departures: np.ndarray, size: int
+) -> dict[str, Estimate]:
+    out = {}
+    columns = zip(BOUNDS.items(), values.T, floors.T, departures.T, strict=True)
+    for (name, bounds), value, floor, departure in columns:
+        mean = float(value.mean())
+        low, high = around(mean, departure, *bounds)
+        out[name] = Estimate(mean, low, high, float(floor.mean()), _counts(clouds, size))
+    return out
+
+
+def _counts(clouds: Clouds, size: int) -> dict[str, int]:
+    return {
+        "generated": len(clouds.generated),
+        "real": len(clouds.real),
+        "patients": len(np.unique(clouds.patients)),
+        "compared": size,
+    }
+
+
