@@ -10,32 +10,75 @@ import numpy as np
 
 #: Neighbours that make a ball around a point (Naeem et al., 2020).
 NEIGHBOURS = 5
+#: Share of a ball's radius by which it is taken smaller: a point on its edge is outside, however it rounds.
+ROUNDING = 1e-6
 
 Multiplicities = np.ndarray | None
 
 
-def frechet(a: np.ndarray, b: np.ndarray, wa: Multiplicities = None, wb: Multiplicities = None) -> float:
+@dataclass(frozen=True)
+class Products:
+    """Inner products of two sets of points: among the first (N, N), between both (N, M), among the second
+    (M, M). All distances follow from them, and those of many draws of the same points from one table."""
+
+    first: np.ndarray
+    between: np.ndarray
+    second: np.ndarray
+    dimensions: int
+
+    @classmethod
+    def of(cls, a: np.ndarray, b: np.ndarray) -> "Products":
+        """Of points (N, D) and (M, D)."""
+        a, b = a.astype(float), b.astype(float)
+        return cls(a @ a.T, a @ b.T, b @ b.T, a.shape[1])
+
+    @classmethod
+    def within(cls, table: np.ndarray, a: np.ndarray, b: np.ndarray, dimensions: int) -> "Products":
+        """Of the points with the indices ``a`` and ``b`` in a ``table`` (K, K) of products."""
+        return cls(table[np.ix_(a, a)], table[np.ix_(a, b)], table[np.ix_(b, b)], dimensions)
+
+
+def frechet(a: np.ndarray, b: np.ndarray) -> float:
     """Squared Fréchet distance of the Gaussians fitted to two sets (Heusel et al., 2017), what FID is.
 
     Covariances are divided by one less than the number of points, as the paper's code does. The trace of
     (Ca Cb)^½ is taken as the sum of the singular values of A Bᵀ, where AᵀA = Ca and BᵀB = Cb: exact, also
     where there are fewer points than dimensions.
     """
-    (mean_a, rows_a), (mean_b, rows_b) = _scattered(a, wa), _scattered(b, wb)
-    between = np.linalg.svd(_short(rows_a) @ _short(rows_b).T, compute_uv=False).sum()
+    rows_a, rows_b = ((x - x.mean(0)) / np.sqrt(len(x) - 1) for x in (a, b))
+    trace = _nuclear(_short(rows_a) @ _short(rows_b).T)
     spread = (rows_a**2).sum() + (rows_b**2).sum()
-    return float(max(0.0, ((mean_a - mean_b) ** 2).sum() + spread - 2 * between))
+    return float(max(0.0, ((a.mean(0) - b.mean(0)) ** 2).sum() + spread - 2 * trace))
 
 
-def kernel_distance(
-    a: np.ndarray, b: np.ndarray, wa: Multiplicities = None, wb: Multiplicities = None
-) -> float:
+def frechet_of(products: Products, wa: Multiplicities = None, wb: Multiplicities = None) -> float:
+    """As :func:`frechet`, of sets by their products."""
+    wa, wb = _ones(products.first, wa), _ones(products.second, wb)
+    pa, pb = wa / wa.sum(), wb / wb.sum()
+    first, second = pa @ products.first @ pa, pb @ products.second @ pb
+    row, column = products.between @ pb, pa @ products.between
+    means = first + second - 2 * pa @ row
+    spread = (
+        wa @ np.diag(products.first) - wa.sum() * first,
+        wb @ np.diag(products.second) - wb.sum() * second,
+    )
+    centred = products.between - row[:, None] - column + pa @ row
+    scales = np.sqrt(wa / (wa.sum() - 1))[:, None], np.sqrt(wb / (wb.sum() - 1))
+    trace = _nuclear(scales[0] * centred * scales[1])
+    total = means + spread[0] / (wa.sum() - 1) + spread[1] / (wb.sum() - 1) - 2 * trace
+    return float(max(0.0, total))
+
+
+def kernel_distance(products: Products, wa: Multiplicities = None, wb: Multiplicities = None) -> float:
     """Unbiased squared maximum mean discrepancy under (x·y / D + 1)³ (Bińkowski et al., 2018), what KID is.
 
     Of all points at once, not the mean over subsets; may be a little below 0 for sets of one distribution.
     """
-    wa, wb = _ones(a, wa), _ones(b, wb)
-    return _within(a, wa) + _within(b, wb) - 2 * float(wa @ _kernel(a, b) @ wb / (wa.sum() * wb.sum()))
+    wa, wb = _ones(products.first, wa), _ones(products.second, wb)
+    aa, ab, bb = (
+        (x / products.dimensions + 1) ** 3 for x in (products.first, products.between, products.second)
+    )
+    return _among(aa, wa) + _among(bb, wb) - 2 * float(wa @ ab @ wb / (wa.sum() * wb.sum()))
 
 
 @dataclass(frozen=True)
@@ -55,21 +98,21 @@ class Neighbourhoods:
 
 
 def neighbourhoods(
-    real: np.ndarray,
-    generated: np.ndarray,
+    products: Products,
     wr: Multiplicities = None,
     wg: Multiplicities = None,
     neighbours: int = NEIGHBOURS,
 ) -> Neighbourhoods:
-    """Of two sets (N, D) and (M, D), each of more than ``neighbours`` points; else ValueError.
+    """Of a real (first) and a generated (second) set, each of more than ``neighbours`` points, or ValueError.
 
     With multiplicities a ball holds as many draws as it would points, so that it stays as large.
     """
-    real, wr = _drawn(real, wr)
-    generated, wg = _drawn(generated, wg)
-    apart = _distances(real, generated)
-    in_real = apart < _radii(real, wr, neighbours)[:, None]
-    in_generated = apart < _radii(generated, wg, neighbours)
+    wr, wg = _ones(products.first, wr), _ones(products.second, wg)
+    real, made = np.flatnonzero(wr), np.flatnonzero(wg)
+    wr, wg = wr[real], wg[made]
+    apart = _distances(products.first, products.between, products.second)[np.ix_(real, made)]
+    in_real = apart < _radii(products.first, real, wr, neighbours)[:, None]
+    in_generated = apart < _radii(products.second, made, wg, neighbours)
     return Neighbourhoods(
         precision=float(in_real.any(0) @ wg / wg.sum()),
         recall=float(in_generated.any(1) @ wr / wr.sum()),
@@ -82,47 +125,35 @@ def _ones(x: np.ndarray, w: Multiplicities) -> np.ndarray:
     return np.ones(len(x)) if w is None else w.astype(float)
 
 
-def _drawn(x: np.ndarray, w: Multiplicities) -> tuple[np.ndarray, np.ndarray]:
-    w = _ones(x, w)
-    return x[w > 0], w[w > 0]
-
-
-def _scattered(x: np.ndarray, w: Multiplicities) -> tuple[np.ndarray, np.ndarray]:
-    """The mean (D,), and rows R (N, D) with RᵀR the covariance."""
-    w = _ones(x, w)
-    mean = w @ x / w.sum()
-    return mean, np.sqrt(w / (w.sum() - 1))[:, None] * (x - mean)
+def _nuclear(matrix: np.ndarray) -> float:
+    return float(np.linalg.svd(matrix, compute_uv=False).sum())
 
 
 def _short(rows: np.ndarray) -> np.ndarray:
     """As many rows as columns at most, with the same RᵀR."""
-    return rows if len(rows) <= rows.shape[1] else np.linalg.qr(rows, mode="r")
+    return rows if len(rows) <= rows.shape[1] else np.asarray(np.linalg.qr(rows, mode="r"))
 
 
-def _kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return (a.astype(float) @ b.T / a.shape[1] + 1) ** 3
-
-
-def _within(x: np.ndarray, w: np.ndarray) -> float:
+def _among(kernel: np.ndarray, w: np.ndarray) -> float:
     """The mean over pairs of two different points."""
-    k = _kernel(x, x)
     pairs = w.sum() ** 2 - (w**2).sum()
-    return float((w @ k @ w - (w**2) @ np.diag(k)) / pairs)
+    return float((w @ kernel @ w - (w**2) @ np.diag(kernel)) / pairs)
 
 
-def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    a, b = a.astype(float), b.astype(float)
-    squared = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
+def _distances(first: np.ndarray, between: np.ndarray, second: np.ndarray) -> np.ndarray:
+    squared = np.diag(first)[:, None] + np.diag(second) - 2 * between
     return np.sqrt(np.clip(squared, 0, None))
 
 
-def _radii(x: np.ndarray, w: np.ndarray, neighbours: int) -> np.ndarray:
-    """(N,) distance to where the draws of other points come to ``neighbours``."""
-    if len(x) <= neighbours:
-        raise ValueError(f"{len(x)} points, expected more than {neighbours}")
-    apart = _distances(x, x)
+def _radii(table: np.ndarray, drawn: np.ndarray, w: np.ndarray, neighbours: int) -> np.ndarray:
+    """(N,) of each drawn point: the distance to where the draws of others come to ``neighbours``."""
+    if len(drawn) <= neighbours:
+        raise ValueError(f"{len(drawn)} points, expected more than {neighbours}")
+    table = table[np.ix_(drawn, drawn)]
+    apart = _distances(table, table, table)
     np.fill_diagonal(apart, np.inf)
-    near = np.argsort(apart, axis=1)[:, :neighbours]  # each is drawn once at least
+    near = np.argpartition(apart, neighbours - 1, axis=1)[:, :neighbours]  # each is drawn once at least
+    which = np.arange(len(drawn))[:, None]
+    near = near[which, np.argsort(apart[which, near], axis=1)]
     enough = (np.cumsum(w[near], axis=1) >= neighbours).argmax(1)
-    which = np.arange(len(x))
-    return apart[which, near[which, enough]]
+    return (1 - ROUNDING) * apart[which[:, 0], near[which[:, 0], enough]]

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from flows.figures.distances import frechet, neighbourhoods
+from flows.figures.distances import Products, frechet, neighbourhoods
 from flows.figures.ranking import auroc
 from flows.figures.reliability import fold_of
 
@@ -105,7 +105,7 @@ def _near_halves(clouds: Clouds, rng: np.random.Generator) -> tuple[float, float
 
 
 def _density_and_coverage(real: np.ndarray, generated: np.ndarray) -> tuple[float, float]:
-    found = neighbourhoods(real, generated)
+    found = neighbourhoods(Products.of(real, generated))
     return found.density, found.coverage
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flows.figures.distances import frechet, kernel_distance, neighbourhoods
+from flows.figures.distances import Products, frechet_of, kernel_distance, neighbourhoods
 from flows.figures.fidelity import Clouds, halves, two_sample_scores
 from flows.figures.ranking import auroc
 from flows.figures.resampling import Estimate, around, multiplicities
@@ -55,43 +55,33 @@ def draws(clouds: Clouds, count: int, rng: np.random.Generator) -> Iterator[Draw
 
 def likeness(clouds: Clouds, seed: int = 0, count: int | None = None) -> dict[str, Estimate]:
     """Every figure of BOUNDS. Generated films are drawn anew one by one, real ones by patient."""
-    rng, size = np.random.default_rng(seed), comparable(clouds)
+    rng, size, table = np.random.default_rng(seed), comparable(clouds), _table(clouds)
     count = count or max(FEWEST_DRAWS, min(DRAWS, FILMS_DRAWN // size))
     values, floors, departures = [], [], []
     for draw in draws(clouds, count, rng):
-        real, other = clouds.real[draw.half], clouds.real[draw.other]
-        generated = clouds.generated[draw.generated]
-        value = _figures(real, generated)
-        anew = _figures(
-            real,
-            generated,
-            multiplicities(clouds.patients[draw.half], rng),
-            multiplicities(draw.generated, rng),
-        )
-        values.append(value)
-        floors.append(_figures(real, other))
-        departures.append(anew - value)
+        pair = _pair(clouds, table, draw.half, draw.generated)
+        anew = multiplicities(clouds.patients[draw.half], rng), multiplicities(draw.generated, rng)
+        values.append(_figures(pair))
+        departures.append(_figures(pair, *anew) - values[-1])
+        other = Products.within(table, draw.half, draw.other, pair.dimensions)
+        floors.append(_figures(other))
     return _estimates(clouds, np.array(values), np.array(floors), np.array(departures), size)
 
 
 def whole_likeness(clouds: Clouds, seed: int = 0, count: int = FEWEST_DRAWS) -> dict[str, Estimate]:
     """As :func:`likeness` of all generated against all real films at once, however many; the floor is still
     of halves, and so of fewer films."""
-    rng = np.random.default_rng(seed)
-    value = _figures(clouds.real, clouds.generated)
+    rng, table = np.random.default_rng(seed), _table(clouds)
     each = np.arange(len(clouds.generated))
+    pair = _pair(clouds, table, np.arange(len(clouds.real)), each)
+    value = _figures(pair)
     anew = [
-        _figures(
-            clouds.real,
-            clouds.generated,
-            multiplicities(clouds.patients, rng),
-            multiplicities(each, rng),
-        )
-        for _ in range(count)
+        _figures(pair, multiplicities(clouds.patients, rng), multiplicities(each, rng)) for _ in range(count)
     ]
-    floors = [_figures(clouds.real[d.half], clouds.real[d.other]) for d in draws(clouds, count, rng)]
+    halved = [Products.within(table, d.half, d.other, pair.dimensions) for d in draws(clouds, count, rng)]
+    floors = np.array([_figures(p) for p in halved])
     size = min(len(clouds.real), len(clouds.generated))
-    return _estimates(clouds, value[None], np.array(floors), np.array(anew) - value, size)
+    return _estimates(clouds, value[None], floors, np.array(anew) - value, size)
 
 
 def told_apart(clouds: Clouds, seed: int = 0) -> Estimate:
@@ -133,14 +123,19 @@ def _axes(points: np.ndarray, dimensions: int) -> np.ndarray:
     return left[:, :dimensions] * scales[:dimensions]
 
 
-def _figures(
-    real: np.ndarray,
-    generated: np.ndarray,
-    wr: np.ndarray | None = None,
-    wg: np.ndarray | None = None,
-) -> np.ndarray:
-    near = neighbourhoods(real, generated, wr, wg)
-    distances = frechet(real, generated, wr, wg), kernel_distance(real, generated, wr, wg)
+def _table(clouds: Clouds) -> np.ndarray:
+    """Products of all points, the real ones first."""
+    points = np.concatenate([clouds.real, clouds.generated]).astype(float)
+    return points @ points.T
+
+
+def _pair(clouds: Clouds, table: np.ndarray, real: np.ndarray, generated: np.ndarray) -> Products:
+    return Products.within(table, real, len(clouds.real) + generated, clouds.real.shape[1])
+
+
+def _figures(pair: Products, wr: np.ndarray | None = None, wg: np.ndarray | None = None) -> np.ndarray:
+    near = neighbourhoods(pair, wr, wg)
+    distances = frechet_of(pair, wr, wg), kernel_distance(pair, wr, wg)
     return np.array([*distances, near.precision, near.recall, near.density, near.coverage])
 
 
@@ -163,5 +158,3 @@ def _counts(clouds: Clouds, size: int) -> dict[str, int]:
         "patients": len(np.unique(clouds.patients)),
         "compared": size,
     }
-
-

@@ -11,7 +11,7 @@ SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 #: Pixels a side that five scales need with a window of 11, and four.
 FIVE, FOUR = 161, 91
 #: Pairs that a figure is the mean of, how many are compared at once, and draws behind its interval.
-PAIRS, BATCH, DRAWS = 300, 20, 1000
+PAIRS, BATCH, DRAWS = 200, 20, 1000
 
 
 def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -31,7 +31,9 @@ def test_small_films_have_four_scales_and_smaller_ones_none():
 
 def test_a_set_of_one_film_is_more_alike_than_one_of_many():
     many = films(12)
-    copies = np.clip(many[:1] + np.random.default_rng(0).normal(0, 4, (12, 192, 192)), 0, 255).astype(np.uint8)
+    copies = np.clip(many[:1] + np.random.default_rng(0).normal(0, 4, (12, 192, 192)), 0, 255).astype(
+        np.uint8
+    )
     owners = np.arange(12)
     one, all_ = (similarity_within(x, owners, pairs=40) for x in (copies, many))
     assert one.low > all_.high
