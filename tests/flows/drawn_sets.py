@@ -15,6 +15,7 @@ from manifests.identity import open_build
 from manifests.shards import write_shard
 from manifests.store import Store
 from synth.cases import FindingRequest, Lesion, MaskSet
+from synth.images.radiographs import normalise_exposure, to_uint8
 
 SIDE = 128
 COLUMNS = ("image", "patient", "age", "sex", "view", "findings")
@@ -66,7 +67,8 @@ def _record(index: int, seed: int, finding: str):
     record = next(
         r for s in range(99) if (r := draw_record(index, s, p_fail=0, p_break=0)).status == "accepted"
     )
-    image, anatomy = drawn_film(seed * 1000 + index, SIDE)
+    drawn, anatomy = drawn_film(seed * 1000 + index, SIDE)
+    image = to_uint8(normalise_exposure(drawn / np.float32(255)))  # as models draw them
     lesion = np.zeros((SIDE, SIDE), bool)
     lesion[75:100, 15:40] = True
     asked = index % 2 == 1

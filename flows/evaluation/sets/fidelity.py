@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from PIL import Image
 
 from flows.evaluation.sets import radiomics
 from flows.evaluation.sets.films import Generated
@@ -73,7 +72,7 @@ def _note(name: str, estimate: Estimate, dimensions: int) -> str:
 
 def of_pixels(generated: Generated, real: RealSet, groups: Sequence[Group]) -> Iterator[Figure]:
     """Diversity, detail and radiomics of whole groups."""
-    films = shown(real, generated.side)
+    films = real.films.images
     theirs = radial_powers(films)
     alike = similarity_within(films, real.films.patients) if generated.side >= FOUR else None
     for group in groups:
@@ -103,7 +102,7 @@ def _of_pixels(
 
 def spectra(generated: Generated, real: RealSet) -> dict[str, np.ndarray]:
     """Power (S // 2 + 1,) by cycles per image: of generated films, real ones, and both halves of these."""
-    powers = radial_powers(shown(real, generated.side))
+    powers = radial_powers(real.films.images)
     first, second = halves(real.films.patients, np.random.default_rng(0))
     return {
         "generated": radial_powers(generated.images).mean(0),
@@ -121,12 +120,3 @@ def _diversity(made: np.ndarray, real: int, alike: Estimate | None, group: str) 
     estimate = Estimate(ours.value, ours.low, ours.high, alike.value, counts)
     note = "of pairs; the floor is that of pairs of real films: above it, films are too alike"
     return figure("ms_ssim", "torchmetrics", estimate, group, note)
-
-
-def shown(real: RealSet, side: int) -> np.ndarray:
-    """The real films at the generated films' size, smaller ones by the mean of areas."""
-    images = real.films.images
-    if side == images.shape[-1]:
-        return images
-    box = Image.Resampling.BOX
-    return np.stack([np.asarray(Image.fromarray(i).resize((side, side), box)) for i in images])

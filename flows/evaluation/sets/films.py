@@ -87,7 +87,7 @@ def read_folder(folder: Path, most: int, out: Path, console: Console) -> Generat
     """PNG, JPEG and DICOM files in and below a folder, each framed as real films are: borders cut, exposure
     normalised. What cannot be read is told by name, left out and counted."""
     names = find_radiographs(folder, out)
-    images, damaged = framed(folder, spread(names, most), console)
+    images, damaged = framed(folder, spread(names, most), SHOWN, console)
     if not len(images):
         raise UserError(f"{folder}: none of {len(names)} files can be read, expected films; {damaged[0]}")
     count = len(images)
@@ -107,16 +107,16 @@ def read_folder(folder: Path, most: int, out: Path, console: Console) -> Generat
     )
 
 
-def framed(folder: Path, names: Sequence[str], console: Console) -> tuple[np.ndarray, list[str]]:
-    """(N, SHOWN, SHOWN) uint8 of the files that can be read, and a line of each that cannot."""
+def framed(folder: Path, names: Sequence[str], side: int, console: Console) -> tuple[np.ndarray, list[str]]:
+    """(N, side, side) uint8 of the files that can be read, and a line of each that cannot."""
     images, damaged = [], []
     for name in tracked(names, f"reading {folder}", len(names), console):
         try:
-            images.append(Framed.of(working_image(read_film(folder / name), SHOWN)).seen)
+            images.append(Framed.of(working_image(read_film(folder / name), side)).seen)
         except DatasetError as error:
             damaged.append(str(error))
             tell(console, f"{error}: left out")
-    return np.array(images, np.uint8).reshape(-1, SHOWN, SHOWN), damaged
+    return np.array(images, np.uint8).reshape(-1, side, side), damaged
 
 
 def spread(names: Sequence[str], most: int) -> list[str]:

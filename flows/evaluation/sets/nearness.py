@@ -16,7 +16,7 @@ from flows.evaluation.sets.real import NIH, RealSet
 from flows.evaluation.sets.spaces import judge_name
 from flows.figures.figure import Figure
 from flows.figures.resampling import Estimate
-from flows.material.films import SHOWN, load_real
+from flows.material.films import load_real
 from flows.training.augment import disguise
 
 #: Training films whose copies are searched for, and the seed of their alterations.
@@ -57,9 +57,10 @@ def _recall(
     """In words: what share of copies of training films, altered as other exports of them may be, is found."""
     if real.layout is None:
         return "the detector's recall is not measured here: it needs the training films"
+    side = real.films.images.shape[-1]
     chosen = frozenset(spread(sorted(index.names), COPIES))
     damaged: list[str] = []
-    films = load_real(real.layout, NIH, SHOWN, keep=lambda row: row["image"] in chosen, damaged=damaged)
+    films = load_real(real.layout, NIH, side, keep=lambda row: row["image"] in chosen, damaged=damaged)
     if not len(films):
         return "the detector's recall is not measured here: no training film is in the folder"
     sets = {"as they are": films.images, **disguise(films.images, SEED)}

@@ -9,6 +9,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import SymmetricalLogLocator
 
 from flows.figures.figure import Figure
 from flows.figures.spectrum import detail_band
@@ -16,7 +17,7 @@ from flows.figures.spectrum import detail_band
 #: The figures that are drawn, with what each axis is called.
 DRAWN = {
     "fd": "Fréchet distance (log)",
-    "kid": "kernel distance",
+    "kid": "kernel distance (symlog)",
     "precision": "precision",
     "recall": "recall",
     "density": "density",
@@ -57,6 +58,9 @@ def draw_figures(figures: Sequence[Figure], path: Path) -> None:
         axes.set_title(title, fontsize=9)
         if name == "fd":
             axes.set_xscale("log")
+        if name == "kid":
+            axes.set_xscale("symlog", linthresh=1e-2)
+            axes.xaxis.set_major_locator(SymmetricalLogLocator(base=100, linthresh=1e-2))
     panels[0].set_yticks(range(len(rows)), [f"{judge}\n{group}" for judge, group in rows], fontsize=7)
     panels[0].invert_yaxis()
     drawing.suptitle("value with 95 % interval; bar: floor, two halves of the real films", fontsize=9)

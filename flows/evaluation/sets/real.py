@@ -10,7 +10,7 @@ from rich.console import Console
 from flows.config.terminal import tell
 from flows.evaluation.sets.films import framed, spread
 from flows.material import real as generator_split
-from flows.material.films import FOLDERS, SHOWN, RealFilms, load_real
+from flows.material.films import FOLDERS, RealFilms, load_real
 from manifests.films.folders import find_radiographs
 from synth.errors import UserError
 
@@ -30,8 +30,8 @@ class RealSet:
     layout: Path | None = None
 
 
-def read_real(folder: Path, out: Path, most: int, console: Console) -> RealSet:
-    """Real films at SHOWN pixels a side, borders cut and exposure normalised.
+def read_real(folder: Path, out: Path, side: int, most: int, console: Console) -> RealSet:
+    """Real films at ``side`` pixels, as many as the generated ones have; borders cut, exposure normalised.
 
     Of a folder laid out like shared/data what neither experts, evaluators nor the generator learned from.
     Of any other all PNG, JPEG and DICOM files, ``most`` at most, each taken for a patient's only one. A file
@@ -40,7 +40,7 @@ def read_real(folder: Path, out: Path, most: int, console: Console) -> RealSet:
     if not folder.is_dir():
         raise UserError(f"real: {folder} is not a folder, expected one with real films")
     data = _layout(folder)
-    found = _plain(folder, out, most, console) if data is None else _held_out(data, console)
+    found = _plain(folder, out, side, most, console) if data is None else _held_out(data, side, console)
     if not len(found.films):
         why = f"; {found.damaged[0]}" if found.damaged else ""
         raise UserError(f"real: {folder} has no film that can be read, expected real films{why}")
@@ -54,9 +54,9 @@ def _layout(folder: Path) -> Path | None:
     return None
 
 
-def _held_out(data: Path, console: Console) -> RealSet:
+def _held_out(data: Path, side: int, console: Console) -> RealSet:
     damaged: list[str] = []
-    films = load_real(data, NIH, SHOWN, "test", _unseen, damaged)
+    films = load_real(data, NIH, side, "test", _unseen, damaged)
     for line in damaged:
         tell(console, f"{data / NIH / 'images'}/{line}: left out")
     about = (
@@ -70,9 +70,9 @@ def _unseen(row: Mapping[str, str]) -> bool:
     return generator_split.part_of(row["patient"]) != "train"
 
 
-def _plain(folder: Path, out: Path, most: int, console: Console) -> RealSet:
+def _plain(folder: Path, out: Path, side: int, most: int, console: Console) -> RealSet:
     names = find_radiographs(folder, out)
-    images, damaged = framed(folder, spread(names, most), console)
+    images, damaged = framed(folder, spread(names, most), side, console)
     count = len(images)
     films = RealFilms(
         names=np.arange(count).astype(str),
@@ -81,7 +81,7 @@ def _plain(folder: Path, out: Path, most: int, console: Console) -> RealSet:
         ages=np.full(count, -1),
         sexes=np.full(count, ""),
         views=np.full(count, ""),
-        sides=np.full(count, SHOWN),
+        sides=np.full(count, side),
         grades=np.full(count, ""),
         parts=np.full(count, ""),
         labels=[frozenset()] * count,

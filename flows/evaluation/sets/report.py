@@ -16,7 +16,10 @@ _HEAD = """# Is it like real films?
 
 Each cell is the figure, its 95 % interval (patients, and generated films, drawn anew) and, after the bar, its
 **floor**: the same figure of two halves of the real films, by patient, of the same size. A value at its floor
-is as near as real films are to real films. What each figure means: docs/evaluation.md.
+is as near as real films are to real films. Nearer to real films is: fd and kid low, precision, recall,
+density and coverage high, two_sample_auc near 0.5. A judge is the network whose features or answers are
+compared; one that also filtered the build chose the films that it judges. What each figure means:
+docs/evaluation.md.
 """
 
 _SIZES = """Distances and coverages depend on how many films are compared: {sizes}. They can be held against
@@ -31,16 +34,22 @@ def page(command: str, about: Mapping[str, Any], figures: Sequence[Figure]) -> s
     if spaces:
         parts += ["## As a set, by feature space", "", _matrix(spaces, _FIDELITY), _sizes(spaces), ""]
     if rest := [f for f in whole if f.name in _SET]:
-        parts += ["## Diversity, detail, texture", "", _list(rest)]
+        parts += ["## Diversity, detail, texture", "", _list(rest, _SET)]
     if asked := [f for f in figures if f.name in _ASKED and f.value is not None]:
-        parts += ["## As asked for", "", "Here the floor is the same figure of real films.", "", _list(asked)]
+        parts += [
+            "## As asked for",
+            "",
+            "Here the floor is the same figure of real films.",
+            "",
+            _list(asked, _ASKED),
+        ]
     if groups := [
         f for f in figures if f.name in _FIDELITY and f.group not in _WHOLE and f.value is not None
     ]:
         title = "## By finding, sex, age and view: accepted films against real films of the same kind"
         parts += [title, "", _matrix(groups, _FIDELITY), _sizes(groups), ""]
     if copies := [f for f in whole if f.name == "copies"]:
-        parts += ["## Copies of training films", "", _list(copies)]
+        parts += ["## Copies of training films", "", _list(copies, ("copies",))]
     parts += _missing(figures)
     return "\n".join(parts).rstrip() + "\n"
 
@@ -63,8 +72,10 @@ def _matrix(figures: Sequence[Figure], names: Sequence[str]) -> str:
     return table(["judge", "films", *shown], body)
 
 
-def _list(figures: Sequence[Figure]) -> str:
-    rows = [[f.name, f.group, _cell(f), f.judge, _counts(f), f.note] for f in figures]
+def _list(figures: Sequence[Figure], names: Sequence[str]) -> str:
+    """A row a figure, in the order of ``names``, whole groups first."""
+    order = sorted(figures, key=lambda f: (names.index(f.name), f.group not in _WHOLE))
+    rows = [[f.name, f.group, _cell(f), f.judge, _counts(f), f.note] for f in order]
     return table(["figure", "films", "value [95 %] \\| floor", "judge", "of", "note"], rows)
 
 
@@ -94,6 +105,9 @@ def _missing(figures: Sequence[Figure]) -> list[str]:
             reasons.setdefault((f.group, f.judge, f.note), []).append(f.name)
     if not reasons:
         return []
-    rows = [[group, ", ".join(dict.fromkeys(names)), note] for (group, _, note), names in reasons.items()]
+    rows = [
+        [group, ", ".join(dict.fromkeys(names)), note.removeprefix("not measured: ")]
+        for (group, _, note), names in reasons.items()
+    ]
     unique = [list(row) for row in dict.fromkeys(map(tuple, rows))]
     return ["## Not measured", "", table(["films", "figures", "why"], unique)]

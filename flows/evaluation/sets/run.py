@@ -19,6 +19,7 @@ from flows.evaluation.sets.real import RealSet, read_real
 from flows.evaluation.sets.report import page
 from flows.evaluation.sets.spaces import EVALUATOR, RadDino, Space, load_spaces
 from flows.figures.figure import Figure, FigureFile
+from flows.material.films import SHOWN
 from synth.devices import check_device
 from synth.errors import UserError
 
@@ -64,7 +65,7 @@ def evaluate_set(request: Request, console: Console) -> FigureFile:
     began = time.monotonic()
     spaces = load_spaces(request.torchxrayvision, request.rad_dino, request.device)
     generated = _generated(request, console)
-    real = read_real(request.real, request.out, request.most, console)
+    real = read_real(request.real, request.out, generated.side, request.most, console)
     remarks = _remarks(generated, real)
     for remark in remarks:
         tell(console, remark)
@@ -118,8 +119,8 @@ def _remarks(generated: Generated, real: RealSet) -> list[str]:
     lines = []
     if generated.asked and not generated.accepted.any():
         lines.append("no film was accepted: only figures of all, here the rejected ones, are given")
-    if generated.side < real.films.images.shape[-1]:
-        lines.append(f"films have {generated.side} pixels a side: real ones were made as small for detail")
+    if generated.side < SHOWN:
+        lines.append(f"films have {generated.side} pixels a side: real ones were made as small")
     if not real.known:
         lines.append(
             "the real films' patients and labels are unknown: intervals are of films, not of patients"
