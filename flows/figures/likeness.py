@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flows.figures.distances import Products, frechet_of, kernel_distance, neighbourhoods
+from flows.figures.distances import NEIGHBOURS, Products, frechet_of, kernel_distance, neighbourhoods
 from flows.figures.fidelity import Clouds, halves, two_sample_scores
 from flows.figures.ranking import auroc
 from flows.figures.resampling import Estimate, around, multiplicities
@@ -26,6 +26,10 @@ BOUNDS = {
 }
 #: Draws of halves; fewer where samples are large, as each then says more and takes longer.
 DRAWS, FEWEST_DRAWS, FILMS_DRAWN = 200, 40, 40_000
+#: Halves whose usual size is taken.
+HALVES = 31
+#: Different films that a draw has at least: fewer have no neighbourhoods.
+LEAST = NEIGHBOURS + 1
 #: The two-sample test: its draws, how often the films of each are drawn anew, and the axes it is given.
 TESTS, ANEW, AXES = 8, 50, 64
 
@@ -40,17 +44,25 @@ class Draw:
 
 
 def comparable(clouds: Clouds) -> int:
-    """How many films a side can be compared: no more than there are generated ones, or half the real ones."""
-    first, second = halves(clouds.patients, np.random.default_rng(0))
-    return min(len(clouds.generated), len(first), len(second))
+    """How many films a side can be compared: no more than there are generated ones, or a usual half of the
+    real ones has."""
+    rng = np.random.default_rng(0)
+    sides = [min(map(len, halves(clouds.patients, rng))) for _ in range(HALVES)]
+    return min(len(clouds.generated), int(np.median(sides)))
 
 
 def draws(clouds: Clouds, count: int, rng: np.random.Generator) -> Iterator[Draw]:
-    """``count`` random ones; their size may differ by a few films, for patients stay whole."""
-    for _ in range(count):
+    """``count`` random ones of the size that is comparable, or a tenth fewer, for patients stay whole.
+
+    Halves that a patient with many films makes smaller are drawn again.
+    """
+    size = comparable(clouds)
+    while count:
         sides = [rng.permutation(side) for side in halves(clouds.patients, rng)]
-        n = min(len(clouds.generated), *map(len, sides))
-        yield Draw(sides[0][:n], sides[1][:n], rng.permutation(len(clouds.generated))[:n])
+        n = min(size, *map(len, sides))
+        if n >= 0.9 * size:
+            count -= 1
+            yield Draw(sides[0][:n], sides[1][:n], rng.permutation(len(clouds.generated))[:n])
 
 
 def likeness(clouds: Clouds, seed: int = 0, count: int | None = None) -> dict[str, Estimate]:
@@ -60,7 +72,7 @@ def likeness(clouds: Clouds, seed: int = 0, count: int | None = None) -> dict[st
     values, floors, departures = [], [], []
     for draw in draws(clouds, count, rng):
         pair = _pair(clouds, table, draw.half, draw.generated)
-        anew = multiplicities(clouds.patients[draw.half], rng), multiplicities(draw.generated, rng)
+        anew = [multiplicities(owners, rng, LEAST) for owners in (clouds.patients[draw.half], draw.generated)]
         values.append(_figures(pair))
         departures.append(_figures(pair, *anew) - values[-1])
         other = Products.within(table, draw.half, draw.other, pair.dimensions)
@@ -76,7 +88,8 @@ def whole_likeness(clouds: Clouds, seed: int = 0, count: int = FEWEST_DRAWS) -> 
     pair = _pair(clouds, table, np.arange(len(clouds.real)), each)
     value = _figures(pair)
     anew = [
-        _figures(pair, multiplicities(clouds.patients, rng), multiplicities(each, rng)) for _ in range(count)
+        _figures(pair, *(multiplicities(owners, rng, LEAST) for owners in (clouds.patients, each)))
+        for _ in range(count)
     ]
     halved = [Products.within(table, d.half, d.other, pair.dimensions) for d in draws(clouds, count, rng)]
     floors = np.array([_figures(p) for p in halved])

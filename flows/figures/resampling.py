@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+#: Times that films are drawn again before all are taken.
+TRIES = 100
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -17,14 +20,19 @@ class Estimate:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def multiplicities(owners: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def multiplicities(owners: np.ndarray, rng: np.random.Generator, least: int = 2) -> np.ndarray:
     """(N,) int: how often each of N films is drawn when their ``owners`` (N,) are drawn with replacement
-    (Efron, 1979); two at least are drawn."""
+    (Efron, 1979).
+
+    Draws of fewer than ``least`` different films, of which there is no figure, are drawn again; where that
+    does not help, each film is drawn once.
+    """
     names, owner = np.unique(owners, return_inverse=True)
-    while True:
-        drawn = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
-        if len(names) < 2 or np.count_nonzero(drawn) > 1:
-            return drawn[owner]
+    for _ in range(TRIES):
+        drawn = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))[owner]
+        if np.count_nonzero(drawn) >= least:
+            return drawn
+    return np.ones(len(owners), int)
 
 
 def around(

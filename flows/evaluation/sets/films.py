@@ -74,13 +74,12 @@ def read_build(url: str, most: int, console: Console) -> Generated:
     chosen = spread(sorted(rows), most)
     wanted = set(chosen)
     both = chain(dataset.samples("accepted", wanted), dataset.samples("rejected", wanted))
-    read = list(tracked(both, "reading films", len(wanted), console))
-    read.sort(key=lambda s: s.key)
-    if missing := wanted - {s.key for s in read}:
+    read = {x.key: _pictures(x) for x in tracked(both, "reading films", len(wanted), console)}
+    if missing := wanted - read.keys():
         raise DatasetError(
             f"{url}: no film of {min(missing)}, expected one: `synthorax verify {url}` says more"
         )
-    return _of_build(url, read, [rows[s.key] for s in read], len(rows), dataset.build)
+    return _of_build(url, [read[k] for k in chosen], [rows[k] for k in chosen], len(rows), dataset.build)
 
 
 def read_folder(folder: Path, most: int, out: Path, console: Console) -> Generated:
@@ -126,23 +125,31 @@ def spread(names: Sequence[str], most: int) -> list[str]:
     return [names[i] for i in np.linspace(0, len(names) - 1, most).round().astype(int)]
 
 
+def _pictures(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """A film and its lungs, as 0 and 255, SHOWN pixels a side at most: all that is kept of a sample."""
+    side = min(SHOWN, *sample.image.shape)
+    lungs = np.where(sample.anatomy[:2].any(0), 255, 0).astype(np.uint8)
+    return _at(sample.image, side), _at(lungs, side)
+
+
 def _of_build(
-    url: str, samples: Sequence[Sample], rows: Sequence[dict[str, Any]], of: int, build: dict[str, Any]
+    url: str,
+    pictures: Sequence[tuple[np.ndarray, np.ndarray]],
+    rows: Sequence[dict[str, Any]],
+    of: int,
+    build: dict[str, Any],
 ) -> Generated:
     accepted = np.array([r["status"] == "accepted" for r in rows])
-    side = min(SHOWN, *{s.image.shape[0] for s in samples}, *{s.image.shape[1] for s in samples})
-    some = f"{len(samples)} of {of}" if len(samples) < of else f"{of}"
+    some = f"{len(rows)} of {of}" if len(rows) < of else f"{of}"
     return Generated(
-        images=np.stack([_at(s.image, side) for s in samples]),
+        images=np.stack([image for image, _ in pictures]),
         accepted=accepted,
         ages=np.array([np.nan if r["age"] is None else r["age"] for r in rows], float),
         sexes=np.array([r["sex"] or "" for r in rows]),
         views=np.array([r["view"] or "" for r in rows]),
         findings=[frozenset(f["name"] for f in r["findings"]) for r in rows],
         complete=np.array([bool(r.get("complete", True)) for r in rows]),
-        lungs=np.stack(
-            [_at(np.where(s.anatomy[:2].any(0), 255, 0).astype(np.uint8), side) > 127 for s in samples]
-        ),
+        lungs=np.stack([lungs for _, lungs in pictures]) > 127,
         boxes=[_boxes(r) for r in rows],
         asked=True,
         about=f"{some} films of {url}, {int(accepted.sum())} accepted and {int((~accepted).sum())} rejected",

@@ -1,4 +1,4 @@
-"""The radiomic Fréchet distance (Konz et al., 2026), by its authors' package, where pyradiomics is there."""
+"""The radiomic Fréchet distance (Konz et al., 2024), by its authors' package, where pyradiomics is there."""
 
 import contextlib
 import io

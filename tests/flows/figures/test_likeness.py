@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flows.figures.fidelity import Clouds
-from flows.figures.likeness import BOUNDS, comparable, likeness, told_apart, whole_likeness
+from flows.figures.likeness import BOUNDS, comparable, draws, likeness, told_apart, whole_likeness
 from flows.figures.resampling import around, mean_over, multiplicities
 
 
@@ -72,3 +72,20 @@ def test_whole_patients_are_drawn():
 def test_a_bias_of_draws_does_not_move_the_interval():
     assert around(5, np.array([9.0, 10, 11] * 100)) == (4, 6)
     assert around(0.5, np.array([-1.0, 1] * 100), 0, 1) == (0, 1)
+
+
+def test_draws_of_too_few_films_are_drawn_again():
+    rng = np.random.default_rng(0)
+    owners = np.repeat(["a", "b", "c"], [1, 1, 18])
+    assert all(np.count_nonzero(multiplicities(owners, rng, 6)) >= 6 for _ in range(200))
+    assert multiplicities(np.arange(3), rng, 6).tolist() == [1, 1, 1]
+
+
+def test_a_patient_with_many_films_does_not_make_samples_small():
+    rng = np.random.default_rng(0)
+    films, patients = rng.standard_normal((40, 4)), np.repeat(np.arange(4), [1, 1, 19, 19])
+    clouds = Clouds(films[:20], films, patients)
+    size = comparable(clouds)
+    assert size >= 18
+    assert all(len(d.half) >= 0.9 * size for d in draws(clouds, 30, rng))
+    assert np.isfinite(likeness(clouds, count=20)["coverage"].low)

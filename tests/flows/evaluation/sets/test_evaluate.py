@@ -124,7 +124,7 @@ def test_groups_with_few_films_are_refused_with_their_count(done):
 
 
 def test_fewer_films_than_features_are_told(done):
-    assert "fewer films than the 1280 features" in figures(done[0])["fd", "evaluator_lite2", "all"].note
+    assert "fewer films than the 352 features" in figures(done[0])["fd", "evaluator_lite2", "all"].note
 
 
 def test_what_networks_said_is_kept_and_the_same_again_is_the_same(done, build, real, monkeypatch):
