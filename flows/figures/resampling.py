@@ -1,5 +1,6 @@
 """What drawing the patients anew would give: intervals of figures that depend on how many films there are."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -53,3 +54,13 @@ def mean_over(values: np.ndarray, owners: np.ndarray, draws: int = 1000, seed: i
     drawn = np.stack([multiplicities(owners, rng) for _ in range(draws)])
     low, high = np.percentile(drawn @ values / drawn.sum(1), (2.5, 97.5))
     return Estimate(float(values.mean()), float(low), float(high))
+
+
+def drawn_interval(
+    measure: Callable[[np.ndarray], float], count: int, draws: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """95 % of a figure of indices into ``count`` films, drawn with replacement; NaN ones are left out."""
+    rng = np.random.default_rng(seed)
+    values = [measure(rng.integers(count, size=count)) for _ in range(draws)]
+    low, high = np.nanpercentile(values, (2.5, 97.5))
+    return float(low), float(high)

@@ -1,6 +1,6 @@
-"""Whether films show what was asked for: lungs in their mask, findings in their place, age, sex and view."""
+"""Whether films show what was asked for: lungs in their mask, findings, and these in their place."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -9,9 +9,7 @@ import numpy as np
 from filters.anatomy_agreement import dice
 from filters.experts.evaluators import (
     ANATOMY_EVALUATOR,
-    ATTRIBUTE_EVALUATOR,
     FINDING_EVALUATOR,
-    AttributeEvaluator,
     load_finding_evaluator,
     load_lung_evaluator,
 )
@@ -24,13 +22,14 @@ from flows.evaluation.sets.spaces import judge_name
 from flows.figures.figure import Figure
 from flows.figures.findings import LABELS, MAPS, answers_of
 from flows.figures.ranking import auroc
-from flows.figures.resampling import Estimate, mean_over, multiplicities
+from flows.figures.resampling import Estimate, drawn_interval, mean_over, multiplicities
 
 #: Films on either side of a ranking, and boxes, that a figure needs at least.
 FEWEST = 5
 #: How much wider and higher than the lesion's its box is taken.
 WIDER: Final = 1.2
-DRAWS = 1000
+#: Draws behind the interval of a mean over findings.
+DRAWS = 250
 
 
 @dataclass(frozen=True)
@@ -123,68 +122,8 @@ def pointing_figures(seen: Seen, real_seen: Seen, generated: Generated, real: Re
     yield _pointed(hit, film, real_hit, chance, "accepted", seen.judge)
 
 
-def attribute_figures(
-    kept: Kept, generated: Generated, real: RealSet, groups: list[Group]
-) -> Iterator[Figure]:
-    """Sex and view (AUROC) and age (correlation) read off films again, beside real films."""
-    evaluator = AttributeEvaluator.load()
-
-    def ask(some: np.ndarray) -> np.ndarray:
-        said = evaluator.look(some)
-        return np.stack([said.female, said.pa, said.age], 1)
-
-    digests = evaluator.extractor.digests
-    pin = "".join(digests.values())
-    ours = kept.rows(ATTRIBUTE_EVALUATOR, pin, generated.images, ask)
-    theirs = kept.rows(ATTRIBUTE_EVALUATOR, pin, real.films.images, ask) if real.known else None
-    films = real.films
-    told = {
-        "attribute_sex": (0, generated.sexes != "", generated.sexes == "F", films.sexes == "F", auroc),
-        "attribute_view": (1, generated.views != "", generated.views == "PA", films.views == "PA", auroc),
-        "attribute_age": (2, ~np.isnan(generated.ages), generated.ages, films.ages, _correlation),
-    }
-    for name, (column, stated, truth, real_truth, measure) in told.items():
-        floor = None if theirs is None else measure(theirs[:, column], real_truth)
-        for group in groups:
-            some = group.generated & stated
-            note = "correlation; 0 is chance" if measure is _correlation else "AUROC; 0.5 is chance"
-            yield _measured(name, ours[some, column], truth[some], measure, floor, group.name, note)
-
-
-def _measured(
-    name: str,
-    said: np.ndarray,
-    truth: np.ndarray,
-    measure: Callable[[np.ndarray, np.ndarray], float],
-    floor: float | None,
-    group: str,
-    note: str,
-) -> Figure:
-    values = np.unique(truth)
-    counts = {"generated": len(truth)}
-    if len(values) < 2 or min((truth == v).sum() for v in values) < (FEWEST if len(values) == 2 else 0):
-        why = f"{len(truth)} films that differ too little in it, expected {FEWEST} of either kind"
-        return refused(name, ATTRIBUTE_EVALUATOR, why, group, **counts)
-    low, high = _drawn(lambda i: measure(said[i], truth[i]), len(truth))
-    return figure(
-        name, ATTRIBUTE_EVALUATOR, Estimate(measure(said, truth), low, high, floor, counts), group, note
-    )
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) and np.ptp(b) else float("nan")
-
-
 def _enough(truth: np.ndarray) -> bool:
     return bool(min(truth.sum(), (~truth).sum()) >= FEWEST)
-
-
-def _drawn(measure: Callable[[np.ndarray], float], count: int, seed: int = 0) -> tuple[float, float]:
-    """95 % of a figure of indices into ``count`` films, drawn with replacement; NaN ones are left out."""
-    rng = np.random.default_rng(seed)
-    values = [measure(rng.integers(count, size=count)) for _ in range(DRAWS)]
-    low, high = np.nanpercentile(values, (2.5, 97.5))
-    return float(low), float(high)
 
 
 def _ranked(scores: np.ndarray, truth: np.ndarray, group: str, judge: str, floor: float | None) -> Figure:
@@ -192,7 +131,7 @@ def _ranked(scores: np.ndarray, truth: np.ndarray, group: str, judge: str, floor
     if not _enough(truth):
         why = "never asked for" if not truth.any() else f"fewer than {FEWEST} films on a side"
         return refused("requested_auroc", judge, why, group, **counts)
-    low, high = _drawn(lambda i: auroc(scores[i], truth[i]), len(truth))
+    low, high = drawn_interval(lambda i: auroc(scores[i], truth[i]), len(truth))
     return figure("requested_auroc", judge, Estimate(auroc(scores, truth), low, high, floor, counts), group)
 
 
@@ -228,7 +167,7 @@ def _mean_ranking(
         return float(np.nanmean(values))
 
     rng, each = np.random.default_rng(0), np.arange(len(among))
-    drawn = [mean(multiplicities(each, rng)) for _ in range(DRAWS // 4)]
+    drawn = [mean(multiplicities(each, rng)) for _ in range(DRAWS)]
     low, high = np.percentile(drawn, (2.5, 97.5))
     estimate = Estimate(mean(np.ones(len(among), int)), float(low), float(high), counts=counts)
     return figure("requested_auroc", seen.judge, estimate, group, "mean over findings")

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from flows.config.terminal import tell
-from flows.evaluation.sets import asked, fidelity, nearness, protocol
+from flows.evaluation.sets import asked, attributes, fidelity, nearness, protocol
 from flows.evaluation.sets.films import Generated, read_build, read_folder
 from flows.evaluation.sets.groups import Group, part_groups, whole_groups
 from flows.evaluation.sets.kept import Kept
@@ -158,7 +158,7 @@ def _asked(kept: Kept, generated: Generated, real: RealSet, wholes: list[Group])
         *asked.lung_figures(kept, generated, wholes),
         *asked.finding_figures(seen, real_seen, generated, real),
         *asked.pointing_figures(seen, real_seen, generated, real),
-        *asked.attribute_figures(kept, generated, real, wholes),
+        *attributes.attribute_figures(kept, generated, real, wholes),
     ]
 
 
