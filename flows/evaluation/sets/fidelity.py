@@ -74,7 +74,8 @@ def of_pixels(generated: Generated, real: RealSet, groups: Sequence[Group]) -> I
     """Diversity, detail and radiomics of whole groups."""
     films = real.films.images
     theirs = radial_powers(films)
-    alike = similarity_within(films, real.films.patients) if generated.side >= FOUR else None
+    some = generated.side >= FOUR and not all(map(too_few, groups))
+    alike = similarity_within(films, real.films.patients) if some else None
     for group in groups:
         yield from _of_pixels(generated, real, group, films, theirs, alike)
 
@@ -103,12 +104,12 @@ def _of_pixels(
 def spectra(generated: Generated, real: RealSet) -> dict[str, np.ndarray]:
     """Power (S // 2 + 1,) by cycles per image: of generated films, real ones, and both halves of these."""
     powers = radial_powers(real.films.images)
-    first, second = halves(real.films.patients, np.random.default_rng(0))
+    sides = halves(real.films.patients, np.random.default_rng(0))
+    named = zip(("one half of the real", "the other half"), sides, strict=True)
     return {
         "generated": radial_powers(generated.images).mean(0),
         "real": powers.mean(0),
-        "one half of the real": powers[first].mean(0),
-        "the other half": powers[second].mean(0),
+        **{name: powers[side].mean(0) for name, side in named if len(side)},
     }
 
 

@@ -191,6 +191,15 @@ def test_rejected_films_alone_and_a_corrupt_film_of_the_usual_layout(real, warm,
     assert found["ms_ssim", "torchmetrics", "all"].value is None
 
 
+def test_one_film_on_either_side(real, warm, tmp_path):
+    (tmp_path / "one").mkdir()
+    shutil.copy(real / "nih" / "images" / "3.png", tmp_path / "one")
+    code, _, err = evaluate(drawn_build(tmp_path / "build", 1).url, "--real", tmp_path / "one")
+    assert code == 0, err
+    why = "not measured: 1 generated and 1 real films, expected 20 and 40 at least"
+    assert figures(warm)["ms_ssim", "torchmetrics", "all"].note == why
+
+
 def test_what_cannot_be_evaluated_is_a_line(real, build, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
