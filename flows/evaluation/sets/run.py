@@ -1,5 +1,6 @@
 """`synthorax evaluate BUILD --real DIR`: all figures of a set of films, as JSON, Markdown and plots."""
 
+import math
 import shlex
 import time
 from collections.abc import Sequence
@@ -92,7 +93,7 @@ def evaluate_set(request: Request, console: Console) -> FigureFile:
         "device": request.device,
         "seconds": round(time.monotonic() - began),
     }
-    file = FigureFile(request.command, about, tuple(figures))
+    file = FigureFile(request.command, about, tuple(map(_finite, figures)))
     _write(request.out, file, generated, real)
     return file
 
@@ -169,11 +170,14 @@ def _write(out: Path, file: FigureFile, generated: Generated, real: RealSet) -> 
     temporary = out / ".evaluation.md.tmp"
     temporary.write_text(text, "utf-8")
     temporary.replace(out / "evaluation.md")
-    finite = tuple(
-        replace(f, value=None, note=f"{f.note}; not finite") if _broken(f) else f for f in file.figures
-    )
-    replace(file, figures=finite).write(out / "evaluation.json")
+    file.write(out / "evaluation.json")
 
 
-def _broken(figure: Figure) -> bool:
-    return any(v is not None and v != v for v in (figure.value, figure.low, figure.high, figure.floor))
+def _finite(figure: Figure) -> Figure:
+    """A figure that is no number, e.g. a ranking of films of one kind, was not measured."""
+    floor = figure.floor if figure.floor is None or math.isfinite(figure.floor) else None
+    numbers = (figure.value, figure.low, figure.high)
+    if all(v is None or math.isfinite(v) for v in numbers):
+        return replace(figure, floor=floor)
+    note = f"not measured: no finite number; {figure.note}"
+    return replace(figure, value=None, low=None, high=None, floor=floor, note=note)
