@@ -78,7 +78,8 @@ def _place(build: str | None, images: Path | None, out: Path | None) -> Path:
     from synth.errors import UserError
 
     if build is not None and "://" not in build and not Path(build).is_dir():
-        names = ", ".join(c.name or "" for c in app.registered_commands if c.name != DATASET and c.name)
+        commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+        names = ", ".join(name for name in commands if name != DATASET)
         raise UserError(f"evaluate: {build!r} is neither a dataset's folder or URL nor one of {names}")
     if images is not None and not images.is_dir():
         raise UserError(f"images: {images} is not a folder, expected one with films")
