@@ -60,11 +60,12 @@ def dataset(
     device: Device = "cpu",
 ) -> None:
     """Is a build, or a folder of images, like real films? `evaluate BUILD` means this command."""
+    place = _place(build, images, out)  # before anything heavy is imported
+
     from rich.console import Console
 
     from flows.evaluation.sets.run import Request, evaluate_set
 
-    place = _place(build, images, out)
     request = Request(
         build, images, real, place, tuple(torchxrayvision or ()), rad_dino, protocol, device, films
     )
