@@ -1,6 +1,6 @@
 """A dataset opened for reading: its rows, and its samples decoded."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -52,12 +52,21 @@ class Dataset:
         """One row per candidate, accepted or not, in the order of their keys (docs/dataset-format.md)."""
         return read_manifest(self.store).to_pandas()
 
-    def samples(self, status: Literal["accepted", "rejected"] = "accepted") -> Iterator[Sample]:
-        """The samples of one status, shard by shard, decoded. Raises DatasetError for a broken tar."""
+    def samples(
+        self,
+        status: Literal["accepted", "rejected"] = "accepted",
+        keys: Container[str] | None = None,
+    ) -> Iterator[Sample]:
+        """The samples of one status, shard by shard, decoded: all, or those whose key is among ``keys``.
+
+        Raises DatasetError for a broken tar.
+        """
         path_of = layout.tar_path if status == "accepted" else layout.rejected_path
         for number, commit in read_commits(self.store).items():
             if (path := path_of(number)) in commit.files:
                 for key, members in read_samples(self.store, path):
+                    if keys is not None and key not in keys:
+                        continue
                     yield _decoded(f"{path}/{key}", key, members)
 
 

@@ -138,6 +138,16 @@ class XrvClassifier:
         """Findings and their activation maps in each image (N, H, W) uint8."""
         return ask(images, self.batch_size, self._look)
 
+    @torch.inference_mode()
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """(N, F) float32: the last features averaged over the film, as the package's own ``features2``."""
+        rows: list[np.ndarray] = ask(images, self.batch_size, self._pooled)
+        return np.stack(rows)
+
+    def _pooled(self, batch: np.ndarray) -> list[np.ndarray]:
+        features = self._features(prepare(batch, self.resolution, self.device))
+        return list(features.mean((2, 3)).float().cpu().numpy())
+
     def _look(self, batch: np.ndarray) -> list[Opinion]:
         features = self._features(prepare(batch, self.resolution, self.device))
         pooled = features.mean((2, 3))

@@ -1,14 +1,98 @@
-"""`synthorax evaluate`: what ships, held against real data and against papers."""
+"""`synthorax evaluate`: a dataset held against real films; and what ships, against real data and papers."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from flows.commands.endings import guarded
 from flows.commands.options import Device, RealData
 
-app = typer.Typer(help="Measure what ships.", no_args_is_help=True, rich_markup_mode=None)
+#: The command that is meant where none is named.
+DATASET = "dataset"
+
+
+class _OrDataset(TyperGroup):
+    """Takes what names no command for a build: `evaluate out/demo` is `evaluate dataset out/demo`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ("--help", "-h"):
+            args = [DATASET, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_OrDataset,
+    help="Is a dataset like real films (evaluate BUILD --real DIR)? And what is worth what ships?",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command(DATASET)
+@guarded
+def dataset(
+    real: Annotated[
+        Path,
+        typer.Option(help="Real films: laid out like the real data, or any folder of PNG, JPEG or DICOM."),
+    ],
+    build: Annotated[
+        str | None, typer.Argument(help="The dataset's folder or URL; not with --images.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Instead of a build, a folder of anybody's generated films.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write to; by default BUILD.evaluation beside the build.")
+    ] = None,
+    torchxrayvision: Annotated[
+        list[Path] | None,
+        typer.Option(help="A classifier converted by `synthorax convert`; may be repeated."),
+    ] = None,
+    rad_dino: Annotated[
+        Path | None, typer.Option(help="Folder with RAD-DINO in transformers' layout, as safetensors.")
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="chexgenbench: its figures too; needs --rad-dino.")
+    ] = None,
+    films: Annotated[int, typer.Option(min=1, help="Of a side at most, evenly spread.")] = 2000,
+    device: Device = "cpu",
+) -> None:
+    """Is a build, or a folder of images, like real films? `evaluate BUILD` means this command."""
+    place = _place(build, images, out)  # before anything heavy is imported
+
+    from rich.console import Console
+
+    from flows.evaluation.sets.run import Request, evaluate_set
+
+    request = Request(
+        build, images, real, place, tuple(torchxrayvision or ()), rad_dino, protocol, device, films
+    )
+    file = evaluate_set(request, Console(stderr=True))
+    print((place / "evaluation.md").read_text("utf-8"))
+    print(f"{len(file.figures)} figures in {place}: evaluation.json, evaluation.md, figures.png, spectra.png")
+
+
+def _place(build: str | None, images: Path | None, out: Path | None) -> Path:
+    """Where to write. UserError for what is neither a build nor a command."""
+    from synth.errors import UserError
+
+    if build is not None and "://" not in build and not Path(build).is_dir():
+        commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+        names = ", ".join(name for name in commands if name != DATASET)
+        raise UserError(f"evaluate: {build!r} is neither a dataset's folder or URL nor one of {names}")
+    if images is not None and not images.is_dir():
+        raise UserError(f"images: {images} is not a folder, expected one with films")
+    if out is not None:
+        return out
+    if build is not None and "://" in build:
+        raise UserError(f"out: missing, expected --out DIR: {build} is no local folder")
+    place = Path(build) if build is not None else images
+    if place is None:
+        raise UserError("evaluate: expected a build, or a folder of images with --images")
+    whole = place.resolve()
+    return whole.with_name(f"{whole.name}.evaluation")
 
 
 @app.command()

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.spatial.distance import cdist
 from scipy.special import expit
 
+from flows.figures.distances import Products, frechet, neighbourhoods
 from flows.figures.ranking import auroc
 from flows.figures.reliability import fold_of
 
 #: Random draws behind each figure; a Fréchet distance of so few images hangs on where the odd ones fall.
 DRAWS, FRECHET_DRAWS = 50, 5000
-#: Neighbours that make a ball around a real image (Naeem et al., 2020).
-NEIGHBOURS = 5
 
 
 @dataclass(frozen=True)
@@ -29,34 +27,17 @@ class Clouds:
     patients: np.ndarray
 
 
-def frechet(a: np.ndarray, b: np.ndarray) -> float:
-    """Squared Fréchet distance of the Gaussians fitted to two sets (Heusel et al., 2017)."""
-    ca, cb = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
-    values, axes = np.linalg.eigh(ca)
-    root = axes * np.sqrt(np.clip(values, 0, None)) @ axes.T
-    between = np.clip(np.linalg.eigvalsh(root @ cb @ root), 0, None)  # of (ca cb)^½, symmetric form
-    means = ((a.mean(0) - b.mean(0)) ** 2).sum()
-    return float(max(0.0, means + np.trace(ca) + np.trace(cb) - 2 * np.sqrt(between).sum()))
-
-
-def density_and_coverage(
-    real: np.ndarray, generated: np.ndarray, neighbours: int = NEIGHBOURS
-) -> tuple[float, float]:
-    """Naeem et al. (2020), equations 4 and 5: balls reach each real point's k-th real neighbour.
-
-    Density is the mean number of balls a generated point lies in, over k; coverage is the share of
-    balls that hold a generated point. Of two equal samples of one distribution they are near 1.
-    """
-    radius = np.sort(cdist(real, real), axis=1)[:, neighbours]  # the 0th is itself
-    inside = cdist(real, generated) <= radius[:, None]
-    return float(inside.sum() / (neighbours * len(generated))), float(inside.any(1).mean())
-
-
 def two_sample_auc(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int = 5) -> float:
     """AUROC of a logistic regression that tells ``b`` from ``a``, cross-validated: 0.5 when it cannot.
 
     Classifier two-sample test (Lopez-Paz & Oquab, 2017); ``groups`` (len(a) + len(b),) stay in one fold.
     """
+    return auroc(two_sample_scores(a, b, groups, folds), np.repeat([False, True], [len(a), len(b)]))
+
+
+def two_sample_scores(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int = 5) -> np.ndarray:
+    """(len(a) + len(b),) that :func:`two_sample_auc` is of, each film's by a regression that never saw its
+    group."""
     x, y = np.concatenate([a, b]), np.repeat([False, True], [len(a), len(b)])
     fold, scores = fold_of(groups, folds), np.empty(len(x))
     for k in range(folds):
@@ -64,7 +45,7 @@ def two_sample_auc(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int 
         mean, deviation = x[taught].mean(0), x[taught].std(0) + 1e-9
         weights = _logistic((x[taught] - mean) / deviation, y[taught])
         scores[~taught] = (x[~taught] - mean) / deviation @ weights[1:] + weights[0]
-    return auroc(scores, y)
+    return scores
 
 
 def fidelity(clouds: Clouds, seed: int = 0) -> dict[str, float | int]:
@@ -114,13 +95,18 @@ def halves(patients: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, 
 
 def _near(clouds: Clouds, count: int, rng: np.random.Generator) -> tuple[float, float]:
     real, generated = (rng.permutation(x)[:count] for x in (clouds.real, clouds.generated))
-    return density_and_coverage(real, generated)
+    return _density_and_coverage(real, generated)
 
 
 def _near_halves(clouds: Clouds, rng: np.random.Generator) -> tuple[float, float]:
     a, b = (clouds.real[side] for side in halves(clouds.patients, rng))
     n = min(len(a), len(b))
-    return density_and_coverage(rng.permutation(a)[:n], rng.permutation(b)[:n])
+    return _density_and_coverage(rng.permutation(a)[:n], rng.permutation(b)[:n])
+
+
+def _density_and_coverage(real: np.ndarray, generated: np.ndarray) -> tuple[float, float]:
+    found = neighbourhoods(Products.of(real, generated))
+    return found.density, found.coverage
 
 
 def _told_apart(clouds: Clouds, count: int, rng: np.random.Generator) -> float:

@@ -18,9 +18,10 @@ class Figure:
 
     ``group`` is "all" or "finding=effusion", "sex=F", "age=40-60", "view=AP". ``judge`` is the feature space,
     network or rule behind it. ``low`` and ``high`` are the 95 % interval by bootstrap over patients (over
-    images where a synthetic film has no patient); ``floor`` is the same figure of two halves of the real films.
-    ``counts`` says how many of what it rests on: {"generated": 98, "real": 761, "patients": 513}. ``value`` is
-    None where it was not measured; ``note`` then says why, and else how to read it.
+    images where a synthetic film has no patient); ``floor`` is the same figure of two halves of the real
+    films, or of the real films themselves where it compares no two sets. ``counts`` says how many of what it
+    rests on: {"generated": 98, "real": 761, "patients": 513}. ``value`` is None where it was not measured;
+    ``note`` then says why, and else how to read it.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Real films with what is known of each, and which of them who may learn from: one split, by patient."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from hashlib import blake2b
 from pathlib import Path
@@ -87,18 +87,37 @@ class RealFilms:
         return RealFilms(**{f.name: some(getattr(self, f.name)) for f in fields(self)})
 
 
-def load_real(data: Path, folder: str, size: int, part: Part | None = None) -> RealFilms:
-    """The films of ``data/folder``, one of FOLDERS, of one part or all, at ``size`` pixels a side."""
+def load_real(
+    data: Path,
+    folder: str,
+    size: int,
+    part: Part | None = None,
+    keep: Callable[[Mapping[str, str]], bool] = lambda row: True,
+    damaged: list[str] | None = None,
+) -> RealFilms:
+    """The films of ``data/folder``, one of FOLDERS, of one part or all, at ``size`` pixels a side.
+
+    Only rows of ``labels.csv`` to ``keep``. Files that cannot be read are an error or, with ``damaged``, left
+    out and put into it by name, with the reason.
+    """
     with require(data / folder / "labels.csv").open(newline="") as file:
-        rows = [r for r in csv.DictReader(file) if part in (None, part_of(r["patient"]))]
+        listed = [r for r in csv.DictReader(file) if part in (None, part_of(r["patient"]))]
     grades, drawn = _grades(data / folder), _boxes(data / folder, FOLDERS[folder])
-    images, boxes = np.zeros((len(rows), size, size), np.uint8), []
-    for i, row in enumerate(rows):
-        images[i], frame = film(data / folder / "images" / row["image"], size)
+    images, boxes = np.zeros((len(listed), size, size), np.uint8), []
+    rows: list[dict[str, str]] = []
+    for row in (r for r in listed if keep(r)):
+        try:
+            images[len(rows)], frame = film(data / folder / "images" / row["image"], size)
+        except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises of damaged files
+            if damaged is None:
+                raise
+            damaged.append(f"{row['image']}: {error}")
+            continue
         boxes.append(tuple(_into(b, frame) for b in drawn.get(row["image"], ())))
+        rows.append(row)
     return RealFilms(
         names=np.array([r["image"] for r in rows]),
-        images=images,
+        images=images[: len(rows)],
         patients=np.array([r["patient"] for r in rows]),
         ages=np.array([int(r["age"]) for r in rows]),
         sexes=np.array([r["sex"] for r in rows]),

@@ -32,8 +32,8 @@ def write_scorecard(
     ``most`` accepted samples are opened; ``verifying`` reads every byte. The same build and files give the
     same bytes. The build is not changed.
 
-    :raises UserError: as :func:`flows.evaluation.scorecard.material.gather` and :func:`read_evidence`, and where
-    ``out`` holds a build.
+    :raises UserError: as :func:`flows.evaluation.scorecard.material.gather` and :func:`read_evidence`, and
+        where ``out`` holds a build.
     """
     store, target = Store(dataset), Store(out)
     if target.exists(layout.BUILD) or f"{target.root}/".startswith(f"{store.root}/"):
