@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from flows.commands.downstream import app as downstream
 from flows.commands.endings import guarded, set_debug
 from flows.commands.evaluate import app as evaluate
 from flows.commands.options import Device, Megapixels
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(evaluate, name="evaluate")
+app.add_typer(downstream, name="downstream")
 
 ConfigFile = Annotated[Path, typer.Argument(help="YAML file, e.g. flows/presets/demo.yaml")]
 Overrides = Annotated[
