@@ -7,13 +7,14 @@ from typing import Any, Final
 from flows.config.reading import apply_overrides, parse_as, read_plain
 from flows.downstream.classify import Classify
 from flows.downstream.course import Course
+from flows.downstream.detect import Detect
 from flows.downstream.result import Result
+from flows.downstream.segment import Segment
 from flows.downstream.settings import DownstreamConfig
-from flows.downstream.task import Task
+from flows.downstream.task import BACKBONE, Task
 from flows.training.backbones import weights_file
-from flows.downstream.task import BACKBONE
 
-TASKS: Final[dict[str, type[Task]]] = {task.name: task for task in (Classify,)}
+TASKS: Final[dict[str, type[Task]]] = {task.name: task for task in (Detect, Segment, Classify)}
 
 
 def read_settings(
