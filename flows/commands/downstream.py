@@ -1,4 +1,4 @@
-"""`synthorax downstream`: does a dataset teach? Models trained on it and on real films, tested on real films."""
+"""`synthorax downstream`: does a dataset teach? Models trained on it, tested on real films."""
 
 import shlex
 import sys

@@ -33,9 +33,7 @@ def parse_config(
     return parse_as(BuildConfig, data, source, overrides)
 
 
-def parse_as(
-    kind: type[Model], data: Mapping[str, Any], source: str, overrides: Sequence[str] = ()
-) -> Model:
+def parse_as(kind: type[Model], data: Mapping[str, Any], source: str, overrides: Sequence[str] = ()) -> Model:
     """Settings of any ``kind`` in plain data; errors as those of :func:`parse_config`."""
     try:
         data = plain(data)

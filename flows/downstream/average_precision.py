@@ -35,7 +35,9 @@ class Matches:
             share = right / np.maximum(np.cumsum(weight), np.spacing(1))
             best = np.maximum.accumulate(share[::-1])[::-1]
             place = np.searchsorted(right / boxes, np.linspace(0, 1, 101), side="left")
-            values.append(np.where(place < len(best), np.append(best, 0)[np.minimum(place, len(best))], 0).mean())
+            values.append(
+                np.where(place < len(best), np.append(best, 0)[np.minimum(place, len(best))], 0).mean()
+            )
         return float(np.mean(values))
 
 

@@ -66,7 +66,11 @@ class Course:
 
     def _claim(self) -> None:
         """Raises UserError where the folder belongs to another comparison, and says what differs."""
-        names = [*self.synthetic.patients.tolist(), *self.pool.patients.tolist(), *self.test.patients.tolist()]
+        names = [
+            *self.synthetic.patients.tolist(),
+            *self.pool.patients.tolist(),
+            *self.test.patients.tolist(),
+        ]
         mine: dict[str, Any] = {
             "task": self.task.name,
             **{k: v for k, v in self.config.model_dump(mode="json").items() if k not in FREE},
@@ -78,8 +82,8 @@ class Course:
             for key, value in mine.items():
                 if theirs.get(key) != value:
                     raise UserError(
-                        f"{key}: {json.dumps(value)[:200]}, expected {json.dumps(theirs.get(key))[:200]} as in "
-                        f"{path}; another comparison needs another folder"
+                        f"{key}: {json.dumps(value)[:200]}, expected {json.dumps(theirs.get(key))[:200]} as "
+                        f"in {path}; another comparison needs another folder"
                     )
         else:
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -69,9 +69,9 @@ def _moved(
 
 
 class Detect(Task):
-    """A class's figure is of the films on which its boxes are known to be all: for RSNA's opacities those that
-    its readers graded; for NIH's kinds, of which a film has boxes of one finding alone, those with a box of
-    the kind, and normal ones."""
+    """A class's figure is of the films on which its boxes are known to be all: for RSNA's opacities those
+    that its readers graded; for NIH's kinds, of which a film has boxes of one finding alone, those with a box
+    of the kind, and normal ones."""
 
     name, network_name = "detect", f"FCOS on {ENCODER}"
     vocabulary = BOXED
@@ -93,7 +93,7 @@ class Detect(Task):
         return Boxes.of([(self.classes.index(n), b) for n, *b in boxes if n in self.classes], known)
 
     def truth(self, film: SyntheticFilm) -> Boxes:
-        """Boxes of lesions; those that the experts doubt, or that may or may not be called so, are left open."""
+        """Boxes of lesions; those that the experts doubt, or that may be called so or not, are left open."""
         boxes, doubt, known = [], [], []
         for k, meaning in enumerate(self.meanings):
             boxes += [(k, box_of(m)) for m in _of(film.lesions, meaning.show)]
@@ -174,5 +174,7 @@ def _by_film(answers: Answers, k: int, films: int) -> list[tuple[np.ndarray, np.
     return [(box[film == i], score[film == i]) for i in range(films)]
 
 
-def _precision(matches: Any, some: np.ndarray, place: np.ndarray, overlaps: slice, index: np.ndarray) -> float:
+def _precision(
+    matches: Any, some: np.ndarray, place: np.ndarray, overlaps: slice, index: np.ndarray
+) -> float:
     return float(matches.precision(place[index[some[index]]], overlaps))

@@ -35,8 +35,8 @@ class Pyramid(nn.Module):
 
 
 class PartlyKnownHead(FCOSHead):  # type: ignore[misc]
-    """FCOS's head whose targets also say which classes are ``known`` (K,) of a film, and ``doubt`` (J, 4) with
-    ``doubt_labels``: boxes in which nobody knows of a class. There nothing is lost."""
+    """FCOS's head whose targets also say which classes are ``known`` (K,) of a film, and ``doubt`` (J, 4)
+    with ``doubt_labels``: boxes in which nobody knows of a class. There nothing is lost."""
 
     def compute_loss(
         self, targets: list[dict], head_outputs: dict, anchors: list[Tensor], matched_idxs: list[Tensor]
@@ -50,7 +50,9 @@ class PartlyKnownHead(FCOSHead):  # type: ignore[misc]
                 silent[((centres > box[:2]) & (centres < box[2:])).all(1), label] = True
             silent[matched_idxs[i] >= 0] = False
             logits[i] = logits[i].masked_fill(silent, SILENT)
-        loss: dict = super().compute_loss(targets, head_outputs | {"cls_logits": logits}, anchors, matched_idxs)
+        loss: dict = super().compute_loss(
+            targets, head_outputs | {"cls_logits": logits}, anchors, matched_idxs
+        )
         return loss
 
 

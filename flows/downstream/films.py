@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, Self
 
 import numpy as np
@@ -49,12 +50,17 @@ class Films:
     def take(self, index: np.ndarray | Sequence[int]) -> "Films":
         """Some of them, by index or (N,) bool."""
         index = np.asarray(index)
-        index = np.flatnonzero(index) if index.dtype == bool else index
+        index = np.flatnonzero(index) if index.dtype == bool else index.astype(int)
         return Films(self.images[index], self.patients[index], [self.truths[i] for i in index])
 
     def of_patients(self, names: Iterable[str]) -> "Films":
         """Those of some patients."""
         return self.take(np.isin(self.patients, list(names)))
+
+    @cached_property
+    def shows(self) -> np.ndarray:
+        """(N,) bool: which are known to show a class."""
+        return np.array([bool((t.classes & t.known).any()) for t in self.truths], bool)
 
     @property
     def taught(self) -> np.ndarray:
@@ -82,21 +88,19 @@ class Lessons:
 
     def draw(self, rng: np.random.Generator, count: int) -> tuple[Tensor, list[Truth]]:
         """A batch (B, 1, S, S) in [0, 1], and its truths."""
-        parts = []
-        if self.real is None or self.synthetic is None:
-            parts.append((self.real or self.synthetic, count))
-        else:
+        if self.real is not None and self.synthetic is not None:
             drawn = min(max(1, round(count * self.share)), count - 1)
-            parts += [(self.real, count - drawn), (self.synthetic, drawn)]
-        some = [films.take(_balanced(films, rng, n)) for films, n in parts if films is not None]
+            parts = [(self.real, count - drawn), (self.synthetic, drawn)]
+        else:
+            parts = [(films, count) for films in (self.real, self.synthetic) if films is not None]
+        some = [films.take(_balanced(films, rng, n)) for films, n in parts]
         x = torch.from_numpy(np.concatenate([f.images for f in some]))[:, None].float() / 255
         truths = [t for f in some for t in f.truths]
         return varied(x, truths, rng) if self.augmented else (x, truths)
 
 
 def _balanced(films: Films, rng: np.random.Generator, count: int) -> np.ndarray:
-    shows = np.array([bool((t.classes & t.known).any()) for t in films.truths])
-    with_some, without = np.flatnonzero(shows), np.flatnonzero(~shows)
+    with_some, without = np.flatnonzero(films.shows), np.flatnonzero(~films.shows)
     if not len(with_some) or not len(without):
         return rng.choice(len(films), count)
     some = count // 2 + int(count % 2 and rng.random() < 0.5)

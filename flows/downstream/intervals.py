@@ -81,9 +81,7 @@ class Table:
         return Estimate(float(stacked[:, 0].mean()), float(low), float(high), len(rows))
 
 
-def tables(
-    runs: Iterable[tuple[Run, Mapping[str, Measure]]], films: int, draws: Draws
-) -> dict[str, Table]:
+def tables(runs: Iterable[tuple[Run, Mapping[str, Measure]]], films: int, draws: Draws) -> dict[str, Table]:
     """A table for each measure that any run has."""
     out: dict[str, Table] = {}
     for run, measures in runs:

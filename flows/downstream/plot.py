@@ -35,7 +35,7 @@ def draw(result: "Result", path: Path) -> None:
             _panel(axis, result, measured, backbone)
             axis.set_title(f"{name}, {'ImageNet' if backbone == 'imagenet' else 'from nothing'}", fontsize=9)
             axis.set_xlabel("real training patients, %", fontsize=8)
-    if told:
+    if told and axes[0][0].get_legend_handles_labels()[0]:
         axes[0][0].legend(fontsize=7)
     figure.tight_layout()
     temporary = path.with_name(f".{path.stem}.tmp.png")
@@ -60,7 +60,9 @@ def _panel(axis, result: "Result", measured: Table, backbone: str) -> None:
             shift = 1 + 0.03 * list(COLOURS).index(arm)  # bars of several arms beside each other
             xs, ys = [p * shift for p, _ in points], [f.value for _, f in points]
             below, above = [f.value - f.low for _, f in points], [f.high - f.value for _, f in points]
-            axis.errorbar(xs, ys, [below, above], color=colour, marker="o", ms=3, lw=1.2, capsize=2, label=arm)
+            axis.errorbar(
+                xs, ys, [below, above], color=colour, marker="o", ms=3, lw=1.2, capsize=2, label=arm
+            )
     axis.set_xscale("log")
     axis.set_xticks(fractions, [str(f) for f in fractions], fontsize=8)
     axis.minorticks_off()

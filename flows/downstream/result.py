@@ -1,17 +1,14 @@
 """What a comparison found: its figures, one table and one plot."""
 
 import math
-import os
-import shlex
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from flows.downstream.arms import ALL, ARMS, planned, percents
+from flows.downstream.arms import ARMS, percents
 from flows.downstream.course import Course
 from flows.downstream.intervals import Cell, Draws, Estimate, Table, tables
-from flows.downstream.settings import DownstreamConfig
 from flows.downstream.task import Measure
 from flows.figures.figure import Figure, FigureFile, table
 
@@ -20,6 +17,7 @@ COMPARED: Final = (
     ("real+synthetic", "real"),
     ("real+augmented", "real"),
     ("real+synthetic", "real+augmented"),
+    ("real+synthetic+augmented", "real"),
     ("real+synthetic+augmented", "real+augmented"),
     ("synthetic", "real"),
     ("synthetic+augmented", "synthetic"),
@@ -122,7 +120,9 @@ class Result:
     def markdown(self) -> str:
         """One table: a row an arm, a column a measure; and one of the differences."""
         names = [name for name, _ in self.names()]
-        rows = [[named(cell), *(_cell(t and t.estimate(cell)) for _, t in self.names())] for cell in self.cells()]
+        rows = [
+            [named(cell), *(_cell(t and t.estimate(cell)) for _, t in self.names())] for cell in self.cells()
+        ]
         lines = [
             f"# {self.course.task.name}: {self.judge}\n",
             self._counted() + "\n",
@@ -144,10 +144,10 @@ class Result:
             for name, counts in self.counts.items()
         )
         return (
-            f"{films['real, to train on']} real films of {films['real patients, to train on']} patients to train on, "
-            f"{films['real, held out']} of {films['real patients, held out']} others to test on, "
-            f"{films['synthetic']} synthetic films; {len(self.config.seeds)} seeds. Intervals: patients and seeds "
-            f"drawn anew {self.config.draws} times. {told}."
+            f"{films['real, to train on']} real films of {films['real patients, to train on']} patients to "
+            f"train on, {films['real, held out']} of {films['real patients, held out']} to test on, "
+            f"{films['synthetic']} synthetic films; {len(self.config.seeds)} seeds. Intervals: patients and "
+            f"seeds drawn anew {self.config.draws} times. {told}."
         )
 
 

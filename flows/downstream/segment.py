@@ -47,9 +47,9 @@ class Outlines:
 
 
 class Segment(Task):
-    """Lungs on human masks, opacities on others. No film with human lungs but those of the test is at hand, so
-    arms with real films take these in turn: each is tested by a network that saw two thirds of the others.
-    Outlined opacities only test: nothing is learned of them.
+    """Lungs on human masks, opacities on others. No film with human lungs but those of the test is at hand,
+    so arms with real films take these in turn: each is tested by a network that saw two thirds of them, not
+    this one. Outlined opacities only test: nothing is learned of them.
 
     Human lungs run behind the heart, and so do the lungs that builds are made of; both are taken as they are.
     """
@@ -135,7 +135,9 @@ class Segment(Task):
 
         def mean(k: int) -> Measure:
             values = answers["dice"][:, k]
-            return lambda index: float(np.nanmean(values[index])) if np.isfinite(values[index]).any() else np.nan
+            return lambda index: (
+                float(np.nanmean(values[index])) if np.isfinite(values[index]).any() else np.nan
+            )
 
         return {f"Dice, {name}": mean(k) for k, name in enumerate(self.classes)}
 

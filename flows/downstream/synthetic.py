@@ -141,4 +141,9 @@ def box_of(mask: np.ndarray) -> tuple[float, float, float, float]:
     """The tight box (x0, y0, x1, y1) of a mask that is not empty, in [0, 1]."""
     ys, xs = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     height, width = mask.shape
-    return float(xs[0] / width), float(ys[0] / height), float((xs[-1] + 1) / width), float((ys[-1] + 1) / height)
+    return (
+        float(xs[0] / width),
+        float(ys[0] / height),
+        float((xs[-1] + 1) / width),
+        float((ys[-1] + 1) / height),
+    )

@@ -1,4 +1,4 @@
-"""What every task is: films and their truths, a network, its loss, what it answers, and what that is worth."""
+"""What every task is: films and their truths, a network, its loss, its answers and what they are worth."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
