@@ -4,14 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from math import ceil
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from flows.material.real import part_of
-
-if TYPE_CHECKING:
-    from flows.downstream.settings import DownstreamConfig
 
 #: The whole of the patients.
 ALL: Final = 100
@@ -31,18 +28,16 @@ def _arm(name: str) -> Arm:
     return Arm("real" in words, "synthetic" in words, "augmented" in words)
 
 
+ARM_NAMES: Final = (
+    "real",
+    "real+augmented",
+    "synthetic",
+    "synthetic+augmented",
+    "real+synthetic",
+    "real+synthetic+augmented",
+)
 #: The arms by their names.
-ARMS: Final = {
-    name: _arm(name)
-    for name in (
-        "real",
-        "real+augmented",
-        "synthetic",
-        "synthetic+augmented",
-        "real+synthetic",
-        "real+synthetic+augmented",
-    )
-}
+ARMS: Final = {name: _arm(name) for name in ARM_NAMES}
 
 
 def held_out(patients: Iterable[str]) -> np.ndarray:
@@ -89,12 +84,14 @@ class Run:
         return f"{self.arm}{real}-{self.backbone}-{self.seed}"
 
 
-def planned(config: "DownstreamConfig") -> Iterator[Run]:
+def planned(
+    arms: Sequence[str], fractions: Sequence[int], seeds: Sequence[int], backbones: Sequence[str]
+) -> Iterator[Run]:
     """All runs of a comparison, seed by seed: whoever stops early has whole seeds."""
-    for seed in config.seeds:
-        for backbone in config.backbones:
-            for arm in config.arms:
-                for percent in percents(arm, config.fractions):
+    for seed in seeds:
+        for backbone in backbones:
+            for arm in arms:
+                for percent in percents(arm, fractions):
                     yield Run(arm, percent, seed, backbone)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pycocotools.coco import COCO
@@ -69,7 +70,7 @@ def matched(
 
 
 def _coco(truth: Sequence[np.ndarray], size: int) -> COCO:
-    coco, rows = COCO(), []
+    coco, rows = COCO(), list[dict[str, Any]]()
     for i, boxes in enumerate(truth):
         for box in boxes:
             x, y, w, h = _xywh(box, size)

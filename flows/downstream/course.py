@@ -41,7 +41,8 @@ class Course:
 
     def answers(self) -> Iterator[tuple[Run, Answers]]:
         """Each run's answers on the test films, trained where they are not there yet."""
-        runs = list(planned(self.config))
+        asked = self.config
+        runs = list(planned(asked.arms, asked.fractions, asked.seeds, asked.backbones))
         for number, run in enumerate(runs, start=1):
             path = self.folder / "runs" / str(run) / "answers.npz"
             if not path.exists():

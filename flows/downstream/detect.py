@@ -145,7 +145,7 @@ class Detect(Task):
 
     def counts(self, test: Films) -> dict[str, dict[str, int]]:
         """Films, boxes on them, patients."""
-        out = {}
+        out: dict[str, dict[str, int]] = {}
         for k, name in enumerate(self.classes):
             truth, some = self._asked(test, k)
             boxes = [len(truth[i]) for i in np.flatnonzero(some)]

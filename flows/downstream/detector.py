@@ -34,7 +34,7 @@ class Pyramid(nn.Module):
         return joined
 
 
-class PartlyKnownHead(FCOSHead):  # type: ignore[misc]
+class PartlyKnownHead(FCOSHead):
     """FCOS's head whose targets also say which classes are ``known`` (K,) of a film, and ``doubt`` (J, 4)
     with ``doubt_labels``: boxes in which nobody knows of a class. There nothing is lost."""
 

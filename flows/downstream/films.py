@@ -65,7 +65,7 @@ class Films:
     @property
     def taught(self) -> np.ndarray:
         """(K,) bool: classes that some film is known to show."""
-        return np.array([t.classes & t.known for t in self.truths]).any(0)
+        return np.asarray(np.array([t.classes & t.known for t in self.truths]).any(0))
 
 
 @dataclass(frozen=True)

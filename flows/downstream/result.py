@@ -9,9 +9,12 @@ from typing import Any, Final
 from flows.downstream.arms import ARMS, percents
 from flows.downstream.course import Course
 from flows.downstream.intervals import Cell, Draws, Estimate, Table, tables
+from flows.downstream.plot import Panel, draw
 from flows.downstream.task import Measure
 from flows.figures.figure import Figure, FigureFile, table
 
+#: Backbones in words.
+STARTS: Final = {"imagenet": "from ImageNet", "none": "from nothing"}
 #: Whose difference is told, from which.
 COMPARED: Final = (
     ("real+synthetic", "real"),
@@ -45,11 +48,9 @@ class Result:
 
     def write(self, folder: Path) -> None:
         """``downstream.json``, ``downstream.md`` and ``downstream.png``."""
-        from flows.downstream.plot import draw
-
         FigureFile(self.command, self.about, tuple(self.figures())).write(folder / "downstream.json")
         _put(folder / "downstream.md", self.markdown())
-        draw(self, folder / "downstream.png")
+        draw(list(self.panels()), sorted(self.config.fractions), folder / "downstream.png")
 
     @property
     def about(self) -> dict[str, Any]:
@@ -108,20 +109,32 @@ class Result:
         for name in self.counts:
             yield name, self.tables.get(name)
 
+    def panels(self) -> Iterator[Panel]:
+        """A panel for each backbone and measure, what could not be measured left out."""
+        for backbone in self.config.backbones:
+            for name, told in self.names():
+                arms: dict[str, list[tuple[int, Estimate]]] = {}
+                for arm, percent, start in self.cells():
+                    if start == backbone and told and (found := told.estimate((arm, percent, start))):
+                        arms.setdefault(arm, []).append((percent, found))
+                if arms:
+                    yield Panel(f"{name}, {STARTS[backbone]}", arms)
+
     def _figure(self, name: str, group: str, found: Estimate | None) -> Figure:
         counts = self.counts[name.removesuffix(", difference")]
         if found is None:
             note = "not measured: too few held-out films, or nothing in the arm's films teaches it"
             return Figure(name, self.judge, None, group=group, counts=counts, note=note)
-        span = [round(v, 4) if math.isfinite(v) else None for v in (found.low, found.high)]
+        low, high = (round(v, 4) if math.isfinite(v) else None for v in (found.low, found.high))
         counts = counts | {"seeds": found.seeds}
-        return Figure(name, self.judge, round(found.value, 4), *span, group=group, counts=counts)
+        return Figure(name, self.judge, round(found.value, 4), low, high, group=group, counts=counts)
 
     def markdown(self) -> str:
         """One table: a row an arm, a column a measure; and one of the differences."""
         names = [name for name, _ in self.names()]
         rows = [
-            [named(cell), *(_cell(t and t.estimate(cell)) for _, t in self.names())] for cell in self.cells()
+            [named(cell), *(_cell(t.estimate(cell) if t else None) for _, t in self.names())]
+            for cell in self.cells()
         ]
         lines = [
             f"# {self.course.task.name}: {self.judge}\n",
@@ -129,7 +142,10 @@ class Result:
             table(["arm", *names], rows),
         ]
         differences = [
-            [f"{named(a)} minus {named(b)}", *(_cell(t and t.difference(a, b), "+") for _, t in self.names())]
+            [
+                f"{named(a)} minus {named(b)}",
+                *(_cell(t.difference(a, b) if t else None, "+") for _, t in self.names()),
+            ]
             for a, b in self.pairs()
         ]
         if differences:
@@ -154,8 +170,7 @@ class Result:
 def named(cell: Cell) -> str:
     """A cell in words."""
     arm, percent, backbone = cell
-    start = "from ImageNet" if backbone == "imagenet" else "from nothing"
-    return f"{arm}{f', {percent} % of patients' if percent else ''}, {start}"
+    return f"{arm}{f', {percent} % of patients' if percent else ''}, {STARTS[backbone]}"
 
 
 def _cell(found: Estimate | None, sign: str = "") -> str:

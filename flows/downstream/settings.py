@@ -6,10 +6,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from flows.config.group import Group
-from flows.downstream.arms import ARMS
+from flows.downstream.arms import ARM_NAMES, ARMS
 from synth.errors import UserError
 
-ArmName = Literal[tuple(ARMS)]  # type: ignore[valid-type]
+ArmName = Literal[ARM_NAMES]  # type: ignore[valid-type]
 Percent = Annotated[int, Field(ge=1, le=100)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 

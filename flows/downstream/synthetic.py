@@ -70,7 +70,7 @@ def _of_build(labelled: LabelledFilm, name: str, size: int) -> SyntheticFilm:
         tuple((lesion.finding, lesion.mask) for lesion in labelled.lesions),
         tuple((lesion.finding, lesion.mask) for lesion in labelled.doubted),
         labelled.unoutlined if labelled.row.get("complete", True) else frozenset(FINDING_NAMES),
-        anatomy(labelled)[:2].any(0),
+        np.asarray(anatomy(labelled)[:2].any(0)),
     )
 
 

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.downstream.arms import ARMS, fold_of, held_out, nested, planned
-from flows.downstream.settings import DownstreamConfig
 from flows.material.real import part_of
 
 PATIENTS = st.sets(st.text("0123456789", min_size=1, max_size=5), min_size=1, max_size=60)
@@ -36,8 +35,7 @@ def test_every_fold_tests_somebody():
 
 
 def test_an_arm_without_real_films_has_one_run_a_seed_and_backbone():
-    config = DownstreamConfig(real="x", output="y", builds=("b",), arms=tuple(ARMS))
-    runs = list(planned(config))
+    runs = list(planned(tuple(ARMS), (100, 10, 30), (0, 1, 2), ("imagenet", "none")))
     assert len(runs) == len(set(map(str, runs))) == 3 * 2 * (4 * 3 + 2)
     assert [r.percent for r in runs if r.arm == "synthetic"] == [0] * 6
 

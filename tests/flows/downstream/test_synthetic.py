@@ -36,7 +36,7 @@ def folder(tmp_path):
             entry | {"id": 1, "category_id": 0, "bbox": [8, 16, 24, 32]},
             entry | {"id": 2, "category_id": 1, "bbox": [40, 40, 20, 20],
                      "segmentation": [[40, 40, 60, 40, 60, 60, 40, 60]]},
-            entry | {"id": 3, "category_id": 2, "bbox": [0, 0, 10, SIDE], "iscrowd": 1, "segmentation": crowd},
+            entry | {"id": 3, "category_id": 2, "bbox": [0, 0, 10, 80], "iscrowd": 1, "segmentation": crowd},
             entry | {"id": 4, "category_id": 3, "bbox": [0, 0, 9, 9]},
         ],
     }  # fmt: skip
