@@ -9,7 +9,7 @@ import typer
 from flows.commands.downstream import app as downstream
 from flows.commands.endings import guarded, set_debug
 from flows.commands.evaluate import app as evaluate
-from flows.commands.options import Device, Megapixels
+from flows.commands.options import Device, Megapixels, Overrides
 from flows.commands.signals import interruptible
 from flows.commands.weights import calibrate, convert, places, train
 from manifests.films.bounds import MEGAPIXELS
@@ -27,10 +27,6 @@ app.add_typer(evaluate, name="evaluate")
 app.add_typer(downstream, name="downstream")
 
 ConfigFile = Annotated[Path, typer.Argument(help="YAML file, e.g. flows/presets/demo.yaml")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY.KEY=VALUE", help="Overrides one field; may be repeated."),
-]
 Dataset = Annotated[str, typer.Argument(help="The dataset's folder or URL (a config's `output`)")]
 
 

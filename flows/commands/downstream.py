@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.endings import guarded
+from flows.commands.options import Overrides
 
 app = typer.Typer(
     help="Train on real and synthetic films, test on real patients.",
@@ -20,10 +21,6 @@ Real = Annotated[Path | None, typer.Option(help="Folder with the real data.")]
 Builds = Annotated[list[str] | None, typer.Option("--build", help="A build of ours; may be repeated.")]
 Out = Annotated[str | None, typer.Option(help="Folder to write to, or to go on in.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:N or mps")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Overrides one field; may be repeated."),
-]
 
 
 @app.command()
