@@ -13,6 +13,7 @@ from flows.downstream.segment import Segment
 from flows.downstream.settings import DownstreamConfig
 from flows.downstream.task import BACKBONE, Task
 from flows.training.backbones import weights_file
+from synth.devices import check_device
 
 TASKS: Final[dict[str, type[Task]]] = {task.name: task for task in (Detect, Segment, Classify)}
 
@@ -30,6 +31,7 @@ def read_settings(
 
 def compare(name: str, config: DownstreamConfig, command: str) -> Result:
     """Runs or goes on with one comparison of a task, and writes its result into the output folder."""
+    check_device(config.device)
     if "imagenet" in config.backbones:
         weights_file(BACKBONE)  # hours later would be late to say that it is not there
     course = Course(TASKS[name](config.classes, config.size), config)

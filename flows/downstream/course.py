@@ -13,7 +13,7 @@ from rich.console import Console
 
 from flows.config.terminal import tell
 from flows.config.workers import core_count
-from flows.downstream.arms import ARMS, Run, fold_of, nested, planned
+from flows.downstream.arms import ALL, ARMS, Run, fold_of, nested, planned
 from flows.downstream.films import Films, Lessons
 from flows.downstream.settings import DownstreamConfig
 from flows.downstream.synthetic import synthetic_films
@@ -36,6 +36,11 @@ class Course:
         self.task, self.config, self.folder = task, config, Path(config.output)
         torch.set_num_threads(config.threads or core_count())
         self.pool, self.test = task.real(config.real)
+        if not len(self.test) or not (len(self.pool) or all(not ARMS[arm].real for arm in config.arms)):
+            what = "test" if not len(self.test) else "train"
+            raise UserError(
+                f"real: {config.real} has no film to {what} on that tells of {', '.join(task.classes)}"
+            )
         self.synthetic = self._synthetic()
         self._claim()
 
@@ -96,7 +101,7 @@ class Course:
         found: list[tuple[np.ndarray, Answers]] = []
         for fold in range(parts):
             index, pool = self._fold(fold, parts)
-            real = pool.of_patients(nested(self.pool.patients, run.percent or 100, run.seed))
+            real = pool.of_patients(nested(pool.patients, run.percent or ALL, run.seed))
             lessons = Lessons.of(arm, real, self.synthetic, self.config.share)
             taught = _taught(lessons, len(task.classes))
             name = str(run) if parts == 1 else f"{run}-fold{fold}"

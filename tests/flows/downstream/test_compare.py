@@ -1,6 +1,7 @@
 """Whole comparisons at a tiny size: their files, what is kept, what is gone on with, mistakes in one line."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from flows.cli import app
 from flows.downstream import course
+from flows.downstream.arms import held_out
 from flows.figures.figure import FigureFile
 
 TINY = {
@@ -173,6 +175,25 @@ def test_mistakes_are_a_line_and_exit_code_2(compare, monkeypatch, words, change
     assert code == 2
     (line,) = err.strip().splitlines()
     assert message in line
+
+
+def test_a_corrupt_film_and_a_folder_without_a_test_patient_are_told(compare, data, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(data, broken)
+    first = sorted((broken / "nih/images").iterdir())[0]
+    first.write_bytes(first.read_bytes()[:200])
+    code, _, err = compare("classify", real=str(broken))
+    assert (code, len(err.strip().splitlines())) == (2, 1)
+    assert f"{first}: " in err
+    code, _, err = compare("classify", real=str(broken), classes=["Hernia"])
+    assert (code, "expected one of opacity" in err) == (2, True)
+    trained = [p for p in map(str, range(40)) if not held_out([p])[0]]
+    table = (data / "nih/labels.csv").read_text().splitlines()
+    kept = [line for line in table if line.split(",")[1] in ("patient", *trained)]
+    shutil.copytree(data, tmp_path / "less")
+    (tmp_path / "less/nih/labels.csv").write_text("\n".join(kept) + "\n")
+    code, _, err = compare("classify", real=str(tmp_path / "less"))
+    assert (code, "has no film to test on" in err) == (2, True)
 
 
 def test_options_do_without_a_file(data, build, tmp_path):
