@@ -57,14 +57,15 @@ class Course:
                 yield run, dict(file)
 
     def _synthetic(self) -> Films:
-        wanted = any(ARMS[arm].synthetic for arm in self.config.arms)
-        films = synthetic_films(self.config, self.task.size) if wanted else iter(())
+        """All that are given, even where no arm asks for them yet: they are part of what the folder is for."""
+        given = bool(self.config.builds or self.config.coco)
+        films = synthetic_films(self.config, self.task.size)
         rows = [(film.image, f"synthetic {film.name}", self.task.truth(film)) for film in films]
         found = Films.of(rows, self.task.size)
         found = found.take([i for i, t in enumerate(found.truths) if t.known.any()])
-        if wanted and not len(found):
+        if given and not len(found):
             raise UserError(f"builds: no film shows or lacks {', '.join(self.task.classes)} for certain")
-        if wanted:
+        if given:
             for name, there in zip(self.task.classes, found.taught, strict=True):
                 if not there:
                     tell(console, f"{name}: no synthetic film shows it; synthetic arms cannot learn it")
@@ -99,20 +100,21 @@ class Course:
         task, arm = self.task, ARMS[run.arm]
         parts = task.folds if arm.real else 1
         found: list[tuple[np.ndarray, Answers]] = []
+        states: list[Path] = []
         for fold in range(parts):
             index, pool = self._fold(fold, parts)
             real = pool.of_patients(nested(pool.patients, run.percent or ALL, run.seed))
             lessons = Lessons.of(arm, real, self.synthetic, self.config.share)
             taught = _taught(lessons, len(task.classes))
-            name = str(run) if parts == 1 else f"{run}-fold{fold}"
-            network = self._fit(run, lessons, self.folder / "training" / name)
+            states.append(self.folder / "training" / (str(run) if parts == 1 else f"{run}-fold{fold}"))
+            network = self._fit(run, lessons, states[-1])
             answers = task.answers(network, self.test.take(index), self.config.device)
             found.append((index, answers | {"taught": taught} if parts == 1 else answers))
         answers = found[0][1] if parts == 1 else _joined(found) | {"taught": taught}
         buffer = io.BytesIO()
         np.savez(buffer, **answers)  # type: ignore[arg-type]
         _put(path, buffer.getvalue())
-        for state in (self.folder / "training").glob(f"{run}*"):  # of a training that is over
+        for state in states:  # of trainings that are over
             shutil.rmtree(state)
 
     def _fold(self, fold: int, parts: int) -> tuple[np.ndarray, Films]:

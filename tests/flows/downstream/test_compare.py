@@ -111,7 +111,8 @@ def test_finished_runs_are_kept_and_an_interrupted_one_goes_on(compare, tmp_path
 def test_another_comparison_is_refused(compare):
     words = {"classes": ["opacity"], "arms": ["real"], "fractions": [100], "seeds": [0]}
     assert compare("classify", **words)[0] == 0
-    assert compare("classify", **(words | {"seeds": [0, 1]}))[0] == 0  # more seeds go on
+    more = words | {"seeds": [0, 1], "arms": ["real", "synthetic"]}
+    assert compare("classify", **more)[0] == 0  # more seeds and arms go on
     code, _, err = compare("classify", **(words | {"steps": 3}))
     assert code == 2
     assert "steps: 3, expected 2 as in" in err
