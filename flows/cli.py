@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from flows.commands.downstream import app as downstream
 from flows.commands.endings import guarded, set_debug
 from flows.commands.evaluate import app as evaluate
-from flows.commands.options import Device, Megapixels
+from flows.commands.options import Device, Megapixels, Overrides
 from flows.commands.scorecard import scorecard
 from flows.commands.signals import interruptible
 from flows.commands.study import app as study
@@ -26,12 +27,9 @@ app = typer.Typer(
 )
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(study, name="study")
+app.add_typer(downstream, name="downstream")
 
 ConfigFile = Annotated[Path, typer.Argument(help="YAML file, e.g. flows/presets/demo.yaml")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY.KEY=VALUE", help="Overrides one field; may be repeated."),
-]
 Dataset = Annotated[str, typer.Argument(help="The dataset's folder or URL (a config's `output`)")]
 
 

@@ -12,4 +12,8 @@ Megapixels = Annotated[
     int,
     typer.Option(min=1, max=MOST_MEGAPIXELS, help="Larger films are refused before they are decoded."),
 ]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY.KEY=VALUE", help="Overrides one field; may be repeated."),
+]
 RealData = Annotated[Path, typer.Option(help="Folder with the real data.")]

@@ -11,8 +11,10 @@ from flows.config.schema import BuildConfig
 from synth.terminal import shown
 
 
-def describe(problem: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[str, str]:
-    """One line on a pydantic error about ``data``, and the dotted field that it is about."""
+def describe(
+    problem: Mapping[str, Any], data: Mapping[str, Any], kind: type[BaseModel] = BuildConfig
+) -> tuple[str, str]:
+    """One line on a pydantic error about ``data`` of some ``kind``, and the dotted field that it is about."""
     loc, value = _place(problem, data)
     field = ".".join(loc)
     if problem["type"] == "value_error":  # ours: the message names its own field
@@ -20,10 +22,10 @@ def describe(problem: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[str, 
         return message, message.partition(":")[0]
     told = shown(field)
     if problem["type"] == "extra_forbidden":
-        return f"{told}: unknown key{_suggest(loc)}", field
+        return f"{told}: unknown key{_suggest(loc, kind)}", field
     if problem["type"] == "missing":
-        return f"{told}: missing, expected {_expected(loc) or 'a value'}", field
-    expected = _expected(loc) or problem["msg"][0].lower() + problem["msg"][1:]
+        return f"{told}: missing, expected {_expected(loc, kind) or 'a value'}", field
+    expected = _expected(loc, kind) or problem["msg"][0].lower() + problem["msg"][1:]
     said = value if isinstance(value, int | float | str) else json.dumps(value)
     return f"{told}: {shown(said)}, expected {expected}", field
 
@@ -47,8 +49,8 @@ def _place(problem: Mapping[str, Any], data: Any) -> tuple[list[str], Any]:
     return place, data
 
 
-def _suggest(loc: Sequence[str]) -> str:
-    model: type[BaseModel] = BuildConfig
+def _suggest(loc: Sequence[str], kind: type[BaseModel]) -> str:
+    model = kind
     for part in loc[:-1]:
         inner = model.model_fields[part].annotation if part in model.model_fields else None
         inner = next((kind for kind in get_args(inner) if kind is not type(None)), inner)
@@ -61,9 +63,9 @@ def _suggest(loc: Sequence[str]) -> str:
     return f", expected one of {', '.join(model.model_fields)}"
 
 
-def _expected(loc: Sequence[str]) -> str:
+def _expected(loc: Sequence[str], kind: type[BaseModel]) -> str:
     """What a field takes, in words, out of the model's own JSON schema; empty if it is silent."""
-    root = BuildConfig.model_json_schema()
+    root = kind.model_json_schema()
     at: Any = root
     for part in loc:
         at = _inner(_resolve(at, root), part, root)

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from flows.config.mistakes import describe
 from flows.config.plain import plain
@@ -14,13 +14,15 @@ from synth.errors import UserError
 from synth.strict_yaml import MOST_TEXT, parse_yaml
 from synth.terminal import shown
 
+Model = TypeVar("Model", bound=BaseModel)
+
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> BuildConfig:
     """The config in a YAML file, with overrides ``key.key=value`` (values are YAML too).
 
     Raises :class:`UserError` that names the field, its value and what was expected.
     """
-    data = _read_yaml(path)
+    data = read_plain(path)
     return parse_config(apply_overrides(data, overrides), f"file {path}", overrides)
 
 
@@ -28,12 +30,17 @@ def parse_config(
     data: Mapping[str, Any], source: str = "config", overrides: Sequence[str] = ()
 ) -> BuildConfig:
     """The config in plain data; ``source`` is named in errors unless an override is to blame."""
+    return parse_as(BuildConfig, data, source, overrides)
+
+
+def parse_as(kind: type[Model], data: Mapping[str, Any], source: str, overrides: Sequence[str] = ()) -> Model:
+    """Settings of any ``kind`` in plain data; errors as those of :func:`parse_config`."""
     try:
         data = plain(data)
         # JSON mode is strict about types, but still takes text for a path and a list for a tuple.
-        return BuildConfig.model_validate_json(json.dumps(data), strict=True)
+        return kind.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
-        message, field = describe(error.errors()[0], data)
+        message, field = describe(error.errors()[0], data, kind)
     except UserError as error:
         message = str(error)
         field = message.partition(":")[0]
@@ -63,7 +70,8 @@ def apply_overrides(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[s
     return out
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_plain(path: Path) -> dict[str, Any]:
+    """What a YAML file holds, as plain data; raises UserError where that are no keys and values."""
     try:
         data = parse_yaml(_text(path))
         if not isinstance(data, dict):

@@ -32,7 +32,17 @@ PACKAGES: Final = {
 
 
 def begin(network: LiteFindings, name: str) -> None:
-    """Put ImageNet's weights of ``name`` into the network's encoder, for one grey channel, and last layer.
+    """Put ImageNet's weights of ``name`` into the network's encoder, for one grey channel, and last layer."""
+    tensors = imagenet(name)
+    encoder = network.segmenter.encoder
+    encoder.load_state_dict({k: tensors[k.removeprefix("model.")] for k in encoder.state_dict()})
+    last = {"0": "conv_head", "1": "bn2"}  # by their place in the network's last layer
+    names = {k: f"{last[k[0]]}{k[1:]}" for k in network.last.state_dict()}
+    network.last.load_state_dict({ours: tensors[theirs] for ours, theirs in names.items()})
+
+
+def imagenet(name: str) -> dict[str, Tensor]:
+    """ImageNet's tensors of ``name`` under timm's names, for one grey channel in [-1, 1].
 
     The package names tensors otherwise than timm, but stands them in the same order and shapes. It was
     taught on colours in [-1, 1], as films are given, so that grey for every colour is the exact sum of the
@@ -46,11 +56,7 @@ def begin(network: LiteFindings, name: str) -> None:
         raise WeightsError(f"backbone: {name} is not of tf_efficientnet_{name}'s shapes")
     tensors = dict(zip(reference, stored.values(), strict=True))
     tensors["conv_stem.weight"] = tensors["conv_stem.weight"].sum(1, keepdim=True)
-    encoder = network.segmenter.encoder
-    encoder.load_state_dict({k: tensors[k.removeprefix("model.")] for k in encoder.state_dict()})
-    last = {"0": "conv_head", "1": "bn2"}  # by their place in the network's last layer
-    names = {k: f"{last[k[0]]}{k[1:]}" for k in network.last.state_dict()}
-    network.last.load_state_dict({ours: tensors[theirs] for ours, theirs in names.items()})
+    return tensors
 
 
 def weights_file(name: str) -> Path:

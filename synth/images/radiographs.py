@@ -7,14 +7,21 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from synth.errors import UserError
+
 #: Where the 5th, 50th and 95th percentile of the central field end up, in [0, 1].
 EXPOSURE_ANCHORS = (0.12, 0.52, 0.90)
 
 
 def read_radiograph(path: Path, size: int) -> np.ndarray:
-    """(size, size) float32 in [0, 1], brighter is denser; exposure as stored."""
-    with Image.open(path) as image:
-        grey = image.convert("L").resize((size, size), Image.Resampling.BOX)
+    """(size, size) float32 in [0, 1], brighter is denser; exposure as stored. UserError for no image."""
+    try:
+        with Image.open(path) as image:
+            grey = image.convert("L").resize((size, size), Image.Resampling.BOX)
+    except (OSError, SyntaxError) as error:  # what Pillow raises for a broken file has no errno
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise UserError(f"{path}: {error!s:.200}, expected an image that can be read") from error
     return np.asarray(grey, dtype=np.float32) / 255.0
 
 

@@ -21,6 +21,8 @@ from flows.evaluation.sets.report import page
 from flows.evaluation.sets.spaces import EVALUATOR, RadDino, Space, load_spaces
 from flows.figures.figure import Figure, FigureFile
 from flows.material.films import SHOWN
+from manifests.measured import build_identity
+from manifests.store import Store
 from synth.devices import check_device
 from synth.errors import UserError
 
@@ -84,6 +86,7 @@ def evaluate_set(request: Request, console: Console) -> FigureFile:
     tell(console, "copies")
     figures += nearness.copy_figures(kept, generated, real, wholes)
     about: dict[str, Any] = {
+        **({} if request.build is None else {"build": build_identity(Store(request.build))}),
         "generated": generated.about,
         "real": real.about,
         "generated_damaged": list(generated.damaged),

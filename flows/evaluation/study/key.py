@@ -33,6 +33,18 @@ class SealedFilm(BaseModel):
     png_sha256: Digest
 
 
+class BuildIdentity(BaseModel):
+    """Which build, as of :func:`manifests.measured.build_identity`, and where it lay."""
+
+    model_config = STRICT
+
+    hash: Digest
+    build_hash: Digest
+    candidates: int
+    accepted: int
+    path: str
+
+
 class Sealed(BaseModel):
     """What the seal is of. The seed is unknown to all but the maker: without it nobody tries orders out."""
 
@@ -41,8 +53,7 @@ class Sealed(BaseModel):
     version: Literal[1]
     seed: int
     size: int
-    build: str
-    build_hash: str
+    build: BuildIdentity
     real: str
     left_out: list[str]
     software: str

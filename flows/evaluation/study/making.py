@@ -10,15 +10,25 @@ from pathlib import Path
 import numpy as np
 
 from flows.evaluation.study.film import Film, known, without_letters
-from flows.evaluation.study.key import KEY, PAGE, README, VERSION, Key, Sealed, seal_of, sealed_films
+from flows.evaluation.study.key import (
+    KEY,
+    PAGE,
+    README,
+    VERSION,
+    BuildIdentity,
+    Key,
+    Sealed,
+    seal_of,
+    sealed_films,
+)
 from flows.evaluation.study.page import picture, readme, study_page, title
 from flows.evaluation.study.real_films import candidates, real_films
 from flows.evaluation.study.synthetic_films import synthetic_films
 from flows.figures.power import ALPHA, POWER, effective, smallest_difference
 from manifests.films.bounds import MEGAPIXELS
-from manifests.identity import build_hash, read_build
 from manifests.index import read_index
 from manifests.marks import tool
+from manifests.measured import build_identity
 from manifests.store import Store
 from synth.errors import UserError
 from synth.findings import FINDING_NAMES
@@ -58,7 +68,7 @@ def make(build: str, real: Path, out: Path, plan: Plan, tell: Callable[[str], No
     """
     _check(out, plan)
     store, target = Store(build), Store(out)
-    identity = read_build(store)
+    identity = build_identity(store)
     seed = secrets.randbits(63) if plan.seed is None else plan.seed
     made = synthetic_films(store, plan.films, numpy_generator(seed, "synthetic", "study"))
     there = candidates(real, out, plan.left_out)
@@ -74,8 +84,7 @@ def make(build: str, real: Path, out: Path, plan: Plan, tell: Callable[[str], No
         version=VERSION,
         seed=seed,
         size=int(images.shape[-1]),
-        build=build,
-        build_hash=build_hash(identity),
+        build=BuildIdentity(**identity),
         real=str(real),
         left_out=sorted(plan.left_out),
         software=tool(),

@@ -40,8 +40,7 @@ def score(key_path: Path, paths: Sequence[Path], out: Path, command: str) -> str
     figures = figures_of(tables)
     about = {
         "seal": key.seal,
-        "build": key.sealed.build,
-        "build_hash": key.sealed.build_hash,
+        "build": key.sealed.build.model_dump(),
         "real": key.sealed.real,
         "films": len(key.sealed.films),
         "readers": tables.readers,
