@@ -57,7 +57,7 @@ class Course:
                 yield run, dict(file)
 
     def _synthetic(self) -> Films:
-        """All that are given, even where no arm asks for them yet: they are part of what the folder is for."""
+        """All that are given, even where no arm asks for them yet: they are part of what a folder is for."""
         given = bool(self.config.builds or self.config.coco)
         films = synthetic_films(self.config, self.task.size)
         rows = [(film.image, f"synthetic {film.name}", self.task.truth(film)) for film in films]
