@@ -25,6 +25,7 @@ COMPARED: Final = (
     ("real+synthetic+augmented", "real"),
     ("real+synthetic+augmented", "real+augmented"),
     ("synthetic", "real"),
+    ("synthetic+augmented", "real"),
     ("synthetic+augmented", "synthetic"),
 )
 
