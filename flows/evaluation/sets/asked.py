@@ -69,8 +69,8 @@ def lung_figures(kept: Kept, generated: Generated, groups: list[Group]) -> Itera
         seen = [[o.mask("right_lung"), o.mask("left_lung")] for o in evaluator.look(some)]
         return np.packbits(np.array(seen).any(1), axis=-1).reshape(len(some), -1)
 
-    rows = kept.rows(f"{ANATOMY_EVALUATOR}_lungs", evaluator.digest, generated.images, ask)
-    side = generated.side
+    side = generated.side  # masks of films of another size, kept in the same folder, have other rows
+    rows = kept.rows(f"{ANATOMY_EVALUATOR}_lungs_{side}", evaluator.digest, generated.images, ask)
     seen = np.unpackbits(rows.reshape(len(rows), side, -1), axis=-1, count=side).astype(bool)
     values = np.array([dice(s, a) for s, a in zip(seen, generated.lungs, strict=True)])
     judge = judge_name(ANATOMY_EVALUATOR, evaluator.digest, generated.weights)

@@ -80,6 +80,7 @@ class RadDino:
     """
 
     def __init__(self, folder: Path, device: str = "cpu", first: int | None = None) -> None:
+        from safetensors import SafetensorError
         from transformers import AutoImageProcessor, AutoModel
 
         if not (folder / "config.json").is_file():
@@ -92,7 +93,7 @@ class RadDino:
         try:
             self.model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
             self.processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise UserError(f"rad-dino: {folder} cannot be opened by transformers: {error!s:.200}") from error
         self.model.eval().to(device)
         self.device, self.first, self.digest = device, first, digest(weights)
