@@ -28,6 +28,8 @@ COMPARED: Final = (
     ("synthetic+augmented", "real"),
     ("synthetic+augmented", "synthetic"),
 )
+#: Columns of a table that is still read at one look.
+WIDEST: Final = 6
 
 
 class Result:
@@ -148,7 +150,7 @@ class Result:
         lines = [
             f"# {self.course.task.name}: {self.judge}\n",
             self._counted() + "\n",
-            table(["arm", *names], rows),
+            _laid(["arm", *names], rows),
         ]
         differences = [
             [
@@ -159,7 +161,7 @@ class Result:
         ]
         if differences:
             lines += ["Differences, same patients and seeds; bold: the interval is on one side of 0.\n"]
-            lines += [table(["", *names], differences)]
+            lines += [_laid(["", *names], differences)]
         return "\n".join([*lines, f"`{self.command}`\n"])
 
     def _counted(self) -> str:
@@ -174,6 +176,14 @@ class Result:
             f"{films['synthetic']} synthetic films; {len(self.config.seeds)} seeds. Intervals: patients and "
             f"seeds drawn anew {self.config.draws} times. {told}."
         )
+
+
+def _laid(head: list[str], rows: list[list[str]]) -> str:
+    """A table, turned where it would be too wide to read."""
+    if len(head) <= WIDEST:
+        return table(head, rows)
+    first, *others = zip(head, *rows, strict=True)
+    return table(first, others)
 
 
 def named(cell: Cell) -> str:
