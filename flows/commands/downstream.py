@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -23,60 +24,33 @@ Out = Annotated[str | None, typer.Option(help="Folder to write to, or to go on i
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:N or mps")]
 
 
-@app.command()
-@guarded
-def detect(
-    config: ConfigFile = None,
-    real: Real = None,
-    build: Builds = None,
-    out: Out = None,
-    device: Device = None,
-    overrides: Overrides = None,
-) -> None:
-    """Boxes: AP50 and mAP of RSNA's opacities and of NIH's eight kinds."""
-    _compare("detect", config, real, build, out, device, overrides)
+#: What each task measures.
+TASKS = {
+    "detect": "Boxes: AP50 and mAP of RSNA's opacities and of NIH's eight kinds.",
+    "segment": "Outlines: Dice of lungs and of opacities against people's.",
+    "classify": "Whole films: AUROC of opacity against normal, and of NIH's labels.",
+}
 
 
-@app.command()
-@guarded
-def segment(
-    config: ConfigFile = None,
-    real: Real = None,
-    build: Builds = None,
-    out: Out = None,
-    device: Device = None,
-    overrides: Overrides = None,
-) -> None:
-    """Outlines: Dice of lungs and of opacities against people's."""
-    _compare("segment", config, real, build, out, device, overrides)
+def _command(task: str) -> Callable[..., None]:
+    @guarded
+    def run(
+        config: ConfigFile = None,
+        real: Real = None,
+        build: Builds = None,
+        out: Out = None,
+        device: Device = None,
+        overrides: Overrides = None,
+    ) -> None:
+        from flows.evaluation.downstream.compare import compare, read_settings
+
+        options = {"real": real and str(real), "builds": build, "output": out, "device": device}
+        settings = read_settings(config, options, overrides or ())
+        command = shlex.join(["synthorax", *sys.argv[1:]])
+        print(compare(task, settings, command).markdown(), end="")
+
+    return run
 
 
-@app.command()
-@guarded
-def classify(
-    config: ConfigFile = None,
-    real: Real = None,
-    build: Builds = None,
-    out: Out = None,
-    device: Device = None,
-    overrides: Overrides = None,
-) -> None:
-    """Whole films: AUROC of opacity against normal, and of NIH's labels."""
-    _compare("classify", config, real, build, out, device, overrides)
-
-
-def _compare(
-    task: str,
-    config: Path | None,
-    real: Path | None,
-    build: list[str] | None,
-    out: str | None,
-    device: str | None,
-    overrides: list[str] | None,
-) -> None:
-    from flows.evaluation.downstream.compare import compare, read_settings
-
-    options = {"real": real and str(real), "builds": build, "output": out, "device": device}
-    settings = read_settings(config, options, overrides or ())
-    command = shlex.join(["synthorax", *sys.argv[1:]])
-    print(compare(task, settings, command).markdown(), end="")
+for _task, _help in TASKS.items():
+    app.command(_task, help=_help)(_command(_task))

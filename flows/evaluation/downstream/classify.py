@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from flows.evaluation.downstream.arms import held_out
 from flows.evaluation.downstream.films import Films, Truth
 from flows.evaluation.downstream.synthetic import SyntheticFilm
 from flows.evaluation.downstream.task import ENCODER, Answers, Measure, Task, load_backbone, shown_in_batches
@@ -45,9 +44,7 @@ class Classify(Task):
         """NIH's films by their labels and RSNA's grades; those of which no class is known are left out."""
         films = load_real(data, "nih", self.size)
         truths: list[Truth] = [self._of_real(films, i) for i in range(len(films))]
-        told, away = np.array([t.known.any() for t in truths]), held_out(films.patients)
-        every = Films(films.images, films.patients, truths)
-        return every.take(told & ~away), every.take(told & away)
+        return Films(films.images, films.patients, truths).parted()
 
     def _of_real(self, films: RealFilms, i: int) -> Labels:
         grade, labels = str(films.grades[i]), films.labels[i]

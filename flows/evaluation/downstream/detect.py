@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from flows.evaluation.downstream.arms import held_out
 from flows.evaluation.downstream.average_precision import matched
 from flows.evaluation.downstream.detector import detector, target_of
 from flows.evaluation.downstream.films import Films, Truth
@@ -81,9 +80,7 @@ class Detect(Task):
         """NIH's films with what is known of their boxes; those of which nothing is known are left out."""
         films = load_real(data, "nih", self.size)
         truths: list[Truth] = [self._of_real(films, i) for i in range(len(films))]
-        told, away = np.array([t.known.any() for t in truths]), held_out(films.patients)
-        every = Films(films.images, films.patients, truths)
-        return every.take(told & ~away), every.take(told & away)
+        return Films(films.images, films.patients, truths).parted()
 
     def _of_real(self, films: RealFilms, i: int) -> Boxes:
         boxes, grade = films.boxes[i], str(films.grades[i])

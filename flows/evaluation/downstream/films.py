@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flows.evaluation.downstream.arms import Arm
+from flows.evaluation.downstream.arms import Arm, held_out
 from flows.training.augment import draw_warp, vary_exposure
 
 
@@ -56,6 +56,11 @@ class Films:
     def of_patients(self, names: Iterable[str]) -> "Films":
         """Those of some patients."""
         return self.take(np.isin(self.patients, list(names)))
+
+    def parted(self) -> tuple["Films", "Films"]:
+        """Real ones of which anything is known: those to learn from, and those of held-out patients."""
+        told, away = np.array([t.known.any() for t in self.truths], bool), held_out(self.patients)
+        return self.take(told & ~away), self.take(told & away)
 
     @cached_property
     def shows(self) -> np.ndarray:
