@@ -129,7 +129,7 @@ def _enough(truth: np.ndarray) -> bool:
 def _ranked(scores: np.ndarray, truth: np.ndarray, group: str, judge: str, floor: float | None) -> Figure:
     counts = {"asked": int(truth.sum()), "not asked": int((~truth).sum())}
     if not _enough(truth):
-        why = "never asked for" if not truth.any() else f"fewer than {FEWEST} films on a side"
+        why = "no accepted film asks for it" if not truth.any() else f"fewer than {FEWEST} films on a side"
         return refused("requested_auroc", judge, why, group, **counts)
     low, high = drawn_interval(lambda i: auroc(scores[i], truth[i]), len(truth))
     return figure("requested_auroc", judge, Estimate(auroc(scores, truth), low, high, floor, counts), group)

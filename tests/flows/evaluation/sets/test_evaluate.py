@@ -120,7 +120,7 @@ def test_groups_with_few_films_are_refused_with_their_count(done):
     assert f.value is None
     assert f.note == "not measured: 12 generated and 24 real films, expected 20 and 40 at least"
     never = figures(done[0])["requested_auroc", "evaluator_lite2", "finding=nodule"]
-    assert never.note.startswith("not measured: never asked for")
+    assert never.note.startswith("not measured: no accepted film asks for it")
 
 
 def test_fewer_films_than_features_are_told(done):
