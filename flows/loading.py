@@ -77,6 +77,7 @@ def synthesis_settings(config: BuildConfig) -> SynthesisSettings:
         anatomy=config.anatomy.weights,
         **{name: value for name in SAMPLING if (value := getattr(images, name)) is not None},
         lesion_guidance=images.lesion_guidance,
+        fast=images.model == "fast",
         batch_size=images.batch_size,
         precision=images.precision,
         device=images.device,

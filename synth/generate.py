@@ -10,6 +10,8 @@ from synth.errors import WeightsError
 from synth.images.frozen.loading import load_foreign
 from synth.images.frozen.pipelines import INDEX, is_pipeline
 from synth.images.model import ImageModel
+from synth.images.one_pass.model import OnePassModel
+from synth.images.one_pass.networks import SIDE
 from synth.images.protocol import CutPrompts, Imager, ShouldStop
 from synth.images.trial import try_out
 from synth.masks.anatomy import ShapeModel
@@ -98,6 +100,8 @@ class Synthesizer:
 
 def _load_imager(settings: SynthesisSettings) -> tuple[Imager, dict[str, str]]:
     """The image model of the settings, ours or another's, and the SHA-256 of each of its files."""
+    if settings.fast:
+        return _load_one_pass(settings)
     folder = settings.images or SHIPPED / "images"
     if is_pipeline(folder):
         return load_foreign(settings)
@@ -115,6 +119,17 @@ def _load_imager(settings: SynthesisSettings) -> tuple[Imager, dict[str, str]]:
         raise WeightsError(f"images.size: {settings.size}, expected a multiple of 32")
     pinned = {f"images/{name}": v for name, v in pins(folder).items()}
     model = ImageModel.load(folder, settings.device, settings.precision)
+    if settings.images is not None:
+        try_out(model, settings)
+    return model, pinned
+
+
+def _load_one_pass(settings: SynthesisSettings) -> tuple[Imager, dict[str, str]]:
+    if settings.size > SIDE:
+        raise WeightsError(f"images.size: {settings.size}, expected at most {SIDE} with images.model fast")
+    folder = settings.images or SHIPPED / "one_pass"
+    pinned = {f"images/{name}": v for name, v in pins(folder).items()}
+    model = OnePassModel.load(folder, settings.device, settings.precision)
     if settings.images is not None:
         try_out(model, settings)
     return model, pinned

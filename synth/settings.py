@@ -14,6 +14,8 @@ class Usual:
 
 #: Our own image model.
 OWN = Usual(12, 1.2)
+#: Our fast one, whose steps are of the rough film and cost little; it has no guidance of a prompt.
+ONE_PASS = Usual(10, 1.0)
 #: A foreign checkpoint with a ControlNet: RoentGen's guidance (Chambon et al., 2022, arXiv 2211.12737);
 #: DPM-Solver++ has converged at 25 steps (Lu et al., 2022, arXiv 2211.01095).
 CONTROLLED = Usual(25, 4.0)
@@ -48,3 +50,4 @@ class SynthesisSettings:
     device: str = "cpu"
     # Caches of images are keyed by these settings as text; this file is in them by its digest.
     controlnet: Path | None = field(default=None, repr=False)
+    fast: bool = field(default=False, repr=False)  # the one-pass model

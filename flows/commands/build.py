@@ -75,11 +75,12 @@ def _tell(summary: Mapping[str, Any]) -> None:
         f"{summary['failed']} failed, in {summary['shards']} shards"
     )
     if summary["cut"]:
-        print(
-            f"{summary['cut']} prompts of this run are longer than the {summary['length']} tokens that the "
-            "image model reads, and were cut",
-            file=sys.stderr,
+        what = (
+            f"are longer than the {summary['length']} tokens that the image model reads, and were cut"
+            if summary["length"]
+            else "have parts that were not understood, which images.model fast does not draw"
         )
+        print(f"{summary['cut']} prompts of this run {what}", file=sys.stderr)
     if not summary["accepted"]:
         raise Ending(
             NOTHING,

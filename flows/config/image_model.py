@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flows.config.schema import BuildConfig, Images
 from synth.errors import UserError
-from synth.settings import CONTROLLED, FROZEN, OWN, SynthesisSettings
+from synth.settings import CONTROLLED, FROZEN, ONE_PASS, OWN, SynthesisSettings
 
 #: Fields of ``images`` that a checkpoint settles.
 SAMPLING = ("size", "steps", "guidance")
@@ -77,6 +77,8 @@ def settled(config: BuildConfig) -> BuildConfig:
 
 
 def _usual(images: Images) -> dict[str, float | int | None]:
+    if images.model == "fast":
+        return {"size": SynthesisSettings.size, "steps": ONE_PASS.steps, "guidance": ONE_PASS.guidance}
     folder = image_folder(images)
     if folder is None or not (folder / "model_index.json").is_file():
         return {"size": SynthesisSettings.size, "steps": OWN.steps, "guidance": OWN.guidance}

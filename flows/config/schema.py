@@ -15,7 +15,7 @@ from flows.config.edit import Edit
 from flows.config.group import Group
 from synth.errors import UserError
 from synth.findings import FINDING_NAMES
-from synth.settings import LONGEST_PROMPT, SynthesisSettings
+from synth.settings import LONGEST_PROMPT, ONE_PASS, SynthesisSettings
 
 FindingName = Literal[FINDING_NAMES]  # type: ignore[valid-type]
 ColumnName = Literal["prompt", "age", "sex", "view", "findings"]  # of synth.prompts.tables.COLUMNS
@@ -74,6 +74,7 @@ class Images(Group):
     """The image model and how it samples; size, steps and guidance: None takes what suits the checkpoint."""
 
     checkpoint: Annotated[str, Field(min_length=1)] | None = None  # folder or hub id; None: the shipped one
+    model: Literal["fast", "best"] = "best"  # fast: one pass, reads of prompts what is understood alone
     controlnet: Annotated[str, Field(min_length=1)] | None = (
         None  # folder or hub id, for another's checkpoint
     )
@@ -156,9 +157,23 @@ class BuildConfig(Group):
         judge_settings(self)
         if self.images.precision == "bf16" and self.images.device == "mps":
             raise UserError("images.precision: bf16, expected fp32 on device mps")
+        _check_model(self)
         if self.edit is not None:
             _check_edit(self)
         return self
+
+
+def _check_model(config: BuildConfig) -> None:
+    """Raises ``UserError`` for what the one-pass model has not."""
+    images = config.images
+    if images.model == "best":
+        return
+    if config.edit is not None:
+        raise UserError(f"images.model: {images.model}, expected best with edit")
+    if images.controlnet is not None:
+        raise UserError(f"images.controlnet: {images.controlnet}, expected none with images.model fast")
+    if images.guidance not in (None, ONE_PASS.guidance):
+        raise UserError(f"images.guidance: {images.guidance}, expected none with images.model fast")
 
 
 def _check_edit(config: BuildConfig) -> None:

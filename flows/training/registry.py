@@ -14,6 +14,7 @@ NAMES = (
     "shape",
     "masks",
     "images",
+    "one_pass",
     "rough_latents",
     "anatomy_second",
     "findings_lite0",

@@ -61,7 +61,7 @@ def test_shipped_weights_match_their_pins_carry_cards_and_stay_under_60_mb():
     roots = (SHIPPED, SHIPPED.parent.parent / "filters" / "checkpoints")
     assert filters.__file__ is not None
     folders = [f for root in roots for f in root.iterdir() if f.is_dir()]
-    models = {"shape", "masks", "images", "rough_latents"}
+    models = {"shape", "masks", "images", "one_pass", "rough_latents"}
     experts = {"anatomy", "anatomy_second", "findings_lite0", "findings_lite1"}
     evaluators = {"evaluator_anatomy", "evaluator_attributes", "evaluator_lite2"}
     assert {f.name for f in folders} == models | experts | evaluators

@@ -1,0 +1,122 @@
+"""Train the one-pass image model: a guide, the diffusion of rough films, the network of films."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from filters.experts.lite_networks import folded
+from flows.material.films import FOLDERS, RealFilms, load_real
+from flows.training.adversary import Adversary
+from flows.training.film_drawing import Drawing, DrawingStage
+from flows.training.film_lessons import together
+from flows.training.film_recipe import Recipe, Stage, teach
+from flows.training.loop import Schedule, fit
+from flows.training.one_pass_films import OnePassFilms, joined, load_films
+from flows.training.sealing import seal, write_tensors
+from synth.findings import ANATOMY
+from synth.images.one_pass.model import OnePassModel
+from synth.images.one_pass.networks import GRID, ROUGH, FilmNetwork, RoughNetwork
+from synth.images.one_pass.storage import stored
+
+#: The expert that finds lesions in real films and holds drawn ones to them; it neither filters nor measures.
+GUIDE = Recipe(
+    "guide", "lite0", "experts", "evaluators", Stage(160, 450, 32, 8e-4), Stage(256, 400, 12, 5e-4), seed=71
+)
+ROUGH_STEPS, ROUGH_BATCH, ROUGH_RATE = 2600, 48, 1.5e-3
+SMALL = DrawingStage(128, 1000, 16, 1.5e-4, 5e-4, lesions_from=700)
+LARGE = DrawingStage(256, 1400, 8, 1.5e-4, 5e-4, lesions_from=100)
+#: Of the films drawn at 128 pixels, those of the large films and of the small ones.
+SHARES = (0.6, 0.4)
+
+
+def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: float) -> Path:
+    """Train and seal ``out/one_pass``; what is done of it stands in ``out/runs/one_pass``."""
+    runs = out / "runs" / "one_pass"
+    guide = _guide(data, runs / "guide", seed, device, resume, scale)
+    folders = load_films(data, out, runs / "films", guide)
+    rough = _rough(joined(folders, 64, SHARES), runs / "rough", seed, device, resume, scale)
+    film = _film(folders, guide, runs, seed, device, resume, scale)
+    about = {"seed": seed, "films": {name: len(f.images) for name, f in zip(FOLDERS, folders, strict=True)}}
+    return write_model(out / "one_pass", rough, film, about | {"device": device})
+
+
+def write_model(folder: Path, rough: RoughNetwork, film: FilmNetwork, about: dict[str, object]) -> Path:
+    """Both networks, a byte a weight, with their card."""
+    for name, network in (("rough", rough), ("film", film)):
+        write_tensors(folder / f"{name}.safetensors", stored(network.state_dict()))
+    seal(
+        folder,
+        "One-pass image model: rough films by diffusion, films of them at once",
+        ("nih", "nih128", "nih_boxes", "rsna"),
+        "synthorax train one_pass --data DIR",
+        {
+            "rough": {"steps": ROUGH_STEPS, "batch": ROUGH_BATCH, "lr": ROUGH_RATE},
+            "film": [vars(SMALL), vars(LARGE)],
+            **about,
+        },
+        {"see": "docs/benchmarks.md"},
+        "Patients of the part `test` were left out. Lesions are where boxes and a guide's maps say.",
+    )
+    OnePassModel.load(folder)
+    return folder
+
+
+def _guide(data: Path, run: Path, seed: int, device: str, resume: bool, scale: float) -> nn.Module:
+    """The guide, frozen; taught by the films of the experts' patients, at sizes between its stages' own."""
+    recipe = replace(GUIDE, seed=GUIDE.seed + seed)
+
+    def films(size: int) -> RealFilms:
+        found = [load_real(data, name, min(side, size), recipe.part) for name, side in FOLDERS.items()]
+        return together(found, size)
+
+    guide = teach(recipe, films, run, device, resume, scale)
+    return folded(guide).requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def _rough(
+    films: OnePassFilms, run: Path, seed: int, device: str, resume: bool, scale: float
+) -> RoughNetwork:
+    """Flow matching of rough films; errors where lesions lie count four times."""
+    torch.manual_seed(seed)
+    network = RoughNetwork().to(memory_format=torch.channels_last)
+
+    def loss_of(step: int, rng: np.random.Generator) -> Tensor:
+        batch = films.batch(rng, ROUGH_BATCH, varied=1.4)
+        x, masks = batch.rough.to(device), F.avg_pool2d(batch.masks, GRID // ROUGH).to(device)
+        noise = torch.randn(x.shape).to(device)
+        t = torch.from_numpy(rng.normal(0.2, 1.1, len(x)).astype(np.float32)).sigmoid().to(device)
+        at = t[:, None, None, None]
+        error = (network((1 - at) * x + at * noise, t, masks, batch.patient.to(device)) - (noise - x)) ** 2
+        weight = 1 + 3 * masks[:, len(ANATOMY) :].amax(1, keepdim=True)
+        return (error * weight).sum() / weight.sum()
+
+    steps = max(1, int(ROUGH_STEPS * scale))
+    schedule = Schedule(
+        steps, ROUGH_RATE, warmup=100, weight_decay=1e-2, ema=0.998, bf16=False, save_every=100
+    )
+    fit(network, loss_of, schedule, run, seed, device, resume)
+    return network.cpu()
+
+
+def _film(
+    folders: list[OnePassFilms],
+    guide: nn.Module,
+    runs: Path,
+    seed: int,
+    device: str,
+    resume: bool,
+    scale: float,
+) -> FilmNetwork:
+    """First at 128 pixels, where films are many and learning is cheap, then at 256."""
+    torch.manual_seed(seed)
+    network, adversary = FilmNetwork(), Adversary()
+    for stage, films in ((SMALL, joined(folders, SMALL.side, SHARES)), (LARGE, folders[0])):
+        adversary.settle(torch.from_numpy(films.images[:64])[:, None].float() / 127.5 - 1)
+        drawing = Drawing(network, adversary, guide, runs / f"film{stage.side}")
+        drawing.teach(films, replace(stage, steps=max(1, int(stage.steps * scale))), seed, device, resume)
+        network = drawing.average.train()
+    return network.eval()

@@ -1,0 +1,1 @@
+"""Radiographs in one pass: a rough film by a small diffusion, then a film from it at once."""

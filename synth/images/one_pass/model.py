@@ -1,0 +1,158 @@
+"""The fast image model: a film in one pass, with lesions as real films have them.
+
+A small diffusion makes a rough film, in which films vary; a network makes the film of it at once
+(:mod:`synth.images.one_pass.networks`). Findings that no real film here is labelled with (SIMULATED) are
+drawn into it afterwards, as films that experts learn from are simulated (:mod:`synth.rendering`).
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from synth.cases import Case, MaskSet
+from synth.errors import Interrupted
+from synth.findings import ANATOMY, FINDING_NAMES
+from synth.images.finite import check_finite, to_pixels
+from synth.images.one_pass.networks import CODE, GRID, NOISE, ROUGH, SIDE, FilmNetwork, RoughNetwork
+from synth.images.one_pass.storage import restored
+from synth.images.protocol import ShouldStop, case_noise
+from synth.images.radiographs import to_uint8
+from synth.rendering import Scene, draw
+from synth.seeding import numpy_generator
+from synth.settings import SynthesisSettings
+from synth.weights import fit, read_tensors
+
+#: Findings that none of NIH's labels means.
+SIMULATED: Final = ("calcification", "diffuse_nodule", "fracture")
+_REAL: Final = np.array([name not in SIMULATED for name in FINDING_NAMES])
+#: What a prompt leaves open of the patient is drawn: years (mean, deviation), shares of women and PA films.
+YEARS, WOMEN, PA = (50, 17), 0.5, 0.6
+
+#: Noise of each stage of a case: the rough film's, and the film's code, its noise and its grain.
+NOISES: Final = {
+    "rough": (1, ROUGH, ROUGH),
+    "code": (CODE,),
+    "film": (NOISE, ROUGH // 2, ROUGH // 2),
+    "film grain": (1, SIDE, SIDE),
+}
+
+
+@dataclass
+class OnePassModel:
+    """A checkpoint folder: ``rough.safetensors`` and ``film.safetensors``."""
+
+    rough: RoughNetwork
+    film: FilmNetwork
+    device: str = "cpu"
+    precision: str = "fp32"
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu", precision: str = "fp32") -> "OnePassModel":
+        """Read a checkpoint folder whose files match their pins; safetensors only."""
+        rough, film = RoughNetwork(), FilmNetwork()
+        for network, file in ((rough, "rough.safetensors"), (film, "film.safetensors")):
+            fit(network, restored(read_tensors(folder, file)), folder / file)
+            network.to(device).eval()
+        return cls(rough, film, device, precision)
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """All of them."""
+        return FINDING_NAMES
+
+    @property
+    def length(self) -> int:
+        """No text is read, but what is understood of it."""
+        return 0
+
+    def cuts(self, case: Case) -> bool:
+        """Whether a part of the prompt was not understood, and so is not drawn."""
+        return bool(case.unparsed)
+
+    def draw(
+        self,
+        cases: Sequence[Case],
+        masks: Sequence[MaskSet],
+        settings: SynthesisSettings,
+        should_stop: ShouldStop = None,
+    ) -> np.ndarray:
+        """Images (N, size, size) uint8 of N cases with their masks, size at most SIDE. Raises Interrupted."""
+        cover = torch.from_numpy(np.stack([_cover(m) for m in masks]))
+        who = torch.from_numpy(np.stack([patient(case) for case in cases]))
+        noises = [
+            torch.stack([case_noise(c, stage, shape) for c in cases]) for stage, shape in NOISES.items()
+        ]
+        made = self.sample(cover, who, noises, settings, should_stop)
+        return np.stack([_simulated(*parts) for parts in zip(made, cases, masks, strict=True)])
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        cover: Tensor,
+        who: Tensor,
+        noises: Sequence[Tensor],
+        settings: SynthesisSettings,
+        should_stop: ShouldStop = None,
+    ) -> np.ndarray:
+        """Images (N, size, size) uint8 of coverage (N, MASKS, GRID, GRID), patient (N, PATIENT), and NOISES.
+
+        ``settings.lesion_guidance`` scales what lesions change of the rough film against none (Ho & Salimans,
+        2022); at 1 it costs nothing. Raises Interrupted.
+        """
+        cover, who, x, *noises = (v.to(self.device) for v in (cover, who, *noises))
+        small, bare, nobody = F.avg_pool2d(cover, GRID // ROUGH), cover.clone(), who.clone()
+        bare[:, len(ANATOMY) :], nobody[:, : len(FINDING_NAMES)] = 0, 0
+        bare, times = F.avg_pool2d(bare, GRID // ROUGH), torch.linspace(1, 0, settings.steps + 1).tolist()
+        scale = settings.lesion_guidance
+        with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=self.precision == "bf16"):
+            for i, (now, then) in enumerate(itertools.pairwise(times)):
+                if should_stop is not None and should_stop():
+                    raise Interrupted(f"stopped at step {i} of {settings.steps} of the rough film")
+                t = torch.full((len(x),), now, device=self.device)
+                v = self.rough(x, t, small, who).float()
+                if scale != 1:
+                    healthy = self.rough(x, t, bare, nobody).float()
+                    v = healthy + scale * (v - healthy)
+                x = x + (then - now) * v
+            film = self.film(check_finite(x, "rough film"), cover, who, *noises).float()
+        if settings.size != SIDE:
+            film = F.interpolate(film, size=(settings.size, settings.size), mode="area")
+        return to_pixels(film[:, 0])
+
+
+def patient(case: Case) -> np.ndarray:
+    """(PATIENT,) float32: what the networks are told of a case, open age, sex and view drawn for it."""
+    asked = {request.name for request in case.findings}
+    rng = numpy_generator(case.seed, case.key, "patient")
+    age, sex, view = rng.normal(*YEARS), rng.random() < WOMEN, rng.random() < PA
+    age = np.clip(age if case.age is None else case.age, 0, 100) / 100
+    sex = sex if case.sex is None else case.sex == "F"
+    view = view if case.view is None else case.view == "PA"
+    there = np.array([name in asked for name in FINDING_NAMES]) & _REAL
+    return np.concatenate([there, _REAL, [age, sex, view, 1]]).astype(np.float32)
+
+
+def _cover(masks: MaskSet) -> np.ndarray:
+    """(MASKS, GRID, GRID) float32: how much of each cell anatomy and lesions cover, simulated ones never."""
+    lesions = masks.lesion_channels() & _REAL[:, None, None]
+    both = torch.from_numpy(np.concatenate([masks.anatomy, lesions])).float()
+    return F.interpolate(both[None], size=(GRID, GRID), mode="area")[0].numpy()
+
+
+def _simulated(image: np.ndarray, case: Case, masks: MaskSet) -> np.ndarray:
+    """The image with the lesions that are drawn into it, as strong as the case asks for."""
+    wanted = {request.name: request.severity or "moderate" for request in case.findings}
+    rng = numpy_generator(case.seed, case.key, "simulated")
+    for name in SIMULATED:
+        lesions = [lesion for lesion in masks.lesions if lesion.finding == name]
+        if lesions:
+            scene = Scene(image.astype(np.float32) / 255, masks.anatomy)
+            image = to_uint8(draw(scene, lesions, wanted.get(name, "moderate"), rng))
+    return image

@@ -1,0 +1,126 @@
+"""The film network is taught against frozen features, and resumes to the same weights."""
+
+import numpy as np
+import pytest
+import timm
+import torch
+from torch import nn
+
+from flows.training import adversary
+from flows.training.adversary import Adversary, hinge
+from flows.training.film_drawing import Drawing, DrawingStage, lesion_loss
+from flows.training.one_pass_films import OnePassFilms, joined
+from flows.training.recipes.one_pass import write_model
+from synth.findings import FINDING_NAMES
+from synth.images.one_pass.model import OnePassModel
+from synth.images.one_pass.networks import MASKS, FilmNetwork, RoughNetwork
+
+STAGE = DrawingStage(128, 2, 2, 1e-3, 1e-3, lesions_from=0)
+
+
+@pytest.fixture(autouse=True)
+def _from_nothing(monkeypatch):
+    def random_weights(name):
+        torch.manual_seed(0)
+        return timm.create_model(f"tf_efficientnet_{name}", pretrained=False, in_chans=1).state_dict()
+
+    monkeypatch.setattr(adversary, "imagenet", random_weights)
+
+
+class Guide(nn.Module):
+    """Says that there is what is bright."""
+
+    def forward(self, x):
+        bright = nn.functional.avg_pool2d(x, 4).expand(-1, len(FINDING_NAMES) + 1, -1, -1)
+        return bright, bright.mean((2, 3))
+
+
+@pytest.fixture(scope="module")
+def films():
+    rng = np.random.default_rng(0)
+    count = 6
+    state = rng.integers(0, 2, (count, 13)).astype(np.uint8)
+    return OnePassFilms(
+        images=rng.integers(0, 255, (count, 128, 128), np.uint8),
+        masks=rng.integers(0, 255, (count, MASKS, 64, 64), np.uint8),
+        state=state,
+        patient=rng.random((count, 3), np.float32),
+        odds=np.full(count, 1 / count),
+    )
+
+
+def taught(films, run, steps, resume=False):
+    torch.manual_seed(1)
+    drawing = Drawing(FilmNetwork(), Adversary(), Guide(), run)
+    stage = DrawingStage(**{**vars(STAGE), "steps": steps})
+    drawing.teach(films, stage, 3, "cpu", resume)
+    return drawing
+
+
+def test_it_resumes_to_the_same_weights(films, tmp_path, monkeypatch):
+    monkeypatch.setattr("flows.training.film_drawing._rate", lambda step, steps: 1.0)
+    whole = taught(films, tmp_path / "whole", 2)
+    taught(films, tmp_path / "parts", 1)
+    parts = taught(films, tmp_path / "parts", 2, resume=True)
+    for a, b in zip(whole.average.state_dict().values(), parts.average.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_features_and_mixing_are_frozen_and_the_heads_learn(films, tmp_path):
+    torch.manual_seed(1)
+    judge, network = Adversary(), FilmNetwork()
+    before = {k: v.clone() for k, v in judge.state_dict().items()}
+    Drawing(network, judge, Guide(), tmp_path).teach(films, STAGE, 3, "cpu", False)
+    for name, value in judge.state_dict().items():
+        if not name.startswith("heads"):
+            assert torch.equal(value, before[name]), name
+    assert any(not torch.equal(v, before[k]) for k, v in judge.state_dict().items() if k.startswith("heads"))
+
+
+def test_the_finest_head_sees_no_masks(films):
+    judge = Adversary().eval()
+    batch = films.batch(np.random.default_rng(0), 2)
+    with torch.no_grad():
+        mixed, _ = judge.mixed(batch.films)
+        first = judge.judge(mixed, batch.masks, batch.patient)
+        second = judge.judge(mixed, 0 * batch.masks, batch.patient)
+    assert torch.equal(first[0], second[0])
+    assert not any(torch.equal(a, b) for a, b in zip(first[1:], second[1:], strict=True))
+
+
+def test_the_hinge_is_nothing_where_all_are_told_apart():
+    assert hinge([torch.ones(3)], [-torch.ones(3)]) == 0
+    assert hinge([torch.zeros(3)] * 2, [torch.zeros(3)] * 2) == 4
+
+
+def test_a_lesion_that_is_not_seen_costs_more_than_one_that_is():
+    masks = torch.zeros(2, 13, 64, 64)
+    masks[:, 3, 20:40, 20:40] = 1
+    there = torch.zeros(2, 13)
+    there[:, 3] = 1
+    dark = -torch.ones(2, 1, 256, 256)
+    bright = dark.clone()
+    bright[..., 80:160, 80:160] = 1
+    known = torch.zeros(2, 13)
+    costs = [float(lesion_loss(Guide(), x, masks, known, there)) for x in (dark, bright)]
+    assert costs[1] < 0.5 * costs[0]
+
+
+def test_folders_join_at_one_size_by_their_shares(films):
+    larger = OnePassFilms(
+        **{**vars(films), "images": films.images.repeat(2, 1).repeat(2, 2)},
+    )
+    both = joined([larger, films], 128, (0.75, 0.25))
+    assert np.array_equal(both.images[:6], films.images)
+    assert both.odds[:6].sum() == pytest.approx(0.75)
+
+
+def test_what_is_written_is_what_is_loaded(tmp_path):
+    rough, film = RoughNetwork(), FilmNetwork()
+    folder = write_model(tmp_path / "one_pass", rough, film, {"seed": 0})
+    model = OnePassModel.load(folder)
+    for kept, made in ((model.film, film), (model.rough, rough)):
+        for name, value in made.state_dict().items():
+            if value.is_floating_point():
+                step = value.abs().max() / 100 + 1e-3
+                assert (kept.state_dict()[name] - value).abs().max() <= step, name
