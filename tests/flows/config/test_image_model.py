@@ -28,6 +28,11 @@ def test_ours_keeps_its_defaults_and_others_get_what_suits_them(checkpoints):
     assert sampling(checkpoint=checkpoints["plain"], controlnet=outside) == (64, 25, 4.0)
 
 
+def test_the_fast_model_has_steps_of_its_own(tmp_path):
+    assert sampling(model="fast") == (256, 10, 1.0)
+    assert sampling(model="fast", checkpoint=tmp_path) == (256, 10, 1.0)
+
+
 def test_what_the_config_says_stands(checkpoints):
     said = {"size": 128, "steps": 7, "guidance": 2.5}
     assert sampling(checkpoint=checkpoints["plain"], **said) == tuple(said.values())

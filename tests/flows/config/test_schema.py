@@ -41,6 +41,7 @@ CHANGES = {
     "anatomy.weights": "a",
     "masks.weights": "m",
     "images.checkpoint": "i",
+    "images.model": "fast",
     "images.controlnet": "c",
     "images.size": 512,
     "images.steps": 20,
@@ -62,7 +63,7 @@ CHANGES = {
 #: What an edit needs: both samples of a pair resemble each other and their source.
 PAIRED = ("filters.near_duplicate.enabled", "filters.training_copy.enabled")
 #: Not drawn together with others: each excludes some of them.
-APART = {"prompts.file", "prompts.columns", "edit"}
+APART = {"prompts.file", "prompts.columns", "edit", "images.model"}
 #: They change only together: the other family needs its weights and their digest.
 TOGETHER = ("expert", "weights", "sha256")
 
@@ -149,6 +150,7 @@ def test_the_hash_moves_exactly_with_what_changes_an_edit(change, moves):
 @pytest.mark.parametrize(
     ("edit", "others", "message"),
     [
+        ({}, {"images": {"model": "fast"}}, "images.model: fast, expected best with edit"),
         ({"remove": []}, {}, "edit: nothing to remove or add, expected a finding"),
         ({"remove": ["cardiomegaly"]}, {}, "edit.remove.0: cardiomegaly, expected one of atelectasis,"),
         ({"remove": ["mass", "mass"]}, {}, "edit.remove: mass, mass, expected each finding once"),
@@ -281,3 +283,15 @@ def test_a_missing_file_is_told(tmp_path):
 
 def test_the_tables_are_those_that_exist():
     assert set(get_args(Prompts.model_fields["table"].annotation)) == set(TABLES)
+
+
+@pytest.mark.parametrize(
+    ("images", "told"),
+    [
+        ({"guidance": 3.0}, "images.guidance: 3.0, expected none with images.model fast"),
+        ({"controlnet": "folder"}, "images.controlnet: folder, expected none with images.model fast"),
+    ],
+)
+def test_the_fast_model_has_no_guidance_of_prompts_and_no_controlnet(images, told):
+    with pytest.raises(UserError, match=told):
+        parse_config({"candidates": 4, "output": "x", "images": {"model": "fast", **images}})
