@@ -108,7 +108,9 @@ def load_pipeline(config, delay=0.0, broken=""):
     from flows.loading import _prompt_source
 
     synthesizer = Synthesizer(config.images.steps, delay, dict.fromkeys(broken.split(","), 99))
-    prompts = _prompt_source(config.prompts, synthesizer.findings) if config.prompts.file else Prompts()
+    own = config.prompts.file or config.accepted_per
+    source = (config.prompts, synthesizer.findings, config.quotas)
+    prompts = _prompt_source(*source) if own else Prompts()
     return Pipeline(prompts, synthesizer, Judge(), {**synthesizer.digests, **Judge.digests})
 
 

@@ -84,9 +84,7 @@ def test_within_a_cell_the_rest_is_the_table_s():
 def test_weights_hold_within_a_cell():
     quotas = Quotas(1, ("finding",), ("effusion",))
     plain, weighted = (PromptSampler(weights=w, quotas=quotas) for w in ({}, {"consolidation": 9}))
-    shares = [
-        np.mean([len(s.case(1, str(i)).findings) > 1 for i in range(500)]) for s in (plain, weighted)
-    ]
+    shares = [np.mean([len(s.case(1, str(i)).findings) > 1 for i in range(500)]) for s in (plain, weighted)]
     assert shares[1] > shares[0] + 0.1
 
 
