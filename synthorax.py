@@ -69,8 +69,10 @@ def __dir__() -> list[str]:
 def build(config: "BuildConfig | Mapping[str, Any] | str | Path") -> dict[str, Any]:
     """Builds, or resumes, the dataset of a config: an object, plain data, or a YAML file's path.
 
-    Returns its totals: ``output``, ``shards``, ``candidates``, ``accepted``, ``rejected``, ``failed`` and
-    ``shortfall`` (why there are fewer than wanted, or None). Raises UserError, one line.
+    Returns its totals: ``output``, ``shards``, ``candidates``, ``accepted``, ``rejected``, ``failed``,
+    ``shortfall`` (why there are fewer than wanted, or None), and in lines ``short`` (cells of quotas that
+    have too few) and ``vanished`` (findings that were asked for and hardly ever accepted). Raises UserError,
+    one line.
     """
     from flows.building.server import prefect_server
     from flows.building.session import claim

@@ -44,8 +44,8 @@ def build_dataset(config: dict[str, Any] | str) -> dict[str, Any]:
     """Builds or resumes the dataset that ``config`` (plain data, or a YAML file's path) describes.
 
     Returns the totals, in ``cut`` how many prompts of this run lost their end to the image model's length
-    (and in ``length`` how many tokens that is), and in ``shortfall`` why fewer were accepted than asked for
-    (or None).
+    (and in ``length`` how many tokens that is), in ``shortfall`` why fewer were accepted than asked for
+    (or None), and in lines the cells of quotas that are ``short`` and the findings that ``vanished``.
     """
     with hooked(current_hooks()) as hooks, _kept_outcome(hooks):
         build = settled(read_config(Path(config)) if isinstance(config, str) else parse_config(config))
@@ -128,7 +128,7 @@ def build_one_shard(config: dict[str, Any], number: int) -> Tally:
     watch = Watch(hooks.stop.is_set, hooks.course.made)
     order, store = Order.of(build, pipeline), Store(build.output)
     commit = build_shard(shard(build, number), order, pipeline, store, watch)
-    return tally(commit)
+    return tally(commit, store, build)
 
 
 def _build_shards(build: BuildConfig, numbers: Sequence[int], hooks: Hooks) -> Iterator[tuple[int, Tally]]:

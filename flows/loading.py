@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.building.pipeline import Pipeline
+from flows.config.cells import check_asked_for, labelled, prompt_file
 from flows.config.image_model import SAMPLING, controlnet_folder, image_folder, local_folder, settled
-from flows.config.schema import BuildConfig, Prompts, judge_settings
+from flows.config.prompts import Prompts
+from flows.config.schema import BuildConfig, judge_settings
 from flows.config.shards import KEY_DIGITS
 from synth.devices import check_device
 from synth.errors import UserError
+from synth.prompts.quotas import NORMAL, Quotas
 from synth.settings import SynthesisSettings
 
 if TYPE_CHECKING:
@@ -58,7 +61,7 @@ def load_pipeline(config: BuildConfig) -> Pipeline:
     synthesizer = Synthesizer.load(synthesis_settings(config))
     if config.edit is not None:
         return _load_pairs(config, synthesizer, Judge.load(judge_settings(config)))
-    prompts = _prompt_source(config.prompts, synthesizer.findings)
+    prompts = _prompt_source(config.prompts, synthesizer.findings, config.quotas)
     _check_drawable(config, prompts, synthesizer.findings)
     judge = Judge.load(judge_settings(config))
     digests = {**synthesizer.digests, **judge.digests}
@@ -84,37 +87,34 @@ def synthesis_settings(config: BuildConfig) -> SynthesisSettings:
     )
 
 
-def _prompt_source(prompts: Prompts, drawable: tuple[str, ...]) -> "PromptSource":
-    from synth.prompts.sampler import PromptFile, PromptSampler
-
+def _prompt_source(
+    prompts: Prompts, drawable: tuple[str, ...], quotas: Quotas | None = None
+) -> "PromptSource":
     if prompts.file:
-        if not prompts.file.is_file():
-            raise UserError(f"prompts.file: {prompts.file}, expected a CSV, Parquet, JSON lines or text file")
-        columns = {str(column): name for column, name in prompts.columns.items()}
-        return PromptFile(prompts.file, prompts.unparsed == "reject", prompts.longest, columns)
+        file = prompt_file(prompts)
+        if quotas:
+            check_asked_for(quotas, file)
+        return file
+    from synth.prompts.sampler import PromptSampler
+
     return PromptSampler(
         table=prompts.table,
-        findings=prompts.findings or _labelled(prompts.table, drawable),
+        findings=prompts.findings or labelled(prompts.table, drawable),
         weights=prompts.weights,
         age=prompts.age,
         sex=prompts.sex,
         view=prompts.view,
         normals=prompts.normals,
+        quotas=quotas,
     )
-
-
-def _labelled(table: str, drawable: tuple[str, ...]) -> tuple[str, ...]:
-    """What the model can draw and the table knows: what is asked for unless the config says."""
-    from synth.prompts.label_tables import load_table
-
-    known = load_table(table).labelled
-    return tuple(name for name in drawable if name in known)
 
 
 def _check_drawable(config: BuildConfig, source: "PromptSource", drawable: tuple[str, ...]) -> None:
     """Raises when the config or a row of the prompt file asks for what the model cannot draw."""
     asked = set(config.prompts.findings or ()) | set(config.prompts.weights)
     _check_known("prompts", asked, drawable, "the image model can draw")
+    cells = set(config.quotas.findings if config.quotas else ()) - {NORMAL}
+    _check_known("accepted_per.findings", cells, drawable, "the image model can draw")
     if not config.prompts.file:
         return
     for row in range(min(source.length or 0, config.candidates)):

@@ -19,6 +19,7 @@ from manifests.index import Index, ListedShard, count_rows, make_index, read_ind
 from manifests.parts import iter_rows
 from manifests.schema import filter_columns, manifest_schema, own_columns
 from manifests.shards import PARQUET_OPTIONS
+from manifests.shortages import shortages
 from manifests.store import FileInfo, Store
 from synth.scratch import scratch_folder
 
@@ -51,7 +52,8 @@ def finalise(store: Store) -> Index:
             with made[export.file].open("wb") as stream:
                 stream.writelines(export.lines(_batches(made[layout.MANIFEST])))
         judged_by = filter_columns(pq.read_schema(made[layout.MANIFEST]))
-        made[layout.CARD].write_text(dataset_card(build, counts, left_out, judged_by), "utf-8")
+        short = shortages(build, counts, lambda: _batches(made[layout.MANIFEST]))
+        made[layout.CARD].write_text(dataset_card(build, counts, left_out, judged_by, short), "utf-8")
         files = {name: _info(path) for name, path in made.items() if path.exists()}
         shards = [ListedShard.of(commit) for commit in commits]
         made[layout.CROISSANT].write_bytes(croissant(build, counts, shards, files))

@@ -10,6 +10,7 @@ from manifests import layout
 from manifests.index import Counts
 from manifests.schema import Column
 from manifests.selection import rows_of, skews
+from manifests.shortages import NOTHING, Shortages
 from synth.findings import FINDINGS
 
 #: Hugging Face's size categories: upper bound (exclusive) and name.
@@ -71,7 +72,11 @@ Whether it can be seen where its label says is not known."""
 
 
 def dataset_card(
-    build: Mapping[str, Any], counts: Counts, near_duplicates: int, judged_by: Mapping[str, Column]
+    build: Mapping[str, Any],
+    counts: Counts,
+    near_duplicates: int,
+    judged_by: Mapping[str, Column],
+    short: Shortages = NOTHING,
 ) -> str:
     """The card of a finished dataset, from its ``build.json``, its rows, and the filters that judged them."""
     edited = bool((build.get("config") or {}).get("edit"))
@@ -85,7 +90,8 @@ def dataset_card(
         _EDITED if edited else _NOTICE,
         _summary(counts, near_duplicates) + (f"\n\n{_pairs(counts)}" if edited else ""),
         f"## Reading it\n\n{_READING}",
-        f"## Findings\n\n{_findings(counts)}",
+        f"## Findings\n\n{_findings(counts)}{short.vanished_text}",
+        *([f"## Quotas\n\n{short.cells_text}"] if short.quotas else []),
         *([f"## Who is accepted\n\n{_shares(counts)}"] if any(counts.shares.values()) else []),
         f"## What was left out\n\n{_left_out(counts, judged_by)}",
         *([f"## Licence\n\n{_licence(licence, edited)}"] if licence else []),

@@ -17,7 +17,7 @@ from synth.software import software
 
 _ABSENT = object()
 #: How many are wanted is not part of what a sample is: a build may grow.
-GROWING = ("candidates", "accepted")
+GROWING = ("candidates", "accepted", "accepted_per.count")
 #: What may differ between two builds that go together: the config where its hash does not.
 _TOLD = ("config", "software")
 
@@ -106,17 +106,37 @@ def _complete(build: Mapping[str, Any]) -> dict[str, Any]:
     return whole | {"schema_version": SCHEMA_VERSION, "software": software()}
 
 
+def without_amounts(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config without the fields that say how many are wanted (GROWING)."""
+    out = dict(config)
+    for path in GROWING:
+        group, _, name = path.rpartition(".")
+        if not group:
+            out.pop(name, None)
+        elif isinstance(inner := out.get(group), Mapping):
+            out[group] = {k: v for k, v in inner.items() if k != name}
+    return out
+
+
 def _settings_hash(config: Any) -> str:
-    return digest(
-        {k: v for k, v in config.items() if k not in GROWING} if isinstance(config, dict) else config
-    )
+    return digest(without_amounts(config) if isinstance(config, dict) else config)
+
+
+def _amount(config: Mapping[str, Any], path: str) -> Any:
+    group, _, name = path.rpartition(".")
+    at = config.get(group) if group else config
+    return at.get(name, _ABSENT) if isinstance(at, Mapping) else _ABSENT
 
 
 def _grown(present: Mapping[str, Any], build: Mapping[str, Any]) -> dict[str, Any]:
     """The ``present`` build, of which as many are wanted as of ``build``."""
-    there = {k: v for k, v in present["config"].items() if k not in GROWING}
-    wanted = {k: v for k, v in build["config"].items() if k in GROWING}
-    return {**present, "config": there | wanted}
+    config = without_amounts(present["config"])
+    for path in GROWING:
+        group, _, name = path.rpartition(".")
+        at = config.get(group) if group else config
+        if isinstance(at, dict) and (value := _amount(build["config"], path)) is not _ABSENT:
+            at[name] = value
+    return {**present, "config": config}
 
 
 def _refuse_foreign(store: Store) -> None:
@@ -146,8 +166,8 @@ def _refuse_differing(store: Store, present: Mapping[str, Any], wanted: Mapping[
 def _fewer(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
     """Of what less is wanted than before, None where it is not; no ``accepted`` means all that pass."""
     for name in GROWING:
-        was, now = (config.get(name) for config in (present, wanted))
-        every = name == "accepted" and was is None
+        was, now = (_amount(config, name) for config in (present, wanted))
+        every = name == "accepted" and was in (None, _ABSENT)
         if isinstance(now, int) and (every or (isinstance(was, int) and now < was)):
             return f"{name} was {'all that pass' if every else was}, is {now}, expected as many or more"
     return None

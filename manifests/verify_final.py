@@ -14,10 +14,11 @@ from manifests.duplicates import SCHEMA, near_duplicates
 from manifests.errors import DatasetError
 from manifests.exports.registry import EXPORTS
 from manifests.identity import build_hash
-from manifests.index import Index, ListedShard, count_rows, read_index
+from manifests.index import Counts, Index, ListedShard, count_rows, read_index
 from manifests.parts import broken_parquet, open_parquet, read_merged, rows_of
 from manifests.problems import Problem, problem
 from manifests.schema import filter_columns
+from manifests.shortages import shortages
 from manifests.store import Store
 from manifests.verify_shard import check_file
 from synth.errors import UserError
@@ -99,8 +100,7 @@ def _verify_content(
     for export in EXPORTS:
         if export.file in index.files and store.read(export.file) != b"".join(export.lines([rows])):
             yield Problem(export.file, "is not what the parts export")
-    card = dataset_card(build, counts, left_out, filter_columns(rows.schema))
-    yield from _verify_card(store.read(layout.CARD), card)
+    yield from _verify_card(store, build, counts, left_out, rows)
     if layout.CROISSANT in index.files:
         expected = croissant(build, counts, index.shards, index.files)
         yield from _verify_croissant(store.read(layout.CROISSANT), expected)
@@ -123,8 +123,17 @@ def _same_pairs(found: pa.Table, expected: pa.Table) -> bool:
     return found.select(keys).equals(expected.select(keys)) and close
 
 
-def _verify_card(found: bytes, expected: str) -> Iterator[Problem]:
+def _verify_card(
+    store: Store, build: Mapping[str, Any], counts: Counts, left_out: int, rows: pa.Table
+) -> Iterator[Problem]:
     """Programs read the front matter; the text below it may be another version's."""
+    found = store.read(layout.CARD)
+    try:
+        short = shortages(build, counts, lambda: [rows])
+    except DatasetError as error:
+        yield problem(layout.BUILD, error)
+        return
+    expected = dataset_card(build, counts, left_out, filter_columns(rows.schema), short)
     if found == expected.encode():
         return
     if _front_matter(found) != _front_matter(expected.encode()):

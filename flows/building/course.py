@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 
 from flows.config.pace import Pace
 from flows.config.schema import BuildConfig
-from flows.config.shards import Tally
+from flows.config.shards import Tally, goals, outlook
 
 
 class Course:
     """Counts candidates as they are made and committed; several threads tell it.
 
-    With ``accepted`` the end is an estimate out of the share accepted so far.
+    With ``accepted`` or ``accepted_per`` the end is an estimate out of the share accepted so far.
     """
 
     def __init__(self) -> None:
@@ -58,15 +58,19 @@ class Course:
     def __str__(self) -> str:
         if self._stage:
             return self._stage
+        return f"candidates {self.pace}; {self._accepted()}"
+
+    def _accepted(self) -> str:
         wanted = self._config.accepted if self._config else None
-        accepted = (
-            f"{self._total.accepted} of {wanted} accepted" if wanted else f"{self._total.accepted} accepted"
-        )
-        return f"candidates {self.pace}; {accepted}"
+        if wanted:
+            return f"{self._total.accepted} of {wanted} accepted"
+        if self._config is None or self._config.quotas is None:
+            return f"{self._total.accepted} accepted"
+        cells = goals(self._config, self._total)
+        full = sum(not cell.missing for cell in cells)
+        return f"{self._total.accepted} accepted, {full} of {len(cells)} cells full"
 
     def _end(self, config: BuildConfig) -> int:
-        if config.accepted is None:
+        if not goals(config, self._total):
             return config.candidates
-        share = (self._total.accepted + 1) / (self._total.candidates + 2) if self._total.candidates else 1.0
-        missing = max(config.accepted - self._total.accepted, 0)
-        return min(config.candidates, round(self._total.candidates + missing / share))
+        return min(config.candidates, round(self._total.candidates + outlook(config, self._total)))

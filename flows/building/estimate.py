@@ -2,20 +2,27 @@
 
 import math
 import time
+from collections import Counter
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from flows.building.pipeline import Order, Pipeline
 from flows.building.session import tally
 from flows.building.shard import Watch, build_shard
 from flows.config.identity import frozen_fields
 from flows.config.schema import BuildConfig
-from flows.config.shards import Shard, shard, shard_count
+from flows.config.shards import KEY_DIGITS, Shard, shard, shard_count
 from flows.config.workers import pin_threads, worker_count
 from manifests.identity import open_build
 from manifests.store import Store
 from synth.scratch import scratch_folder
 
+if TYPE_CHECKING:
+    from synth.prompts.sampler import PromptSource
+
 SAMPLE_BATCHES = 2
+#: Cases that are looked at to see how often each cell is asked for.
+DRAWN = 2000
 
 
 @dataclass(frozen=True)
@@ -46,23 +53,41 @@ def estimate(config: BuildConfig, pipeline: Pipeline) -> Estimate:
         commit = build_shard(sample, Order.of(config, pipeline), pipeline, store, Watch())
         seconds = time.perf_counter() - begun
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    counts = tally(commit)
+        counts = tally(commit, store, config)
     share = counts.accepted / counts.candidates
-    candidates = _candidates(config, share)
+    accepted = _accepted(config, pipeline.prompts)
+    candidates = _candidates(config, accepted, share)
     return Estimate(
         sample=stop,
         share_accepted=share,
         candidates=candidates,
-        reachable=config.accepted is None or candidates * share >= config.accepted,
+        reachable=accepted is None or candidates * share >= accepted,
         shards=math.ceil(candidates / config.shard_size),
         seconds=seconds / stop * candidates / min(worker_count(config), shard_count(config)),
         size=round(size / stop * candidates),
     )
 
 
-def _candidates(config: BuildConfig, share: float) -> int:
+def _accepted(config: BuildConfig, prompts: "PromptSource") -> float | None:
+    """Accepted samples that a build ends with at the least; None where all candidates are wanted.
+
+    With quotas: those among which the cell that is asked for least often has enough, as though all cells were
+    accepted alike; infinite where one is never asked for.
+    """
+    quotas = config.quotas
+    if quotas is None:
+        return config.accepted
+    asked = Counter[int]()
+    drawn = min(config.candidates, DRAWN)
+    for index in range(drawn):
+        asked.update(quotas.of_case(prompts.case(config.seed, f"{index:0{KEY_DIGITS}d}")))
+    rarest = min(asked[cell] for cell in range(len(quotas.cells)))
+    return quotas.count * drawn / rarest if rarest else math.inf
+
+
+def _candidates(config: BuildConfig, accepted: float | None, share: float) -> int:
     """All, or as many whole shards as the accepted samples need at this share."""
-    if config.accepted is None or share == 0:
+    if accepted is None or share == 0 or math.isinf(accepted):
         return config.candidates
-    shards = math.ceil(config.accepted / share / config.shard_size)
+    shards = math.ceil(accepted / share / config.shard_size)
     return min(config.candidates, shards * config.shard_size)

@@ -10,10 +10,13 @@ from flows.config.identity import frozen_fields, result_fields
 from flows.config.schema import BuildConfig
 from flows.config.shards import Tally, shortfall
 from manifests.builds import finalise
-from manifests.commits import Commit, standing_commits
+from manifests.commits import Commit, read_commits, standing_commits
 from manifests.identity import check_settings, open_build
 from manifests.locks import Lock
+from manifests.parts import rows_of
+from manifests.quotas import committed_cells, short_cells
 from manifests.store import Store
+from manifests.vanished import REFUSED, vanished
 from synth.scratch import clear_abandoned
 
 
@@ -31,9 +34,11 @@ class Session:
         return sum(self.done.values(), Tally())
 
     def finalise(self) -> dict[str, Any]:
-        """Writes manifest and index; returns totals, and in ``shortfall`` why there are too few."""
-        finalise(self.store)
-        total = self.total
+        """Writes manifest and index; returns totals, in ``shortfall`` why there are too few, and in lines the
+        cells that are ``short`` and the findings that ``vanished``."""
+        index = finalise(self.store)
+        total, quotas = self.total, self.config.quotas
+        rows = (rows_of(self.store, [c], REFUSED) for c in read_commits(self.store).values())
         return {
             "output": self.config.output,
             "shards": len(self.done),
@@ -42,6 +47,8 @@ class Session:
             "rejected": total.rejected,
             "failed": total.failed,
             "shortfall": shortfall(self.config, total),
+            "short": short_cells(quotas, total.cells) if quotas else [],
+            "vanished": [str(finding) for finding in vanished(index.counts, rows)],
         }
 
 
@@ -86,10 +93,12 @@ def open_session(config: BuildConfig, digests: Mapping[str, str]) -> Iterator[Se
     with claim(config):
         open_build(store, frozen_fields(config, digests))
         # A shard with failed candidates is built again; it is replaced when that one commits.
-        counts = {number: tally(commit) for number, commit in standing_commits(store).items()}
+        counts = {number: tally(commit, store, config) for number, commit in standing_commits(store).items()}
         yield Session(config, store, {n: t for n, t in counts.items() if not t.failed})
 
 
-def tally(commit: Commit) -> Tally:
-    """A commit's counts."""
-    return Tally(commit.accepted, commit.rejected, commit.failed)
+def tally(commit: Commit, store: Store, config: BuildConfig) -> Tally:
+    """A commit's counts, those of cells read off its rows."""
+    quotas = config.quotas
+    cells = committed_cells(quotas, store, [commit]) if quotas else ()
+    return Tally(commit.accepted, commit.rejected, commit.failed, cells)

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+import pyarrow as pa
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from flows.commands.cells import cell_table
 from manifests.audit import (
     Histogram,
     Replay,
@@ -16,9 +18,14 @@ from manifests.audit import (
     shares_of,
     waterfall,
 )
+from manifests.identity import read_build
+from manifests.index import count_rows
+from manifests.layout import BUILD
+from manifests.quotas import count_cells, recorded_quotas
 from manifests.schema import Column, filter_columns
 from manifests.selection import Shares, rows_of, skews
 from manifests.store import Store
+from manifests.vanished import vanished
 from synth.errors import UserError
 from synth.strict_yaml import parse_yaml
 from synth.terminal import printable, shown
@@ -30,7 +37,8 @@ _BINS = 40
 def run(dataset: str, overrides: Sequence[str]) -> None:
     """Prints the audit; reads nothing but the manifest."""
     thresholds = parse_thresholds(overrides)
-    table = read_manifest(Store(dataset))
+    store = Store(dataset)
+    table = read_manifest(store)
     columns = filter_columns(table.schema)
     console = Console()
     if thresholds:
@@ -41,6 +49,7 @@ def run(dataset: str, overrides: Sequence[str]) -> None:
     _print_waterfall(console, waterfall(table))
     _print_errors(console, [e for e in table["error"].to_pylist() if e])
     _print_shares(console, shares_of(table))
+    _print_missing(console, store, table)
     for name, histogram in histograms(table, bins=_BINS).items():
         _print_histogram(console, columns[name], histogram)
 
@@ -100,6 +109,14 @@ def _print_shares(console: Console, shares: Shares) -> None:
     console.print(table)
     for words in skews(shares):
         console.print(f"far from the share of all: {words}", highlight=False, soft_wrap=True)
+
+
+def _print_missing(console: Console, store: Store, table: pa.Table) -> None:
+    for finding in vanished(count_rows([table]), [table]):
+        console.print(_plain(str(finding)), highlight=False, soft_wrap=True)
+    if quotas := recorded_quotas(read_build(store)) if store.exists(BUILD) else None:
+        console.print()
+        console.print(cell_table(quotas, count_cells(quotas, [table])))
 
 
 def _print_histogram(console: Console, column: Column, histogram: Histogram) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from flows.building.hooks import Hooks, hooked
 from flows.building.server import prefect_server
 from flows.building.session import claim
+from flows.commands.cells import CELLS
 from flows.commands.endings import OURS, USERS_MISTAKE, Ending
 from flows.commands.progress import shown
 from flows.commands.signals import Brake
@@ -20,6 +21,7 @@ from flows.config.reading import read_config
 from flows.config.schema import BuildConfig
 from flows.config.terminal import tell
 from flows.config.workers import bf16_pays
+from synth.terminal import printable
 
 #: Exit code of a build that went through and accepted nothing.
 NOTHING = 3
@@ -81,6 +83,7 @@ def _tell(summary: Mapping[str, Any]) -> None:
             else "have parts that were not understood, which images.model fast does not draw"
         )
         print(f"{summary['cut']} prompts of this run {what}", file=sys.stderr)
+    _tell_missing(summary)
     if not summary["accepted"]:
         raise Ending(
             NOTHING,
@@ -96,3 +99,11 @@ def _tell(summary: Mapping[str, Any]) -> None:
         )
     if summary["shortfall"]:
         raise Ending(USERS_MISTAKE, summary["shortfall"])
+
+
+def _tell_missing(summary: Mapping[str, Any]) -> None:
+    """What a count of samples does not show: findings that vanished, and cells that are short."""
+    for line in (*summary["vanished"], *summary["short"][:CELLS]):
+        print(printable(line), file=sys.stderr)
+    if (more := len(summary["short"]) - CELLS) > 0:
+        print(f"and {more} more cells have fewer than wanted", file=sys.stderr)

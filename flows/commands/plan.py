@@ -30,12 +30,11 @@ def run(path: Path, overrides: Sequence[str]) -> None:
 def _table(config: BuildConfig, pipeline: Pipeline, found: Estimate) -> Table:
     images = config.images
     table = Table(show_header=False, box=None, pad_edge=False)
-    wanted = f"{config.accepted} accepted" if config.accepted else f"{config.candidates} candidates"
     ceiling = "" if found.reachable else ", not reachable at this share: raise candidates"
     for name, value in (
         ("output", config.output),
         ("config hash", config_hash(config, pipeline.digests)),
-        ("wanted", f"{wanted}{ceiling}"),
+        ("wanted", f"{_wanted(config)}{ceiling}"),
         _source(config),
         ("findings", ", ".join(pipeline.synthesizer.findings)),
         ("checkpoint", _checkpoint(config)),
@@ -51,6 +50,12 @@ def _table(config: BuildConfig, pipeline: Pipeline, found: Estimate) -> Table:
     ):
         table.add_row(f"[bold]{name}", value)
     return table
+
+
+def _wanted(config: BuildConfig) -> str:
+    if quotas := config.quotas:
+        return f"{quotas.count} accepted in each of {len(quotas.cells)} cells"
+    return f"{config.accepted} accepted" if config.accepted else f"{config.candidates} candidates"
 
 
 def _source(config: BuildConfig) -> tuple[str, str]:

@@ -1,15 +1,24 @@
 """`synthorax status`: how far a build is, from its commits and from what the one that runs says."""
 
+from contextlib import suppress
+
+from rich.console import Console
+
 from flows.building.session import tally
+from flows.commands.cells import CELLS, cell_table
 from flows.config.identity import recorded_fields
 from flows.config.reading import parse_config
 from flows.config.schema import BuildConfig
 from flows.config.shards import Tally, missing_shards, shard_count, shortfall
 from manifests.commits import read_commits
+from manifests.errors import DatasetError
 from manifests.identity import read_build
+from manifests.index import read_index
 from manifests.layout import BUILD, INDEX
 from manifests.locks import Holder
+from manifests.quotas import CellCount
 from manifests.store import Store
+from manifests.vanished import Vanished, vanished
 from synth.terminal import printable
 
 
@@ -22,7 +31,7 @@ def run(dataset: str) -> None:
         print(f"state: {_running(holder)}")
         return
     config = parse_config(recorded_fields(read_build(store), dataset), f"{dataset}/build.json")
-    done = {number: tally(commit) for number, commit in read_commits(store).items()}
+    done = {number: tally(commit, store, config) for number, commit in read_commits(store).items()}
     total = sum(done.values(), Tally())
     ceiling = shard_count(config)
     print(
@@ -30,7 +39,19 @@ def run(dataset: str) -> None:
         f"{total.rejected} rejected + {total.failed} failed"
     )
     print(f"shards: {len(done)} committed, at most {ceiling}")
+    if quotas := config.quotas:
+        Console().print(cell_table(quotas, total.cells or [CellCount()] * len(quotas.cells), CELLS))
+    for finding in _vanished(store):
+        print(finding)
     print(f"state: {_running(holder) if holder else _state(config, done, store.exists(INDEX))}")
+
+
+def _vanished(store: Store) -> list[Vanished]:
+    """As the index counts them; whether an index is damaged is for `synthorax verify` to say."""
+    with suppress(DatasetError):
+        if index := read_index(store):
+            return vanished(index.counts)
+    return []
 
 
 def _running(holder: Holder) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from filters.registry import FILTERS
 from flows.config.schema import BuildConfig
-from manifests.identity import GROWING
+from manifests.identity import without_amounts
 from synth.settings import LONGEST_PROMPT
 
 #: Fields that leave the result as it is. Paths are here because their content is hashed instead.
@@ -38,6 +38,7 @@ LATER: dict[str, Any] = {
     "prompts.longest": LONGEST_PROMPT,
     "prompts.columns": {},
     "licence": "other",
+    "accepted_per": None,
 }
 
 
@@ -61,19 +62,15 @@ def config_hash(config: BuildConfig, inputs: Mapping[str, str]) -> str:
 
     ``inputs``: file's role or name -> SHA-256 of its content (weights and the prompt file).
     """
-    return _hash(_without_amounts(result_fields(config)), inputs)
+    return _hash(without_amounts(result_fields(config)), inputs)
 
 
 def stored_hash(build: Mapping[str, Any]) -> str:
     """The hash that a ``build.json`` should have, given its other fields."""
     fields = build["config"]
     if build.get("schema_version", GROWS_SINCE) >= GROWS_SINCE:
-        fields = _without_amounts(fields)
+        fields = without_amounts(fields)
     return _hash(fields, build.get("weights", {}))
-
-
-def _without_amounts(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if name not in GROWING}
 
 
 def _hash(fields: Mapping[str, Any], inputs: Mapping[str, str]) -> str:

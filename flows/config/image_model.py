@@ -1,11 +1,13 @@
-"""Where a config's image model lies, and what its folder settles that the config leaves open."""
+"""Where a config's image model lies, and what it settles that the config leaves open."""
 
 import os
 import re
 from pathlib import Path
 
+from flows.config.cells import settled_cells
 from flows.config.schema import BuildConfig, Images
 from synth.errors import UserError
+from synth.findings import FINDING_NAMES
 from synth.settings import CONTROLLED, FROZEN, ONE_PASS, OWN, SynthesisSettings
 
 #: Fields of ``images`` that a checkpoint settles.
@@ -60,10 +62,15 @@ def controlnet_folder(images: Images) -> Path | None:
 
 
 def settled(config: BuildConfig) -> BuildConfig:
-    """The config with ``images.size``, ``steps`` and ``guidance`` as they suit its checkpoint, if left open.
+    """The config with all that is left open and that its checkpoint, prompts and label table settle.
 
-    Raises UserError with one line for a checkpoint that cannot be used, or that does not say its size.
+    ``images.size``, ``steps`` and ``guidance``, and the cells of ``accepted_per``. Raises UserError with one
+    line for a checkpoint or a prompt file that cannot be used, or a checkpoint that does not say its size.
     """
+    return settled_cells(_sampled(config), lambda: _drawable(config.images))
+
+
+def _sampled(config: BuildConfig) -> BuildConfig:
     images = config.images
     sampling = SAMPLING if config.edit is None else ("size",)  # edits are sampled in their own way
     left_open = [name for name in sampling if getattr(images, name) is None]
@@ -74,6 +81,18 @@ def settled(config: BuildConfig) -> BuildConfig:
     if found.size is None:
         raise UserError(f"images.size: missing, expected pixels: {images.checkpoint} does not say")
     return config.model_copy(update={"images": found})
+
+
+def _drawable(images: Images) -> tuple[str, ...]:
+    """The findings that a checkpoint can draw: of other people's nobody says, so all."""
+    from synth.weights import SHIPPED
+
+    folder = image_folder(images) or SHIPPED / "images"
+    if not (folder / "synthorax.json").is_file():
+        return FINDING_NAMES
+    from synth.images.model_folder import ModelFolder
+
+    return tuple(ModelFolder(folder).about().findings)
 
 
 def _usual(images: Images) -> dict[str, float | int | None]:

@@ -11,51 +11,15 @@ from pydantic import Field, create_model, model_validator
 
 from filters.registry import FILTERS
 from filters.settings import FilterChoice, JudgeSettings
+from flows.config.accepted_per import AcceptedPer, check_accepted_per
 from flows.config.edit import Edit
 from flows.config.group import Group
+from flows.config.prompts import Prompts
 from synth.errors import UserError
-from synth.findings import FINDING_NAMES
-from synth.settings import LONGEST_PROMPT, ONE_PASS, SynthesisSettings
+from synth.prompts.quotas import Quotas
+from synth.settings import ONE_PASS, SynthesisSettings
 
-FindingName = Literal[FINDING_NAMES]  # type: ignore[valid-type]
-ColumnName = Literal["prompt", "age", "sex", "view", "findings"]  # of synth.prompts.tables.COLUMNS
-Weight = Annotated[float, Field(ge=0)]
 DEFAULTS = SynthesisSettings()
-
-
-class Prompts(Group):
-    """Where prompts come from: the user's ``file``, otherwise sampled like a real label ``table``.
-
-    The file is CSV, Parquet, JSON lines or text; its rows repeat when there are fewer than candidates.
-    """
-
-    file: Path | None = None
-    unparsed: Literal["keep", "reject"] = "keep"  # rows of the file whose text is not understood whole
-    longest: Annotated[int, Field(ge=1, le=1_000_000)] = LONGEST_PROMPT  # characters of a prompt of the file
-    columns: dict[ColumnName, str] = Field(default_factory=dict)  # what the file calls its columns
-    table: Literal["padchest", "nih", "chexpert", "vinbigdata"] = "padchest"
-    findings: Annotated[tuple[FindingName, ...], Field(min_length=1)] | None = None
-    weights: dict[FindingName, Weight] = Field(default_factory=dict)  # multiplies a finding's real frequency
-    normals: Annotated[float, Field(ge=0, le=1)] | None = None  # share without a finding
-    age: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(le=120)]] | None = None  # years
-    sex: dict[Literal["F", "M"], Weight] = Field(default_factory=dict)
-    view: dict[Literal["PA", "AP"], Weight] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        sampled = (self.findings, self.weights, self.age, self.sex, self.view, self.normals)
-        if self.file and any(value not in (None, {}) for value in sampled):
-            raise UserError("prompts.file: excludes findings, weights, normals, age, sex and view")
-        if self.columns and not self.file:
-            raise UserError("prompts.columns: given, expected none without prompts.file")
-        if twice := [n for n in self.columns.values() if list(self.columns.values()).count(n) > 1]:
-            raise UserError(f"prompts.columns: {twice[0]!r} for two of them, expected a column for each")
-        if self.age and self.age[0] > self.age[1]:
-            raise UserError(f"prompts.age: {list(self.age)}, expected the lower age first")
-        for name, weights in (("sex", self.sex), ("view", self.view)):
-            if weights and not sum(weights.values()):
-                raise UserError(f"prompts.{name}: {weights}, expected a weight above 0")
-        return self
 
 
 class Anatomy(Group):
@@ -134,11 +98,13 @@ class Workers(Group):
 
 
 class BuildConfig(Group):
-    """One build. ``accepted`` makes ``candidates`` a ceiling: shards are added until it is met."""
+    """One build. ``accepted``, or ``accepted_per``, makes ``candidates`` a ceiling: shards are added until it
+    is met."""
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     candidates: Annotated[int, Field(ge=1, lt=10**9)]  # keys have nine digits
     accepted: Annotated[int, Field(ge=1)] | None = None
+    accepted_per: AcceptedPer | None = None
     shard_size: Annotated[int, Field(ge=1, le=100_000)] = 256
     output: Annotated[str, Field(min_length=1)]  # folder or any fsspec URL
     licence: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]*$")] = "other"  # Hugging Face's identifier
@@ -158,9 +124,24 @@ class BuildConfig(Group):
         if self.images.precision == "bf16" and self.images.device == "mps":
             raise UserError("images.precision: bf16, expected fp32 on device mps")
         _check_model(self)
+        if self.accepted_per is not None:
+            _check_one_goal(self)
+            check_accepted_per(self.accepted_per, self.prompts, self.candidates)
         if self.edit is not None:
             _check_edit(self)
         return self
+
+    @property
+    def quotas(self) -> Quotas | None:
+        """How many are wanted of each kind, None where that is left to chance."""
+        return self.accepted_per.quotas if self.accepted_per else None
+
+
+def _check_one_goal(config: BuildConfig) -> None:
+    if config.accepted is not None:
+        raise UserError(f"accepted: {config.accepted}, expected none with accepted_per: a build has one goal")
+    if config.edit is not None:
+        raise UserError("accepted_per: given, expected none with edit: its radiographs are what they are")
 
 
 def _check_model(config: BuildConfig) -> None:

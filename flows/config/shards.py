@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flows.config.schema import BuildConfig
+from manifests.quotas import CellCount
 
 KEY_DIGITS = 9
 
@@ -29,11 +30,15 @@ class Shard:
 
 @dataclass(frozen=True)
 class Tally:
-    """What became of some candidates; rejected: a filter said no; failed: something broke."""
+    """What became of some candidates; rejected: a filter said no; failed: something broke.
+
+    ``cells``: of a build with quotas, how many of those in each cell were asked for, and accepted.
+    """
 
     accepted: int = 0
     rejected: int = 0
     failed: int = 0
+    cells: tuple[CellCount, ...] = ()
 
     @property
     def candidates(self) -> int:
@@ -45,7 +50,15 @@ class Tally:
             self.accepted + other.accepted,
             self.rejected + other.rejected,
             self.failed + other.failed,
+            _sum(self.cells, other.cells),
         )
+
+
+def _sum(one: tuple[CellCount, ...], other: tuple[CellCount, ...]) -> tuple[CellCount, ...]:
+    """Of all shards, or where no shard is counted yet of the others."""
+    if not (one and other):
+        return one or other
+    return tuple(a + b for a, b in zip(one, other, strict=True))
 
 
 def shard_count(config: BuildConfig) -> int:
@@ -78,14 +91,49 @@ def missing_shards(config: BuildConfig, done: Mapping[int, Tally]) -> list[int]:
 
 def shortfall(config: BuildConfig, total: Tally) -> str | None:
     """Why a finished build has fewer accepted samples than wanted, None when it has enough."""
-    if config.accepted is None or total.accepted >= config.accepted:
+    if not any(goal.missing for goal in goals(config, total)):
         return None
     share = total.accepted / total.candidates if total.candidates else 0.0
+    if quotas := config.quotas:
+        full = sum(not goal.missing for goal in goals(config, total))
+        wanted = f"accepted_per: {quotas.count} wanted in each of {len(quotas.cells)} cells, {full} have them"
+    else:
+        wanted = f"accepted: {config.accepted} wanted, {total.accepted} reached"
     return (
-        f"accepted: {config.accepted} wanted, {total.accepted} reached with all "
-        f"{total.candidates} candidates ({share:.0%} pass, {total.failed} failed): "
+        f"{wanted} with all {total.candidates} candidates ({share:.0%} pass, {total.failed} failed): "
         "raise candidates or loosen the filter that `synthorax audit` shows to reject most"
     )
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Accepted samples that are wanted, and that there are."""
+
+    wanted: int
+    accepted: int
+
+    @property
+    def missing(self) -> int:
+        """How many more are wanted."""
+        return max(self.wanted - self.accepted, 0)
+
+
+def goals(config: BuildConfig, total: Tally) -> list[Goal]:
+    """What a build wants beyond candidates: ``accepted``, or so many in each cell, or nothing."""
+    if quotas := config.quotas:
+        counts = total.cells or [CellCount()] * len(quotas.cells)
+        return [Goal(quotas.count, cell.accepted) for cell in counts]
+    return [Goal(config.accepted, total.accepted)] if config.accepted is not None else []
+
+
+def outlook(config: BuildConfig, total: Tally) -> float:
+    """About how many candidates more it takes to reach all goals, at the shares accepted so far.
+
+    Laplace's rule keeps a share above 0. Before anything is made all are taken to pass, which is the least.
+    """
+    if not total.candidates:
+        return config.quotas.fewest if config.quotas else config.accepted or 0
+    return max(goal.missing / ((goal.accepted + 1) / (total.candidates + 2)) for goal in goals(config, total))
 
 
 def _is_whole(config: BuildConfig, number: int, done: Tally | None) -> bool:
@@ -98,15 +146,12 @@ def _next_wave(config: BuildConfig, stop: int, done: Mapping[int, Tally]) -> ran
     ceiling = shard_count(config)
     if stop >= ceiling:
         return None
-    if config.accepted is None:
-        return range(stop, ceiling)
     total = sum((done[number] for number in range(stop)), Tally())
-    wanted = config.accepted - total.accepted
-    if wanted <= 0:
+    if not (wanted := goals(config, total)):
+        return range(stop, ceiling)
+    if not any(goal.missing for goal in wanted):
         return None
-    # Laplace's rule keeps the share above 0; before the first wave all are taken to pass.
-    share = (total.accepted + 1) / (total.candidates + 2) if stop else 1.0
-    size = math.ceil(wanted / share / config.shard_size)
+    size = math.ceil(outlook(config, total) / config.shard_size)
     if stop:
         size = min(size, stop)  # at most double: an early low share must not decide everything
     return range(stop, min(stop + max(size, 1), ceiling))

@@ -1,7 +1,8 @@
 """Draws sides, zones and severities as often as they are measured to occur."""
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -11,25 +12,30 @@ from synth.masks.place_frequencies import PLACES, SAME_SIDE, SEVERITIES, ZONE_UN
 
 T = TypeVar("T")
 
+NOWHERE: Final[Mapping[str, Side]] = MappingProxyType({})
 
-def draw_requests(names: Sequence[str], rng: np.random.Generator) -> tuple[FindingRequest, ...]:
+
+def draw_requests(
+    names: Sequence[str], rng: np.random.Generator, held: Mapping[str, Side] = NOWHERE
+) -> tuple[FindingRequest, ...]:
     """One request per finding, in the order of ``names``, with measured places and severities.
 
     A zone is left out as often as reports do so. The findings of one patient do not choose their sides
     independently: given the one-sided ones drawn before, a finding's right and left are weighted by how
-    often each pair shares a side.
+    often each pair shares a side. Findings that are ``held`` to a side, alone or with the other, are drawn
+    first.
     """
     drawn: dict[str, Side] = {}
-    out = []
-    for name in names:
-        side, zone = _draw_place(name, drawn, rng)
+    out: dict[str, FindingRequest] = {}
+    for name in sorted(names, key=lambda n: n not in held):
+        side, zone = _draw_place(name, drawn, rng, held.get(name))
         if side in ("right", "left"):
             drawn[name] = side
         if zone is not None and rng.random() < ZONE_UNSAID:
             zone = None
         severity: Severity | None = _draw(SEVERITIES[name], rng)
-        out.append(FindingRequest(name, side if FINDINGS[name].lateral else None, zone, severity))
-    return tuple(out)
+        out[name] = FindingRequest(name, side if FINDINGS[name].lateral else None, zone, severity)
+    return tuple(out[name] for name in names)
 
 
 def same_side(a: str, b: str) -> float:
@@ -41,9 +47,11 @@ def same_side(a: str, b: str) -> float:
 
 
 def _draw_place(
-    name: str, drawn: dict[str, Side], rng: np.random.Generator
+    name: str, drawn: dict[str, Side], rng: np.random.Generator, held: Side | None
 ) -> tuple[Side | None, Zone | None]:
-    counts: dict[tuple[Side | None, Zone | None], float] = dict(PLACES[name])
+    counts: dict[tuple[Side | None, Zone | None], float] = {
+        place: n for place, n in PLACES[name].items() if held is None or place[0] in (held, "bilateral")
+    }
     weight = {"right": 1.0, "left": 1.0}
     for other, other_side in drawn.items():
         share = same_side(name, other)

@@ -11,12 +11,14 @@ import numpy as np
 from synth.cases import Case
 from synth.demographics import Demographics
 from synth.errors import UserError
-from synth.findings import FINDING_NAMES, Sex, View
+from synth.findings import FINDING_NAMES, Sex, Side, View
 from synth.prompts.files import PromptFile
 from synth.prompts.label_tables import SEX, VIEW, LabelTable, load_table
 from synth.prompts.phrases import write_prompt
 from synth.prompts.places import draw_requests
+from synth.prompts.quotas import Quotas
 from synth.prompts.reports import Parsed, parse
+from synth.prompts.turns import Turns
 from synth.seeding import numpy_generator
 
 __all__ = ["Parsed", "PromptFile", "PromptSampler", "PromptSource", "parse"]
@@ -45,7 +47,8 @@ class PromptSampler:
     the real ones (leaving such rows out would make findings that come with others too rare).
     ``weights``, ``sex``, ``view``: a row's chance is multiplied by the weight (0 or more, 1 unless
     given) of each finding it keeps, of its sex and its view; 0 leaves such rows out. ``age``: first
-    and last year of age. ``normals``: share of cases without findings, the table's own if None.
+    and last year of age. ``normals``: share of cases without findings, the table's own if None. ``quotas``:
+    their cells take turns, and the case of a key is drawn from the rows of its cell.
 
     Raises UserError, one line, for an unknown name, a bad weight, or when no row is left.
     """
@@ -62,6 +65,7 @@ class PromptSampler:
         sex: Mapping[Sex, float] | None = None,
         view: Mapping[View, float] | None = None,
         normals: float | None = None,
+        quotas: Quotas | None = None,
     ) -> None:
         self.table = load_table(table)
         kept = self._kept(findings)
@@ -82,14 +86,14 @@ class PromptSampler:
                 "normals, expected at least one"
             )
         self._cumulative = np.cumsum(chance)
+        self._turns = Turns(quotas, self.table, self._rows, chance) if quotas else None
 
     def case(self, seed: int, key: str) -> Case:
         """The case of ``key``: its prompt parses back to its findings, age, sex and view."""
         rng = numpy_generator(seed, key, "prompt")
-        at = rng.random() * self._cumulative[-1]  # below the last: its rounding draws no wrong row
-        row = int(np.searchsorted(self._cumulative, at, side="right"))
+        row, held = self._row(key, rng)
         names = [FINDING_NAMES[i] for i in rng.permutation(np.flatnonzero(self._rows[row]))]
-        requests = draw_requests(names, rng)
+        requests = draw_requests(names, rng, held)
         age, sex, view = self.table.age[row], self.table.sex[row], self.table.view[row]
         who = Demographics(
             int(age) if age >= 0 else None,
@@ -98,6 +102,15 @@ class PromptSampler:
         )
         prompt = write_prompt(requests, who, rng)
         return Case(key, seed, prompt, requests, who.age, who.sex, who.view)
+
+    def _row(self, key: str, rng: np.random.Generator) -> tuple[int, dict[str, Side]]:
+        """The row of a key, and the side that its cell wants a finding on."""
+        if self._turns is None:
+            return _draw(self._cumulative, rng), {}
+        turn = self._turns.at(key)
+        finding, side = turn.cell.finding, turn.cell.side
+        held = {finding: side} if finding and side else {}
+        return int(turn.rows[_draw(turn.cumulative, rng)]), held
 
     def _kept(self, findings: Collection[str] | None) -> list[str]:
         if findings is None:
@@ -134,6 +147,11 @@ class PromptSampler:
             if share:
                 out[group] = chance[group] * (share / total)
         return out
+
+
+def _draw(cumulative: np.ndarray, rng: np.random.Generator) -> int:
+    at = rng.random() * cumulative[-1]  # below the last: its rounding draws no wrong row
+    return int(np.searchsorted(cumulative, at, side="right"))
 
 
 def _check_weight(field: str, weight: float) -> None:

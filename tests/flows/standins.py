@@ -68,8 +68,13 @@ class Synthesizer:
 
 
 class Judge:
+    """``refused``: findings of which none passes."""
+
     digests: dict[str, str] = {}  # noqa: RUF012
     own: dict[str, object] = {}  # noqa: RUF012
+
+    def __init__(self, refused=()):
+        self.refused = refused
 
     def for_shard(self):
         return self
@@ -80,6 +85,8 @@ class Judge:
         out = []
         for candidate in candidates:
             score = float(candidate.image.mean() % 1)  # well spread: about half pass
+            if any(request.name in self.refused for request in candidate.case.findings):
+                score = 0.0
             verdicts = tuple(
                 verdict(
                     name,
@@ -102,14 +109,16 @@ def digests(folder):
     }
 
 
-def load_pipeline(config, delay=0.0, broken=""):
+def load_pipeline(config, delay=0.0, broken="", refused=()):
     """In the place of the real one."""
     from flows.building.pipeline import Pipeline
     from flows.loading import _prompt_source
 
     synthesizer = Synthesizer(config.images.steps, delay, dict.fromkeys(broken.split(","), 99))
-    prompts = _prompt_source(config.prompts, synthesizer.findings) if config.prompts.file else Prompts()
-    return Pipeline(prompts, synthesizer, Judge(), {**synthesizer.digests, **Judge.digests})
+    own = config.prompts.file or config.accepted_per
+    source = (config.prompts, synthesizer.findings, config.quotas)
+    prompts = _prompt_source(*source) if own else Prompts()
+    return Pipeline(prompts, synthesizer, Judge(refused), {**synthesizer.digests, **Judge.digests})
 
 
 def main():

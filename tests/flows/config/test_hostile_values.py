@@ -10,11 +10,16 @@ from config_fields import BASE, leaves
 from hostile_values import BOMB, VALUES, hostile_override
 
 from flows.commands.audit import parse_thresholds
+from flows.config.accepted_per import AcceptedPer
 from flows.config.edit import Edit
 from flows.config.reading import apply_overrides, parse_config, read_config
 from synth.errors import UserError, users_mistake
 
-FIELDS = [*leaves(), *(f"edit.{name}" for name in Edit.model_fields)]
+FIELDS = [
+    *leaves(),
+    *(f"edit.{name}" for name in Edit.model_fields),
+    *(f"accepted_per.{name}" for name in AcceptedPer.model_fields),
+]
 #: Signs that an error may have, however long the value is that it names.
 LONGEST = 1200
 SECONDS, BYTES = 5, 2 << 30

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from filters.registry import FILTER_NAMES
 from flows.config.identity import NEUTRAL, config_hash, result_fields
+from flows.config.prompts import ColumnName, Prompts
 from flows.config.reading import apply_overrides, parse_config, read_config
-from flows.config.schema import ColumnName, Filters, Prompts
+from flows.config.schema import Filters
 from manifests.identity import GROWING
 from synth.errors import UserError
 from synth.prompts.label_tables import TABLES
@@ -24,6 +25,7 @@ CHANGES = {
     "seed": 5,
     "candidates": 65,
     "accepted": 9,
+    "accepted_per": {"count": 2, "of": ["finding"]},
     "shard_size": 17,
     "output": "elsewhere",
     "licence": "cc-by-4.0",
@@ -63,7 +65,7 @@ CHANGES = {
 #: What an edit needs: both samples of a pair resemble each other and their source.
 PAIRED = ("filters.near_duplicate.enabled", "filters.training_copy.enabled")
 #: Not drawn together with others: each excludes some of them.
-APART = {"prompts.file", "prompts.columns", "edit", "images.model"}
+APART = {"prompts.file", "prompts.columns", "edit", "accepted_per", "images.model"}
 #: They change only together: the other family needs its weights and their digest.
 TOGETHER = ("expert", "weights", "sha256")
 
