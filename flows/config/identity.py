@@ -38,6 +38,7 @@ LATER: dict[str, Any] = {
     "prompts.longest": LONGEST_PROMPT,
     "prompts.columns": {},
     "licence": "other",
+    "images.retry_draws": 0,
 }
 
 

@@ -63,7 +63,7 @@ def _members(members: dict[str, bytes], version: int) -> dict[str, bytes]:
     labels = json.loads(members.pop("json"))
     for name, since in SINCE.items():
         if since > version:
-            del labels[name]
+            labels.pop(name, None)  # not all columns are labels too
     if version < SINCE["complete"] and labels["findings"][0]["name"] == "unknown":
         labels["findings"][0]["name"] = "no_finding"
     pictures = {extension: unmarked(data) for extension, data in members.items()}
