@@ -167,7 +167,11 @@ def test_the_hash_moves_exactly_with_what_changes_an_edit(change, moves):
         ({}, {"shard_size": 7}, "shard_size: 7, expected an even number with edit"),
         ({}, {"prompts": {"table": "nih"}}, "prompts: given, expected none with edit"),
         ({}, {"images": {"steps": 9}}, "images.steps: 9, expected none with edit"),
-        ({}, {"images": {"retry_draws": 2}}, "images.retry_draws: 2, expected none with edit: edits have edit"),
+        (
+            {},
+            {"images": {"retry_draws": 2}},
+            "images.retry_draws: 2, expected none with edit: edits have edit",
+        ),
         ({}, {"images": {"controlnet": "c"}}, "images.controlnet: c, expected none with edit"),
         ({}, {"filters": {}}, "filters.near_duplicate.enabled: true, expected false with edit"),
         (
