@@ -66,18 +66,21 @@ def _check_verdicts(table: pa.Table, name: str, path: str) -> None:
 def _check_earlier(lists: pa.ChunkedArray, filters: tuple[str, ...], where: str) -> None:
     """Who refused a draw that was followed by another; a table of some columns may lack the filters'."""
     refusals = _flat(lists)
-    _refuse_first(refusals, pc.less(pc.struct_field(refusals, "draw"), 0), f"{where}.draw of", "0 or more")
+    for name in ("draw", "reasons", "scores"):
+        values = pc.struct_field(refusals, name)
+        _refuse_first(values, values.is_null(), f"{where}.{name}", "a value")
+    draws = pc.struct_field(refusals, "draw")
+    _refuse_first(draws, pc.less(draws, 0), f"{where}.draw", "0 or more")
     scores = _flat(pc.struct_field(refusals, "scores"))
-    for fields, names in ((refusals, ("draw", "reasons")), (scores, ("filter", "verdict", "threshold"))):
-        for name in names:
-            values = pc.struct_field(fields, name)
-            _refuse_first(fields, values.is_null(), f"{where}.{name} of", "a value")
-    _check_among(pc.struct_field(scores, "verdict"), VERDICTS, f"{where}.verdict")
+    for name in ("filter", "verdict", "threshold"):
+        values = pc.struct_field(scores, name)
+        _refuse_first(values, values.is_null(), f"{where}.{name}", "a value")
+    verdicts, values = pc.struct_field(scores, "verdict"), pc.struct_field(scores, "score")
+    _check_among(verdicts, VERDICTS, f"{where}.verdict")
     if filters:
         _check_among(pc.struct_field(scores, "filter"), filters, f"{where}.filter")
-    judged = pc.not_equal(pc.struct_field(scores, "verdict"), "skipped")
-    unlike = pc.not_equal(judged, pc.struct_field(scores, "score").is_valid())
-    _refuse_first(scores, unlike, f"{where}.score of", "one of whoever judged")
+    unlike = pc.equal(pc.equal(verdicts, "skipped"), values.is_valid())
+    _refuse_first(values, unlike, f"{where}.score", "a number of whoever judged, and of no other")
 
 
 def _check_results(table: pa.Table, path: str) -> None:
