@@ -26,8 +26,8 @@ class Evidence:
     """All that a filter may look at.
 
     ``opinion``: of the expert that the filter asks, None where it asks none. ``embedding`` (D,) float32 of
-    unit length, ``memory`` (the shard's candidates before this one) and ``index`` (the training images):
-    None unless the filter embeds.
+    unit length, ``memory`` (the shard's candidates judged before) and ``index`` (the training images): None
+    unless the filter embeds.
     """
 
     candidate: Candidate

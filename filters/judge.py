@@ -1,7 +1,7 @@
 """The judge: asks the experts, lets each filter score, holds scores against thresholds."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -92,6 +92,10 @@ class ShardJudge:
             hearing.hear(asked, [i for i in range(len(candidates)) if not (stops and hearing.failed(i))])
         self._memory = memory
         return [Judgement(hearing.verdicts(i), hearing.embeddings.get(i)) for i in range(len(candidates))]
+
+    def forget(self, keys: Collection[str]) -> None:
+        """Remember some candidates no longer, e.g. those that are drawn again: none resembles itself."""
+        self._memory = self._memory.without(frozenset(keys))
 
 
 class _Hearing:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests import layout
+from manifests.draws import earlier_decisions
 from manifests.errors import DatasetError
 from manifests.index import read_index
 from manifests.parts import read_merged, read_rows
@@ -130,11 +131,12 @@ def histograms(table: pa.Table, bins: int = 20) -> dict[str, Histogram]:
 class Replay:
     """What other thresholds would have decided.
 
-    ``gained`` are keys that would be accepted and were rejected, ``lost`` the other way round.
-    ``undecided`` are keys that no filter would reject but that some never judged (cheap-first
-    mode): only a new build can tell. ``findings``: a row per finding asked for (``no_finding``: none;
-    ``unknown``: the text says more than was understood), columns ``before``, ``after`` (accepted) and
-    ``undecided``.
+    ``gained`` are keys that would be accepted and were not, ``lost`` those that would be rejected and were.
+    ``undecided`` are keys of which only a new build can tell: no filter would reject them but some never
+    judged them (cheap-first mode), or no draw that was made would pass and not all were made. ``findings``: a
+    row per finding asked for (``no_finding``: none; ``unknown``: the text says more than was understood),
+    columns ``before``, ``after`` (accepted) and ``undecided``. ``draws``: how many would be accepted at each
+    draw, the first first.
     """
 
     accepted: int
@@ -145,10 +147,15 @@ class Replay:
     undecided: tuple[str, ...]
     findings: pd.DataFrame
     statuses: np.ndarray  # (N,) str: accepted, rejected, failed or undecided, in row order
+    draws: tuple[int, ...] = ()
 
 
-def replay(table: pa.Table, thresholds: Mapping[str, float]) -> Replay:
+def replay(table: pa.Table, thresholds: Mapping[str, float], redraws: int = 0) -> Replay:
     """Decide all candidates again, from the rows alone, with other thresholds for some filters.
+
+    Of a build that drew refused candidates again, up to ``redraws`` times, one is accepted at the earliest of
+    its draws that passes. Scores stay as they are: those against near-duplicates are of the draws that the
+    shard held then, and with other thresholds it would have held others.
 
     :raises DatasetError: for a filter that is unknown or judged nothing, or a NaN threshold.
     """
@@ -161,17 +168,31 @@ def replay(table: pa.Table, thresholds: Mapping[str, float]) -> Replay:
         unknown |= _never_judged(table, name, before)
     _check_thresholds(table, thresholds)
     after = np.select([broken, fails, unknown], ["failed", "rejected", "undecided"], default="accepted")
+    at = _strings(table, "draw").astype(int) if "draw" in table.column_names else np.zeros(len(after), int)
+    after[(after == "rejected") & (at < redraws)] = "undecided"
+    disabled = {name for name in filter_columns(table.schema) if _is_disabled(table, name)}
+    for i, (status, draw) in earlier_decisions(table, thresholds, disabled).items():
+        if status == "accepted" or after[i] != "accepted":
+            after[i], at[i] = status, draw
     keys = _strings(table, "key")
     return Replay(
         accepted=int((after == "accepted").sum()),
         rejected=int((after == "rejected").sum()),
-        failed=int(broken.sum()),
-        gained=tuple(keys[(before == "rejected") & (after == "accepted")]),
+        failed=int((after == "failed").sum()),
+        gained=tuple(keys[(before != "accepted") & (after == "accepted")]),
         lost=tuple(keys[(before == "accepted") & (after == "rejected")]),
         undecided=tuple(keys[after == "undecided"]),
         findings=_per_finding(table, before, after),
         statuses=after,
+        draws=tuple(np.bincount(at[after == "accepted"]).tolist()),
     )
+
+
+def _is_disabled(table: pa.Table, name: str) -> bool:
+    """Whether the build did without a filter, as any row that was judged says."""
+    skipped = pc.equal(table[f"{name}_verdict"], "skipped")
+    details = table[f"{name}_detail"].filter(skipped)
+    return any(_why(detail) == "disabled" for detail in details.to_pylist()[:1])
 
 
 def _check_thresholds(table: pa.Table, thresholds: Mapping[str, float]) -> None:

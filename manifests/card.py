@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from manifests import layout
+from manifests.draws import in_words, redraws_of
 from manifests.index import Counts
 from manifests.schema import Column
 from manifests.selection import rows_of, skews
@@ -92,6 +93,7 @@ def dataset_card(
         f"## Reading it\n\n{_READING}",
         f"## Findings\n\n{_findings(counts)}{short.vanished_text}",
         *([f"## Quotas\n\n{short.cells_text}"] if short.quotas else []),
+        *([f"## Draws\n\n{_draws(counts, redraws)}"] if (redraws := redraws_of(build)) else []),
         *([f"## Who is accepted\n\n{_shares(counts)}"] if any(counts.shares.values()) else []),
         f"## What was left out\n\n{_left_out(counts, judged_by)}",
         *([f"## Licence\n\n{_licence(licence, edited)}"] if licence else []),
@@ -175,6 +177,21 @@ def _shares(counts: Counts) -> str:
     for group, value, judged, accepted in rows_of(counts.shares):
         name = value.replace("_", " ")
         lines.append(f"| {group} | {name} | {judged:,} | {accepted:,} | {accepted / judged:.0%} |")
+    return "\n".join(lines)
+
+
+def _draws(counts: Counts, redraws: int) -> str:
+    words = in_words(counts.draws, redraws)
+    lines = [
+        "What a filter refuses is drawn again, with the same masks and other noise. "
+        f"{words[0].upper()}{words[1:]}.",
+        "",
+        "| draw | judged | accepted | share |",
+        "| ---: | ---: | ---: | ---: |",
+    ]
+    for draw, n in enumerate(counts.draws):
+        judged, accepted = n["judged"], n["accepted"]
+        lines.append(f"| {draw} | {judged:,} | {accepted:,} | {accepted / max(judged, 1):.0%} |")
     return "\n".join(lines)
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from manifests import layout
 from manifests.canonical import to_json
-from manifests.croissant_words import CONTEXT, CREATED, EDITED, SAMPLED
+from manifests.croissant_words import CONTEXT, CREATED, EDITED, REDRAWN, SAMPLED
+from manifests.draws import redraws_of
 from manifests.index import Counts, ListedShard
 from manifests.schema import manifest_schema
 from manifests.store import FileInfo
@@ -23,6 +24,7 @@ COLUMNS = {
     "status": "sc:Text",
     "prompt": "sc:Text",
     "complete": "sc:Boolean",
+    "draw": "sc:Integer",
     "n_lesions": "sc:Integer",
     "width": "sc:Integer",
     "height": "sc:Integer",
@@ -68,7 +70,7 @@ def croissant(
             "keywords": ["chest radiograph", "counterfactual" if edited else "synthetic"],
             "isLiveDataset": False,
             "distribution": list(_distribution(shards, files)),
-            "recordSet": [_candidates(), *([_pictures()] if counts.accepted else [])],
+            "recordSet": [_candidates(build["schema_version"]), *([_pictures()] if counts.accepted else [])],
             **_responsible(build, counts, edited),
         }
     )
@@ -127,9 +129,9 @@ def _file(path: str, kind: str, info: FileInfo) -> dict[str, Any]:
     }
 
 
-def _candidates() -> dict[str, Any]:
-    """Rows of the manifest."""
-    schema = manifest_schema()
+def _candidates(version: int) -> dict[str, Any]:
+    """Rows of the manifest, as of a schema version."""
+    schema = manifest_schema(version=version)
     fields = [
         {
             "@type": "cr:Field",
@@ -140,6 +142,7 @@ def _candidates() -> dict[str, Any]:
             "source": {"fileObject": {"@id": layout.MANIFEST}, "extract": {"column": name}},
         }
         for name, kind in COLUMNS.items()
+        if name in schema.names
     ]
     return _record_set("candidates", "Every candidate, accepted or not.", "key", fields)
 
@@ -185,15 +188,17 @@ def _responsible(build: Mapping[str, Any], counts: Counts, edited: bool) -> dict
     software = build.get("software") or {}
     maker = f"synthorax {software.get('synthorax', 'unknown')} {software.get('commit', '')}".strip()
     words = EDITED if edited else CREATED
+    redraws = redraws_of(build)
     sources = [f"{name} (SHA-256 {digest})" for name, digest in sorted(weights.items())]
     return {
         "rai:hasSyntheticData": True,
         **words,
         "rai:machineAnnotationTools": [maker],
-        "rai:dataManipulationProtocol": SAMPLED.format(
+        "rai:dataManipulationProtocol": (SAMPLED + (REDRAWN if redraws else "")).format(
             candidates=counts.candidates,
             rejected=counts.rejected,
             failed=counts.failed,
+            draws=f"{sum(draw['judged'] for draw in counts.draws)} draws in all, up to {redraws + 1} of one",
             reasons=", ".join(f"{name} {n}" for name, n in counts.first_reasons.items()) or "none",
         ),
         "prov:wasGeneratedBy": f"{maker}, settings {build.get('config_hash', 'unknown')}",

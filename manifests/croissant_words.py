@@ -53,6 +53,8 @@ SAMPLED = (
     "Expert networks judged each of {candidates} candidates; filters rejected {rejected}, {failed} could "
     "not be made. First filter to say no: {reasons}. The manifest keeps all, with scores and thresholds."
 )
+#: And where those rejected were drawn again.
+REDRAWN = " What a filter refused was drawn again with other noise: {draws}."
 
 _BOTH = {
     "rai:dataAnnotationProtocol": (

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, TypeAdapter
 from manifests import layout
 from manifests.canonical import to_json
 from manifests.commits import Commit, CommittedFile, check_files
+from manifests.draws import DRAWN, Draws, add_draws
 from manifests.errors import DatasetError
 from manifests.parsing import LARGEST_INDEX, STRICT, Count, Digest, Key, read_record
 from manifests.schema import SCHEMA_VERSION
@@ -32,7 +33,8 @@ class Counts:
     a finding to how many candidates asked for it of experts that do not speak of it or could not tell it on
     real films, so that no filter decided by it; nothing of experts that do not say so.
     ``first_reasons`` maps a filter to how many candidates it was the first to reject. ``pairs``: of edited
-    radiographs, how many pairs were asked for and of how many both samples are accepted.
+    radiographs, how many pairs were asked for and of how many both samples are accepted. ``draws``: of each
+    draw, the first first, how many were judged, and accepted; empty where rows know of one alone.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -49,6 +51,7 @@ class Counts:
     incomplete: dict[str, Count] = field(default_factory=lambda: {"asked": 0, "accepted": 0})
     shares: dict[str, dict[str, dict[str, Count]]] = field(default_factory=no_shares)
     undecided: dict[str, Count] = field(default_factory=dict)
+    draws: list[dict[str, Count]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,8 @@ def count_rows(tables: Iterable[pa.Table]) -> Counts:
     pairs: Counter[str] = Counter()
     shares = no_shares()
     undecided: Counter[str] = Counter()
-    columns = ["status", "reasons", "instances", "width", "height", "pair", _HEARD, *COLUMNS]
+    draws: Draws = []
+    columns = ["status", "reasons", "instances", "width", "height", "pair", _HEARD, *COLUMNS, *DRAWN]
     for table in tables:
         there = [name for name in columns if name in table.column_names]  # earlier versions lack some
         for row in table.select(there).to_pylist():
@@ -147,6 +151,8 @@ def count_rows(tables: Iterable[pa.Table]) -> Counts:
             _count_findings(row, findings, normal, incomplete)
             if "complete" in row:
                 add_row(shares, row)
+            if "draw" in row:
+                add_draws(draws, row)
             if row["width"] is not None:
                 sizes.add((row["width"], row["height"]))
             undecided.update(_undecided(row))
@@ -165,6 +171,7 @@ def count_rows(tables: Iterable[pa.Table]) -> Counts:
         incomplete=incomplete,
         shares=shares,
         undecided=dict(sorted(undecided.items())),
+        draws=draws,
     )
 
 

@@ -84,6 +84,7 @@ def expected_labels(row: Mapping[str, Any], anatomy: np.ndarray, filters: Iterab
         "pair": row["pair"] or "",
         "source_sha256": row["source_sha256"] or "",
         "edit": row["edit"] or "",
+        **({"draw": row["draw"]} if "draw" in row else {}),  # since schema version 5
         "seed": row["seed"],
         "width": row["width"],
         "height": row["height"],

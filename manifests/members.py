@@ -141,6 +141,7 @@ def _labels(record: Record) -> dict[str, Any]:
         "pair": case.pair,
         "source_sha256": case.source_sha256,
         "edit": case.edit,
+        "draw": case.draw,
         "seed": case.seed,
         "width": image.shape[1],
         "height": image.shape[0],

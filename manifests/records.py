@@ -21,6 +21,19 @@ KEY_DIGITS = 9
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """A draw of a candidate that filters said no to, so that it was drawn again; ``draw`` counts from 0."""
+
+    draw: int
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The filters that said no, in order."""
+        return decide(self.verdicts).reasons
+
+
+@dataclass(frozen=True)
 class Record:
     """What became of one case.
 
@@ -28,6 +41,7 @@ class Record:
     once. ``reasons`` are the filters that said no, in order: what
     :func:`filters.verdicts.decide` answers. ``embedding``: (D,) float32, D the same for all
     records of a build, or ``None``. ``error`` is one line, empty unless the status is ``failed``.
+    ``earlier``: the draws before that of the case, in order, none of them accepted.
     """
 
     case: Case
@@ -37,6 +51,7 @@ class Record:
     reasons: tuple[str, ...] = ()
     error: str = ""
     embedding: np.ndarray | None = field(default=None, repr=False)
+    earlier: tuple[Refusal, ...] = ()
 
     def __post_init__(self) -> None:
         key = self.case.key
@@ -73,14 +88,26 @@ def image_digest(image: np.ndarray) -> str:
 def records_table(shard: int, records: Sequence[Record], own: Mapping[str, Filter] | None = None) -> pa.Table:
     """The manifest rows of one shard, in the order of the records; ``own`` are filters that do not ship.
 
-    :raises DatasetError: for the verdict of a filter without columns.
+    :raises DatasetError: for the verdict of a filter without columns, and for draws that are not told.
     """
+    for record in records:
+        _check_draws(record)
     rows = [_row(shard, position, record) for position, record in enumerate(records)]
     schema = part_schema(own)
     for row in rows:
         if unknown := row.keys() - set(schema.names):
             raise DatasetError(f"record {row['key']}: {min(unknown)!r}, expected a column of the manifest")
     return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _check_draws(record: Record) -> None:
+    """A row tells of every draw, and no draw follows one that was accepted."""
+    told = [refusal.draw for refusal in record.earlier if refusal.reasons]
+    if told != list(range(record.case.draw)):
+        raise DatasetError(
+            f"record {record.case.key}: draw {record.case.draw} after refused draws {told}, "
+            "expected each before it"
+        )
 
 
 def _row(shard: int, position: int, record: Record) -> dict[str, Any]:
@@ -105,6 +132,8 @@ def _row(shard: int, position: int, record: Record) -> dict[str, Any]:
         "pair": case.pair or None,
         "source_sha256": case.source_sha256 or None,
         "edit": case.edit or None,
+        "draw": case.draw,
+        "earlier": [_refusal(refusal) for refusal in record.earlier],
     }
     if record.candidate is not None:
         row |= _result(record.candidate.image, record.candidate.masks)
@@ -113,6 +142,14 @@ def _row(shard: int, position: int, record: Record) -> dict[str, Any]:
     if record.embedding is not None:
         row["embedding"] = np.asarray(record.embedding, dtype=np.float32).ravel()
     return row
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    scores = [
+        {"filter": v.filter, "verdict": v.outcome, "score": v.score, "threshold": v.threshold}
+        for v in refusal.verdicts
+    ]
+    return {"draw": refusal.draw, "reasons": list(refusal.reasons), "scores": scores}
 
 
 def _result(image: np.ndarray, masks: MaskSet) -> dict[str, Any]:

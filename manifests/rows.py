@@ -30,6 +30,8 @@ def check_rows(table: pa.Table, path: str) -> None:
         allowed |= {f"{name}_verdict": VERDICTS, f"{name}_keep": KEEPS}
     for column in allowed.keys() & there:
         _check_among(table[column], allowed[column], f"{path}: {column}")
+    if "draw" in there:
+        _refuse_first(table["draw"], pc.less(table["draw"], 0), f"{path}: draw", "0 or more")
     for column, field in (("findings", "name"), ("instances", "finding")):
         if column in there:
             names = pc.struct_field(_flat(table[column]), field)
@@ -37,6 +39,8 @@ def check_rows(table: pa.Table, path: str) -> None:
     if "instances" in there:
         lengths = pc.list_value_length(pc.struct_field(_flat(table["instances"]), "bbox"))
         _refuse_first(lengths, pc.not_equal(lengths, 4), f"{path}: instances.bbox", "4 numbers")
+    if "earlier" in there:
+        _check_earlier(table["earlier"], tuple(filter_columns(table.schema)), f"{path}: earlier")
     for name in filter_columns(table.schema):
         _check_verdicts(table, name, path)
     _check_results(table, path)
@@ -57,6 +61,26 @@ def _check_verdicts(table: pa.Table, name: str, path: str) -> None:
         f"{path}: {name} of",
         "all or none of its values",
     )
+
+
+def _check_earlier(lists: pa.ChunkedArray, filters: tuple[str, ...], where: str) -> None:
+    """Who refused a draw that was followed by another; a table of some columns may lack the filters'."""
+    refusals = _flat(lists)
+    for name in ("draw", "reasons", "scores"):
+        values = pc.struct_field(refusals, name)
+        _refuse_first(values, values.is_null(), f"{where}.{name}", "a value")
+    draws = pc.struct_field(refusals, "draw")
+    _refuse_first(draws, pc.less(draws, 0), f"{where}.draw", "0 or more")
+    scores = _flat(pc.struct_field(refusals, "scores"))
+    for name in ("filter", "verdict", "threshold"):
+        values = pc.struct_field(scores, name)
+        _refuse_first(values, values.is_null(), f"{where}.{name}", "a value")
+    verdicts, values = pc.struct_field(scores, "verdict"), pc.struct_field(scores, "score")
+    _check_among(verdicts, VERDICTS, f"{where}.verdict")
+    if filters:
+        _check_among(pc.struct_field(scores, "filter"), filters, f"{where}.filter")
+    unlike = pc.equal(pc.equal(verdicts, "skipped"), values.is_valid())
+    _refuse_first(values, unlike, f"{where}.score", "a number of whoever judged, and of no other")
 
 
 def _check_results(table: pa.Table, path: str) -> None:

@@ -17,10 +17,10 @@ from synth.findings import FINDING_NAMES
 from synth.strict_json import parse_json
 
 #: Raised whenever a column is added, removed or changes its meaning, or a member does.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 #: Columns that files of earlier versions lack, by the version that brought them. From the earliest that is
 #: read on, nothing else has changed but that pictures are marked (:mod:`manifests.marks`).
-EARLIEST, SINCE = 2, {"complete": 3}
+EARLIEST, SINCE = 2, {"complete": 3, "draw": 5, "earlier": 5}
 
 #: A finding that is asked for or found; null where it is left open.
 FINDING = pa.struct(
@@ -37,6 +37,21 @@ _INSTANCE = pa.struct(
         pa.field("bbox", pa.list_(pa.int32()), nullable=False),
         pa.field("area", pa.int32(), nullable=False),
         pa.field("rle", pa.string(), nullable=False),
+    ]
+)
+_SCORE = pa.struct(
+    [
+        pa.field("filter", pa.string(), nullable=False),
+        pa.field("verdict", pa.string(), nullable=False),
+        pa.field("score", pa.float64()),
+        pa.field("threshold", pa.float64(), nullable=False),
+    ]
+)
+_REFUSAL = pa.struct(
+    [
+        pa.field("draw", pa.int16(), nullable=False),
+        pa.field("reasons", pa.list_(pa.string()), nullable=False),
+        pa.field("scores", pa.list_(_SCORE), nullable=False),
     ]
 )
 _AREAS = pa.struct([pa.field(name, pa.int32(), nullable=False) for name in FINDING_NAMES])
@@ -81,6 +96,13 @@ _CASE = [
     _field("pair", pa.string(), "key of the pair's first candidate, null unless a radiograph is edited"),
     _field("source_sha256", pa.string(), "SHA-256 of the edited radiograph's file, null without one"),
     _field("edit", pa.string(), "before, what was done, or unchanged; null unless a radiograph is edited"),
+    _field("draw", pa.int16(), "which draw the row and its image are of, 0 the first", nullable=False),
+    _field(
+        "earlier",
+        pa.list_(_REFUSAL),
+        "the draws before that one, all refused: filters that said no, and what each said",
+        nullable=False,
+    ),
 ]
 _RESULT = [
     _field("width", pa.int32(), "pixels, null when there is no image"),

@@ -10,6 +10,7 @@ from filters.verdicts import Status, passes
 from manifests import layout
 from manifests.annotations import decode_rle
 from manifests.commits import Commit, CommittedFile
+from manifests.draws import redraws_of
 from manifests.errors import DatasetError
 from manifests.identity import read_build
 from manifests.labels import differing_label, expected_labels
@@ -27,7 +28,7 @@ from manifests.parts import read_part
 from manifests.problems import Problem, problem
 from manifests.records import image_digest
 from manifests.rows import STATUSES
-from manifests.schema import filter_columns
+from manifests.schema import Column, filter_columns
 from manifests.store import FileInfo, Store
 from manifests.tars import read_samples
 from synth.cases import Lesion
@@ -57,10 +58,12 @@ def verify_shard(store: Store, commit: Commit, sizes: Mapping[str, int] | None =
         table = read_part(store, commit)
     except DatasetError as error:
         return [*problems, problem(commit.part, error)]
-    rows, filters = table.to_pylist(), list(filter_columns(table.schema))
-    build = read_build(store)
+    judged_by, build = filter_columns(table.schema), read_build(store)
+    rows, filters = table.to_pylist(), list(judged_by)
     origin = Origin.of(build) if build["schema_version"] >= MARKED_SINCE else None
     problems += _check_rows(commit, rows, filters)
+    if "draw" in table.column_names:  # since schema version 5
+        problems += _check_draws(commit, rows, judged_by, redraws_of(build))
     tars: list[tuple[str, Status]] = [
         (layout.tar_path(commit.shard), "accepted"),
         (layout.rejected_path(commit.shard), "rejected"),
@@ -126,6 +129,34 @@ def _wrong_row(shard: int, position: int, row: Mapping[str, Any], filters: list[
             return f"{name} is {verdict}, but {score} {keep} {limit} says otherwise"
         if (detail := row[f"{name}_detail"]) is not None and not _is_object(detail):
             return f"{name}_detail is {detail[:80]!r}, expected a JSON object"
+    return None
+
+
+def _check_draws(
+    commit: Commit, rows: list[dict[str, Any]], filters: Mapping[str, Column], redraws: int
+) -> Iterator[Problem]:
+    for row in rows:
+        if what := _wrong_draws(row, filters, redraws):
+            yield Problem(commit.part, f"row {row['key']}: {what}")
+
+
+def _wrong_draws(row: Mapping[str, Any], filters: Mapping[str, Column], redraws: int) -> str | None:
+    """What of a row's draws contradicts itself, or what its build has drawn again; None when nothing does."""
+    last, before = row["draw"], [refusal["draw"] for refusal in row["earlier"]]
+    if before != list(range(last)):
+        return f"draw {last} after draws {before}, expected each before it"
+    if last > redraws or (row["status"] == "rejected" and last < redraws):
+        return f"{row['status']} at draw {last}, expected up to {redraws}, and that one of what is rejected"
+    for refusal in row["earlier"]:
+        scores = {score["filter"]: score for score in refusal["scores"]}
+        failing = [name for name, score in scores.items() if score["verdict"] == "fail"]
+        if not failing or refusal["reasons"] != failing or len(scores) != len(refusal["scores"]):
+            return f"draw {refusal['draw']} refused by {refusal['reasons']}, but {failing} said no"
+        for name, score in scores.items():
+            value, limit, keep = score["score"], score["threshold"], filters[name].keep
+            if value is not None and passes(value, limit, keep) != (score["verdict"] == "pass"):
+                said = f"{name} is {score['verdict']}, but {value} {keep} {limit} says otherwise"
+                return f"draw {refusal['draw']}: {said}"
     return None
 
 

@@ -37,6 +37,8 @@ class Case:
     understand: they condition the image as text and nothing else. ``complete``: whether ``findings`` are all
     that there is; where not, nothing may be said of what else the image shows, nor that it is normal.
 
+    ``draw``: which attempt at its image this is, 0 the first; another has the same masks and other noise.
+
     Of an edit of a real radiograph: ``pair`` is the key of its pair's first candidate, ``source_sha256`` the
     SHA-256 (hex) of the file, and ``edit`` says what was done to it. All are empty otherwise.
     """
@@ -53,11 +55,16 @@ class Case:
     pair: str = field(default="", repr=False)
     source_sha256: str = field(default="", repr=False)
     edit: str = field(default="", repr=False)
+    draw: int = field(default=0, repr=False)
 
     @property
     def normal(self) -> bool:
         """Whether nothing is there, as far as the 13 findings go."""
         return self.complete and not self.findings
+
+    def stage(self, name: str) -> str:
+        """A stage of this draw, for :mod:`synth.seeding`; of the first draw it is the ``name`` alone."""
+        return f"{name}/{self.draw}" if self.draw else name
 
     @property
     def who(self) -> Demographics:

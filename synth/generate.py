@@ -23,7 +23,7 @@ from synth.weights import SHIPPED, pins
 
 @dataclass
 class Synthesizer:
-    """Masks and radiographs of cases; a sample depends on its case's seed and key alone.
+    """Masks and radiographs of cases; a sample depends on its case's seed, key and draw alone.
 
     ``cut``: the cases whose prompts were longer than the image model reads.
     """

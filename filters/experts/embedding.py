@@ -1,7 +1,7 @@
 """Images as points: how alike two radiographs are, and which earlier or training image lies nearest."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,7 +37,7 @@ class Memory:
 
     Every candidate that an expert could be shown is remembered, accepted or rejected, so that no
     score depends on a threshold and an audit can replay any other from the manifest. One that broke
-    has no image and is never here.
+    has no image and is never here. Of one that is drawn again only the last draw is, by :meth:`without`.
     """
 
     def __init__(self, keys: Sequence[str] = (), embeddings: Sequence[np.ndarray] = ()) -> None:
@@ -55,6 +55,11 @@ class Memory:
     def copy(self) -> "Memory":
         """A memory that starts with the same and forgets nothing of its own into this one."""
         return Memory(self._keys[: self._count], self._embeddings[: self._count])
+
+    def without(self, keys: Collection[str]) -> "Memory":
+        """A memory of all but some candidates."""
+        kept = [i for i in range(self._count) if self._keys[i] not in keys]
+        return Memory([self._keys[i] for i in kept], [self._embeddings[i] for i in kept])
 
     def so_far(self) -> "Memory":
         """What is remembered now, whatever is added to this one later; for reading alone."""

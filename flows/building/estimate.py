@@ -14,6 +14,7 @@ from flows.config.schema import BuildConfig
 from flows.config.shards import KEY_DIGITS, Shard, shard, shard_count
 from flows.config.workers import pin_threads, worker_count
 from manifests.identity import open_build
+from manifests.parts import read_part
 from manifests.store import Store
 from synth.scratch import scratch_folder
 
@@ -28,7 +29,8 @@ DRAWN = 2000
 @dataclass(frozen=True)
 class Estimate:
     """``candidates``: expected to be made; ``seconds``: of the whole build with all its workers, if
-    they do not slow each other; ``size``: bytes written; ``sample``: candidates measured."""
+    they do not slow each other; ``size``: bytes written; ``sample``: candidates measured; ``draws``: made of
+    a candidate, on average."""
 
     sample: int
     share_accepted: float
@@ -37,6 +39,7 @@ class Estimate:
     shards: int
     seconds: float
     size: int
+    draws: float = 1.0
 
 
 def estimate(config: BuildConfig, pipeline: Pipeline) -> Estimate:
@@ -52,19 +55,26 @@ def estimate(config: BuildConfig, pipeline: Pipeline) -> Estimate:
         begun = time.perf_counter()
         commit = build_shard(sample, Order.of(config, pipeline), pipeline, store, Watch())
         seconds = time.perf_counter() - begun
+        drawn = read_part(store, commit, ["draw"])["draw"].to_pylist()
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         counts = tally(commit, store, config)
     share = counts.accepted / counts.candidates
     accepted = _accepted(config, pipeline.prompts)
     candidates = _candidates(config, accepted, share)
+    rounds = [sum(draw >= n for draw in drawn) for n in range(max(drawn) + 1)]
+    batch = config.images.batch_size
+    batches = [sum(-(-made * each // (stop * batch)) for made in rounds) for each in (stop, len(whole.keys))]
+    # A batch that is not full takes as long as one that is: a shard's further draws have fewer of those.
+    shard_seconds = seconds * batches[1] / batches[0]
     return Estimate(
         sample=stop,
         share_accepted=share,
         candidates=candidates,
         reachable=accepted is None or candidates * share >= accepted,
         shards=math.ceil(candidates / config.shard_size),
-        seconds=seconds / stop * candidates / min(worker_count(config), shard_count(config)),
+        seconds=shard_seconds / len(whole.keys) * candidates / min(worker_count(config), shard_count(config)),
         size=round(size / stop * candidates),
+        draws=sum(rounds) / stop,
     )
 
 

@@ -1,6 +1,6 @@
 """What builds candidates: who asks, who makes, who judges, and how a shard of them is ordered."""
 
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Collection, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -49,6 +49,10 @@ class ShardJury(Protocol):
         """One judgement a candidate, in the same order."""
         ...
 
+    def forget(self, keys: Collection[str]) -> None:
+        """Compare none with these candidates any more: they are drawn again."""
+        ...
+
 
 class Jury(Protocol):
     """Judges candidates, e.g. :class:`filters.judge.Judge`; threads share it. ``own``: filters that do not
@@ -79,12 +83,16 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Order:
-    """How a shard is to be built, beyond the pipeline: seed, batch size and retries per candidate."""
+    """How a shard is to be built, beyond the pipeline: seed, batch size and retries per candidate.
+
+    ``retries``: of what raises; ``redraws``: of what the filters refuse, with other noise.
+    """
 
     seed: int
     batch_size: int
     retries: int = 0
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    redraws: int = 0
 
     @classmethod
     def of(cls, config: BuildConfig, pipeline: Pipeline) -> "Order":
@@ -94,4 +102,5 @@ class Order:
             config.images.batch_size,
             config.workers.retries,
             {"config_hash": config_hash(config, pipeline.digests)},
+            config.images.retry_draws,
         )

@@ -9,11 +9,10 @@ import numpy as np
 
 from filters.registry import FILTERS
 from flows.building.pipeline import Order, Pipeline
-from flows.building.shard import Watch, make_records
+from flows.building.shard import make_draw
 from flows.config.identity import NEUTRAL, recorded_fields
 from flows.config.reading import apply_overrides, parse_config
 from flows.config.schema import BuildConfig
-from flows.config.shards import Shard
 from manifests.annotations import encode_rle
 from manifests.members import sample_pictures
 from manifests.records import Record, image_digest
@@ -64,11 +63,12 @@ def check_inputs(recorded: Mapping[str, str], found: Mapping[str, str], url: str
     )
 
 
-def remake(config: BuildConfig, pipeline: Pipeline, key: str) -> Record:
-    """The record of one key: a sample depends on nothing else of its build."""
-    alone = Shard(0, int(key), int(key) + 1)
-    (record,) = make_records(alone, Order.of(config, pipeline), pipeline, Watch())
-    return record
+def remake(config: BuildConfig, pipeline: Pipeline, key: str, draw: int = 0) -> Record:
+    """The record of one draw of one key: a sample depends on nothing else of its build.
+
+    Draws before it are not made again: what refused them may have been the rest of the shard.
+    """
+    return make_draw(key, draw, Order.of(config, pipeline), pipeline)
 
 
 def compare(stored: StoredCandidate, made: Record) -> Comparison:

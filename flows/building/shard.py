@@ -2,11 +2,13 @@
 
 Prompt -> masks -> radiographs in batches of one fixed size -> verdicts -> records -> tar, Parquet,
 commit. A candidate that raises is tried again alone; when it keeps raising it becomes a ``failed``
-row that carries its error, and its neighbours are untouched.
+row that carries its error, and its neighbours are untouched. One that the filters refuse is drawn again with
+other noise, where the order says so: once all of a shard are judged, those refused go into batches of their
+own, and so on until none is left or the draws are spent.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from filters.verdicts import decide
@@ -14,7 +16,7 @@ from flows.building.pipeline import Maker, Order, Pipeline, ShardJury
 from flows.config.shards import Shard
 from flows.films import each
 from manifests.commits import Commit
-from manifests.records import Record
+from manifests.records import Record, Refusal
 from manifests.shards import write_shard
 from manifests.store import Store
 from synth.cases import Candidate, Case, MaskSet
@@ -51,30 +53,52 @@ def build_shard(shard: Shard, order: Order, pipeline: Pipeline, store: Store, wa
 
 
 def make_records(shard: Shard, order: Order, pipeline: Pipeline, watch: Watch) -> list[Record]:
-    """One record per candidate of the shard, in the order of their keys."""
-    failed: dict[str, Record] = {}
+    """One record per candidate of the shard, by key: of its accepted draw, else of its last one."""
+    records: dict[str, Record] = {}
     drafts = []
     for key in shard.keys:
         watch.check()
         draft = _draft(key, order, pipeline)
         if isinstance(draft, Record):
-            failed[key] = draft
+            records[key] = draft
             watch.made(1)
         else:
             drafts.append(draft)
-    judged = {}
     judge = pipeline.judge.for_shard()
-    for batch in _batches(drafts, order.batch_size):
-        for record in _finish(batch, order, pipeline, judge, watch):
-            judged[record.case.key] = record
-        watch.made(len(batch))
-    return [failed.get(key) or judged[key] for key in shard.keys]
+    for left in range(order.redraws, -1, -1):
+        refused = []
+        for batch in _batches(drafts, order.batch_size):
+            made = _finish(batch, order, pipeline, judge, watch)
+            again = [d.again(r) for d, r in zip(batch, made, strict=True) if left and r.status == "rejected"]
+            records |= {record.case.key: record for record in made}
+            refused += again
+            watch.made(len(batch) - len(again))
+        if not (drafts := refused):
+            break
+        judge.forget([draft.case.key for draft in drafts])
+    return [records[key] for key in shard.keys]
+
+
+def make_draw(key: str, draw: int, order: Order, pipeline: Pipeline) -> Record:
+    """The record of one draw of one candidate, without those before it, as if its shard held no other."""
+    draft = _draft(key, order, pipeline)
+    if isinstance(draft, Record):
+        return draft
+    drawn = replace(draft, case=replace(draft.case, draw=draw))
+    (record,) = _finish([drawn], order, pipeline, pipeline.judge.for_shard(), Watch())
+    return record
 
 
 @dataclass(frozen=True)
 class _Draft:
     case: Case
     masks: MaskSet
+    earlier: tuple[Refusal, ...] = ()
+
+    def again(self, record: Record) -> "_Draft":
+        """The next draw after one that was refused: the same masks, other noise."""
+        refusal = Refusal(self.case.draw, record.verdicts)
+        return _Draft(replace(self.case, draw=self.case.draw + 1), self.masks, (*self.earlier, refusal))
 
 
 def _draft(key: str, order: Order, pipeline: Pipeline) -> _Draft | Record:
@@ -100,9 +124,10 @@ def _finish(
     records = []
     for draft, candidate in zip(batch, made, strict=True):
         if isinstance(candidate, Exception):
-            records.append(_failed(draft.case, "image", candidate))
+            record = _failed(draft.case, "image", candidate)
         else:
-            records.append(_record(candidate, judgements[draft.case.key]))
+            record = _record(candidate, judgements[draft.case.key])
+        records.append(replace(record, earlier=draft.earlier))
     return records
 
 

@@ -18,6 +18,7 @@ from manifests.audit import (
     shares_of,
     waterfall,
 )
+from manifests.draws import Draws, draws_of, in_words, redraws_of
 from manifests.identity import read_build
 from manifests.index import count_rows
 from manifests.layout import BUILD
@@ -35,18 +36,21 @@ _BINS = 40
 
 
 def run(dataset: str, overrides: Sequence[str]) -> None:
-    """Prints the audit; reads nothing but the manifest."""
+    """Prints the audit; reads nothing but the manifest, and of ``build.json`` how often is drawn again."""
     thresholds = parse_thresholds(overrides)
     store = Store(dataset)
     table = read_manifest(store)
+    redraws = redraws_of(read_build(store)) if store.exists(BUILD) else 0
     columns = filter_columns(table.schema)
     console = Console()
     if thresholds:
-        found = replay(table, thresholds)
+        found = replay(table, thresholds, redraws)
         held = [f"{name} {columns[name].keep} {value:g}" for name, value in thresholds.items()]
-        _print_replay(console, found, held)
+        _print_replay(console, found, held, redraws)
         return
     _print_waterfall(console, waterfall(table))
+    if redraws:
+        _print_draws(console, draws_of(table), redraws)
     _print_errors(console, [e for e in table["error"].to_pylist() if e])
     _print_shares(console, shares_of(table))
     _print_missing(console, store, table)
@@ -88,6 +92,17 @@ def _print_waterfall(console: Console, found: Waterfall) -> None:
     for name, row in found.filters.iterrows():
         counts = (row["judged"], row["skipped"], row["failing"], row["first"], row["alone"])
         table.add_row(str(name), *map(str, counts), str(row["left"]))
+    console.print(table)
+
+
+def _print_draws(console: Console, draws: Draws, redraws: int) -> None:
+    console.print(f"\n{in_words(draws, redraws)}", highlight=False, soft_wrap=True)
+    table = Table("draw", box=None, pad_edge=False)
+    for column in ("judged", "accepted", "share"):
+        table.add_column(column, justify="right")
+    for draw, counts in enumerate(draws):
+        judged, accepted = counts["judged"], counts["accepted"]
+        table.add_row(str(draw), str(judged), str(accepted), f"{accepted / max(judged, 1):.0%}")
     console.print(table)
 
 
@@ -136,12 +151,16 @@ def _print_histogram(console: Console, column: Column, histogram: Histogram) -> 
     console.print(f"{low:>8} {''.join(bars)} {high}{lost}")
 
 
-def _print_replay(console: Console, found: Replay, held: Sequence[str]) -> None:
+def _print_replay(console: Console, found: Replay, held: Sequence[str], redraws: int) -> None:
     counts = f"{found.accepted} accepted, {found.rejected} rejected, {found.failed} failed"
     console.print(f"[bold]with {', '.join(held)}[/]: {counts}")
     console.print(f"{len(found.gained)} gained, {len(found.lost)} lost")
+    if redraws:
+        at = ", ".join(f"{count} at draw {draw}" for draw, count in enumerate(found.draws)) or "none"
+        console.print(f"accepted: {at}", highlight=False)
     if found.undecided:
-        console.print(f"{len(found.undecided)} undecided: skipped filters never judged them")
+        why = ", or draws that would have followed were not made" if redraws else ""
+        console.print(f"{len(found.undecided)} undecided: skipped filters never judged them{why}")
     table = Table("finding", box=None, pad_edge=False)
     for title in ("accepted before", "after", "undecided"):
         table.add_column(title, justify="right")

@@ -44,6 +44,7 @@ def _table(config: BuildConfig, pipeline: Pipeline, found: Estimate) -> Table:
             f"{worker_count(config)} with {config.workers.threads} thread(s) each, of {core_count()} cores",
         ),
         ("measured", f"{found.sample} candidates, {found.share_accepted:.0%} accepted"),
+        *_draws(config, found),
         ("candidates", f"about {found.candidates} in {found.shards} shards"),
         ("time", f"about {duration(found.seconds)}"),
         ("size", f"about {found.size / 1e6:.1f} MB"),
@@ -62,6 +63,13 @@ def _source(config: BuildConfig) -> tuple[str, str]:
     if config.edit is not None:
         return "radiographs", f"{config.edit.source}: {config.edit.request}"
     return "prompts", str(config.prompts.file or f"sampled like {config.prompts.table}")
+
+
+def _draws(config: BuildConfig, found: Estimate) -> list[tuple[str, str]]:
+    """How often candidates are drawn, where those refused are drawn again; time is of all draws."""
+    if not (redraws := config.images.retry_draws):
+        return []
+    return [("draws", f"up to {redraws + 1} a candidate, {found.draws:.2f} on average of those measured")]
 
 
 def _sampling(config: BuildConfig) -> str:

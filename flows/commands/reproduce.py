@@ -23,7 +23,7 @@ def run(dataset: str, key: str, overrides: Sequence[str]) -> None:
     pipeline = shared_pipeline(config)
     check_inputs(build.get("weights", {}), pipeline.digests, dataset)
     pin_threads(config.workers.threads)
-    made = remake(config, pipeline, key)
+    made = remake(config, pipeline, key, stored.row.get("draw", 0))
     found = compare(stored, made)
     for line in summary(stored, made, found):
         print(printable(line))
@@ -39,6 +39,8 @@ def summary(stored: StoredCandidate, made: Record, found: Comparison) -> Iterato
     row = stored.row
     reasons = f" ({', '.join(row['reasons'])})" if row["reasons"] else ""
     yield f"{row['key']}: {row['status']}{reasons}: {row['prompt']}"
+    if row.get("draw"):
+        yield f"draw {row['draw']}, made again without those before it"
     if made.candidate is None:
         yield f"made again, it fails: {made.error}"
     elif not found.pictures:

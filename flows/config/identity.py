@@ -39,6 +39,8 @@ LATER: dict[str, Any] = {
     "prompts.columns": {},
     "licence": "other",
     "accepted_per": None,
+    "images.model": "best",
+    "images.retry_draws": 0,
 }
 
 

@@ -47,6 +47,7 @@ class Images(Group):
     guidance: Annotated[float, Field(ge=1, le=30)] | None = None  # of prompt and, with our weights, anatomy
     lesion_guidance: Annotated[float, Field(ge=0, le=30)] = DEFAULTS.lesion_guidance  # times the model's own
     batch_size: Annotated[int, Field(ge=1, le=1024)] = DEFAULTS.batch_size
+    retry_draws: Annotated[int, Field(ge=0, le=20)] = 0  # how often what filters refuse is drawn again
     precision: Literal["fp32", "bf16"] = "fp32"  # bf16: for GPUs, and CPUs with AVX512-BF16 or AMX
     device: Annotated[str, Field(pattern=r"^(cpu|mps|cuda(:\d+)?)$")] = "cpu"
 
@@ -162,9 +163,14 @@ def _check_edit(config: BuildConfig) -> None:
     images, filters = config.images, config.filters
     if config.prompts != Prompts():
         raise UserError("prompts: given, expected none with edit: prompts are written for what is edited")
-    for name, usual in (("steps", None), ("guidance", None), ("lesion_guidance", DEFAULTS.lesion_guidance)):
+    for name, usual, instead in (
+        ("steps", None, "their own"),
+        ("guidance", None, "their own"),
+        ("lesion_guidance", DEFAULTS.lesion_guidance, "their own"),
+        ("retry_draws", 0, "edit.tries"),
+    ):
         if (value := getattr(images, name)) != usual:
-            raise UserError(f"images.{name}: {value}, expected none with edit: edits have their own")
+            raise UserError(f"images.{name}: {value}, expected none with edit: edits have {instead}")
     if images.controlnet is not None:
         raise UserError(f"images.controlnet: {images.controlnet}, expected none with edit")
     for name in (f.name for f in FILTERS.values() if f.embeds):

@@ -4,7 +4,7 @@ What cannot be edited is rejected rather than failed, for no second try would he
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -210,6 +210,9 @@ class _ShardPairJury:
     def judge(self, candidates: Sequence[Candidate]) -> list[Judgement]:
         judged = zip(candidates, self.judge_.judge(candidates), strict=True)
         return [_refused(j, c.why) if isinstance(c, Unusable) else j for c, j in judged]
+
+    def forget(self, keys: Collection[str]) -> None:
+        self.judge_.forget(keys)
 
 
 def _refused(judgement: Judgement, why: str) -> Judgement:

@@ -61,6 +61,6 @@ class CutPrompts:
 
 
 def case_noise(case: Case, stage: str, shape: tuple[int, ...]) -> Tensor:
-    """Standard normal noise of one stage of one case, drawn on the CPU whatever the device."""
-    generator = torch.Generator().manual_seed(derive_seed(case.seed, case.key, stage))
+    """Standard normal noise of one stage of one draw of a case, on the CPU whatever the device."""
+    generator = torch.Generator().manual_seed(derive_seed(case.seed, case.key, case.stage(stage)))
     return torch.randn(shape, generator=generator)

@@ -100,6 +100,21 @@ def test_a_repeat_is_caught_within_a_shard_and_not_across():
     assert shard.judge(shown[:1])[0].verdicts[row].detail == {"nearest": "1"}
 
 
+def test_what_is_drawn_again_is_not_held_against_itself_but_against_all_others():
+    shard = judge(near_duplicate=FilterChoice(threshold=1e-4)).for_shard()
+    row = FILTER_NAMES.index("near_duplicate")
+    first = [make.candidate(seed) for seed in (1, 2, 3)]
+    shard.judge(first)
+    shard.forget(["1", "3"])
+    again = [replace(c, case=replace(c.case, draw=1)) for c in (first[0], first[2])]  # the same pixels
+    assert [j.verdicts[row].outcome for j in shard.judge(again)] == ["pass", "pass"]
+    shard.forget(["3"])
+    for copied in (0, 1):  # an earlier and a later one, of which the last draws are remembered
+        other = replace(again[1], image=first[copied].image)
+        assert shard.judge([other])[0].verdicts[row].detail == {"nearest": str(copied + 1)}
+        shard.forget(["3"])
+
+
 def test_a_call_that_raised_can_be_made_again():
     class Tripping(EmbeddedAnatomy):
         """Fails the first time that it is asked, as a device out of memory does."""

@@ -59,7 +59,10 @@ class Synthesizer:
                 raise Interrupted
             time.sleep(self.delay)
         return np.stack(
-            [numpy_generator(c.seed, c.key, "image").integers(0, 256, (SIZE, SIZE), np.uint8) for c in cases]
+            [
+                numpy_generator(c.seed, c.key, c.stage("image")).integers(0, 256, (SIZE, SIZE), np.uint8)
+                for c in cases
+            ]
         )
 
     def candidates(self, cases, masks, should_stop=None):
@@ -78,6 +81,9 @@ class Judge:
 
     def for_shard(self):
         return self
+
+    def forget(self, keys):
+        pass  # nothing is remembered
 
     def judge(self, candidates):
         from filters.judge import Judgement

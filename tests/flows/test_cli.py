@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -232,6 +233,14 @@ def test_a_plan_is_measured_and_writes_nothing(invoke, write_config, tmp_path):
     for part in ("config hash", "4 accepted", "candidates", "time", "size", "MB"):
         assert part in text
     assert not (tmp_path / "out").exists()
+
+
+def test_a_plan_says_how_often_candidates_may_be_drawn(invoke, write_config):
+    config = write_config(images={"size": 64, "steps": 2, "batch_size": 3, "retry_draws": 2})
+    code, text, err = invoke("plan", config)
+    assert code == 0, err
+    assert re.search(r"draws +up to 3 a candidate, [123]\.\d\d on average of those measured", text)
+    assert "on average" not in invoke("plan", write_config())[1]
 
 
 def test_an_index_is_made_again_when_it_was_lost(invoke, built):

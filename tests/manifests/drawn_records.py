@@ -11,7 +11,7 @@ from filters.registry import FILTERS
 from filters.verdicts import Verdict, decide, passes
 from manifests.builds import finalise
 from manifests.identity import open_build
-from manifests.records import Record
+from manifests.records import Record, Refusal
 from manifests.shards import write_shard
 from manifests.store import Store
 from synth.cases import Candidate, Case, FindingRequest, Lesion, MaskSet
@@ -22,6 +22,13 @@ BUILD: dict[str, Any] = {
     "config": {"seed": 7, "images": {"size": SIZE, "steps": 24}},
     "config_hash": "c0ffee",
     "weights": {"images/unet.safetensors": "ab" * 32},
+}
+
+
+#: As BUILD, of one that has what is refused drawn again.
+REDRAWS = 2
+REDRAWN: dict[str, Any] = BUILD | {
+    "config": {"seed": 7, "images": {"size": SIZE, "steps": 24, "retry_draws": REDRAWS}}
 }
 
 
@@ -110,6 +117,33 @@ def draw_record(index: int, seed: int = 0, p_fail: float = 0.1, p_break: float =
 def draw_shard(shard: int, size: int = 10, **options: Any) -> list[Record]:
     """The records of one shard of fixed size."""
     return [draw_record(i, **options) for i in range(shard * size, (shard + 1) * size)]
+
+
+def drawn_again(record: Record, redraws: int = REDRAWS, p_fail: float = 0.1) -> Record:
+    """A record whose refused draws were followed by others, up to so many, with the same masks."""
+    rng = np.random.default_rng([record.case.seed, int(record.case.key), 1])
+    while record.status == "rejected" and record.case.draw < redraws:
+        assert record.candidate is not None
+        refusal = Refusal(record.case.draw, record.verdicts)
+        case = replace(record.case, draw=record.case.draw + 1)
+        image = rng.integers(0, 256, (SIZE, SIZE), np.uint8)
+        verdicts = draw_verdicts(rng, p_fail)
+        decision = decide(verdicts)
+        record = replace(
+            record,
+            case=case,
+            status=decision.status,
+            candidate=Candidate(case, record.candidate.masks, image),
+            verdicts=verdicts,
+            reasons=decision.reasons,
+            earlier=(*record.earlier, refusal),
+        )
+    return record
+
+
+def draw_redrawn_shard(shard: int, size: int = 10, p_fail: float = 0.1, **options: Any) -> list[Record]:
+    """As :func:`draw_shard`, of a build of REDRAWN: what is refused is drawn again."""
+    return [drawn_again(r, p_fail=p_fail) for r in draw_shard(shard, size, p_fail=p_fail, **options)]
 
 
 def build_store(url: Any, shards: int = 3, size: int = 10, **options: Any) -> Store:

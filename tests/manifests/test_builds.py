@@ -223,7 +223,7 @@ def test_settings_that_do_not_change_the_result_may_differ(store):
 
 def test_another_schema_version_is_refused(store, monkeypatch):
     monkeypatch.setattr("manifests.identity.SCHEMA_VERSION", 99)
-    with pytest.raises(DatasetError, match="schema_version was 4, is 99"):
+    with pytest.raises(DatasetError, match="schema_version was 5, is 99"):
         open_build(store, BUILD)
 
 

@@ -15,7 +15,18 @@ from manifests.builds import finalise, open_build
 from manifests.commits import read_commits
 from manifests.dataset import open_dataset
 from manifests.identity import build_hash, read_build
-from manifests.marks import COMPOSITE, MASKS, REAL, SYNTHETIC, Origin, mark, marked, marks, source_of
+from manifests.marks import (
+    COMPOSITE,
+    MARKED_SINCE,
+    MASKS,
+    REAL,
+    SYNTHETIC,
+    Origin,
+    mark,
+    marked,
+    marks,
+    source_of,
+)
 from manifests.members import decode_png, encode_png, encode_sample
 from manifests.schema import EARLIEST, SCHEMA_VERSION
 from manifests.shards import write_shard
@@ -158,9 +169,13 @@ def test_verify_refuses_another_mark(store, change):
 
 
 @pytest.mark.parametrize("version", range(EARLIEST, SCHEMA_VERSION))
-def test_builds_of_earlier_versions_stay_readable_and_whole_without_marks(tmp_path, version):
+def test_builds_of_earlier_versions_stay_readable_and_whole_without_what_came_later(tmp_path, version):
     store = build_older(tmp_path / "out", version)
     assert verify(store) == []
+    (_, members), *_ = read_samples(store, layout.tar_path(0))
+    assert bool(marks(members["png"])) == (version >= MARKED_SINCE)
+    labels = json.loads(members["json"])
+    assert ("complete" in labels, "draw" in labels) == (version >= 3, False)
     sample = next(open_dataset(store.url).samples())
     drawn = draw_record(int(sample.key))
     assert np.array_equal(sample.image, drawn.candidate.image)

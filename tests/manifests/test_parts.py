@@ -12,7 +12,7 @@ from manifests.errors import DatasetError
 from manifests.index import count_rows
 from manifests.labels import expected_labels
 from manifests.parts import open_parquet, read_merged, read_part, read_rows
-from manifests.schema import EARLIEST, SCHEMA_VERSION, manifest_schema, part_schema
+from manifests.schema import EARLIEST, SCHEMA_VERSION, SINCE, manifest_schema, part_schema
 
 
 def test_arrow_s_threads_hold_no_memory_of_the_interpreter_s(store):
@@ -77,13 +77,15 @@ def written(table):
 
 def test_a_manifest_of_an_earlier_version_is_read_without_the_columns_that_came_later(store):
     now = read_rows(store)
-    older = now.drop_columns(["complete"]).replace_schema_metadata(manifest_schema(version=EARLIEST).metadata)
+    older = now.drop_columns([*SINCE]).replace_schema_metadata(manifest_schema(version=EARLIEST).metadata)
     table = read_merged(written(older), older.num_rows)
     assert table.schema.equals(older.schema, check_metadata=True)
     assert table["key"].equals(older["key"])
-    assert count_rows([table]).incomplete == {"asked": 0, "accepted": 0}  # nothing was known of it then
+    counts = count_rows([table])  # nothing was known of these then
+    assert (counts.incomplete, counts.draws) == ({"asked": 0, "accepted": 0}, [])
     row = next(r for r in table.to_pylist() if r["status"] == "accepted")
-    assert "complete" not in expected_labels(row, np.zeros((5, row["height"], row["width"]), bool), ())
+    labels = expected_labels(row, np.zeros((5, row["height"], row["width"]), bool), ())
+    assert labels.keys().isdisjoint(SINCE)
 
 
 @pytest.mark.parametrize("version", [EARLIEST - 1, SCHEMA_VERSION + 1, "new"])

@@ -70,7 +70,7 @@ def test_members_hold_what_was_drawn(store):
 def test_a_row_holds_every_verdict(store):
     table = pq.read_table(io.BytesIO(store.read(layout.part_path(0))))
     assert table.schema.equals(part_schema(), check_metadata=False)
-    assert table.schema.metadata[b"schema_version"] == b"4"
+    assert table.schema.metadata[b"schema_version"] == b"5"
     for row, record in zip(table.to_pylist(), draw_shard(0), strict=True):
         assert [row[f"{n}_verdict"] for n in FILTER_NAMES if row[f"{n}_verdict"]] == [
             v.outcome for v in record.verdicts

@@ -47,6 +47,16 @@ def test_bytes_repeat_whatever_stands_beside_a_sample(maker, cases, images):
     assert np.array_equal(turned[::-1], images)
 
 
+def test_another_draw_has_the_same_masks_and_other_pixels_wherever_it_stands(maker, cases, images):
+    masks = [maker.masks(c) for c in cases]
+    again = replace(cases[1], draw=1)
+    assert np.array_equal(maker.masks(again).anatomy, masks[1].anatomy)
+    mixed = maker.radiographs([cases[0], again], masks[:2])
+    assert np.array_equal(mixed[0], images[0])
+    assert np.abs(mixed[1].astype(int) - images[1]).mean() > 1
+    assert np.array_equal(maker.radiographs([again], masks[1:2])[0], mixed[1])
+
+
 def test_another_batch_size_stays_within_the_tolerance(maker, cases, images):
     other = replace(maker, settings=replace(SETTINGS, batch_size=1))
     single = np.stack([other.radiographs([c], [maker.masks(c)])[0] for c in cases])

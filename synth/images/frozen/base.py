@@ -75,5 +75,5 @@ class ForeignImager(ABC):
 
 
 def sample_seeds(cases: Sequence[Case]) -> list[int]:
-    """The seed of each case's image."""
-    return [derive_seed(case.seed, case.key, "image") for case in cases]
+    """The seed of each case's image, another one for each of its draws."""
+    return [derive_seed(case.seed, case.key, case.stage("image")) for case in cases]

@@ -32,7 +32,7 @@ from synth.weights import fit, read_tensors
 #: Findings that none of NIH's labels means.
 SIMULATED: Final = ("calcification", "diffuse_nodule", "fracture")
 _REAL: Final = np.array([name not in SIMULATED for name in FINDING_NAMES])
-#: How many times what lesions change of a rough film is taken, since rough films are hazy about them: seen more
+#: How often what lesions change of a rough film is taken, for rough films are hazy about them: seen more
 #: often by the evaluator of findings at 2.5 and 4 than at 1.
 STRENGTH: Final = 3.0
 #: What a prompt leaves open of the patient is drawn: years (mean, deviation), shares of women and PA films.

@@ -104,3 +104,17 @@ def test_a_repeat_is_found_and_named(seed):
     score = near_duplicate(Evidence(SHOWN, embedding=points[again], memory=memory))
     assert score.value == pytest.approx(0, abs=1e-6)
     assert score.detail["nearest"] == str(again)
+
+
+@given(seeds, st.sets(st.integers(0, 5)))
+@settings(max_examples=20, deadline=None)
+def test_what_is_forgotten_is_near_to_nothing_and_the_rest_stays(seed, forgotten):
+    points = normalise(np.random.default_rng(seed).normal(size=(6, 8)))
+    memory = Memory([str(i) for i in range(6)], list(points))
+    left = memory.without({str(i) for i in forgotten})
+    kept = [i for i in range(6) if i not in forgotten]
+    same = Memory([str(i) for i in kept], [points[i] for i in kept])
+    assert [left.nearest(p) for p in points] == [same.nearest(p) for p in points]
+    assert [memory.nearest(p)[1] for p in points] == [str(i) for i in range(6)]
+    left.add("9", -points[0])
+    assert left.nearest(-points[0])[1] == "9"

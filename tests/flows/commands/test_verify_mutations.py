@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from drawn_records import BUILD, draw_shard, snapshot
+from drawn_records import BUILD, REDRAWS, draw_redrawn_shard, snapshot
 from mutations import mutate
 
 from flows.commands import audit, status
@@ -14,13 +14,15 @@ from flows.config.identity import stored_hash
 from manifests import layout
 from manifests.builds import finalise, open_build
 from manifests.commits import read_commits
+from manifests.records import Record
 from manifests.shards import write_shard
 from manifests.sheets.contact_sheet import contact_sheet
 from manifests.store import Store
 from synth.errors import UserError, users_mistake
 
 SEEDS, AT_ONCE = 300, 20
-CONFIGURED = BUILD | {"config": {"candidates": 12, "shard_size": 4, "output": "out"}}
+CONFIG = {"candidates": 12, "shard_size": 4, "output": "out", "images": {"retry_draws": REDRAWS}}
+CONFIGURED = BUILD | {"config": CONFIG}
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +32,13 @@ def finished(tmp_path_factory) -> Path:
     store = Store(folder)
     open_build(store, CONFIGURED | {"config_hash": stored_hash(CONFIGURED)})
     for shard in range(3):
-        write_shard(store, shard, draw_shard(shard, 4, p_fail=0.15), {"config_hash": stored_hash(CONFIGURED)})
+        write_shard(store, shard, drawn(shard), {"config_hash": stored_hash(CONFIGURED)})
     finalise(store)
     return folder
+
+
+def drawn(shard: int) -> list[Record]:
+    return draw_redrawn_shard(shard, 4, p_fail=0.15)
 
 
 def ends_badly(folder: Path) -> str:
@@ -94,7 +100,7 @@ def test_what_is_damaged_is_taken_back_and_made_again_alike(finished, tmp_path):
     with pytest.raises(Ending, match="1 shards and the index were taken back"):
         command.run(str(folder), mend=True)
     assert list(read_commits(store)) == [0, 2]
-    write_shard(store, 1, draw_shard(1, 4, p_fail=0.15), {"config_hash": stored_hash(CONFIGURED)})
+    write_shard(store, 1, drawn(1), {"config_hash": stored_hash(CONFIGURED)})
     finalise(store)
     assert {k: v for k, v in snapshot(store).items() if k != ".lock"} == before
     assert ends_badly(folder) == ""

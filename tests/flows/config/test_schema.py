@@ -50,6 +50,7 @@ CHANGES = {
     "images.guidance": 2.5,
     "images.lesion_guidance": 3.0,
     "images.batch_size": 4,
+    "images.retry_draws": 2,
     "images.precision": "bf16",
     "images.device": "cuda",
     "filters.mode": "cheap_first",
@@ -170,6 +171,11 @@ def test_the_hash_moves_exactly_with_what_changes_an_edit(change, moves):
         ({}, {"shard_size": 7}, "shard_size: 7, expected an even number with edit"),
         ({}, {"prompts": {"table": "nih"}}, "prompts: given, expected none with edit"),
         ({}, {"images": {"steps": 9}}, "images.steps: 9, expected none with edit"),
+        (
+            {},
+            {"images": {"retry_draws": 2}},
+            "images.retry_draws: 2, expected none with edit: edits have edit",
+        ),
         ({}, {"images": {"controlnet": "c"}}, "images.controlnet: c, expected none with edit"),
         ({}, {"filters": {}}, "filters.near_duplicate.enabled: true, expected false with edit"),
         (
@@ -217,6 +223,8 @@ def test_presets_are_valid(path):
     ("override", "message"),
     [
         ("images.steps=-3", "images.steps: -3, expected an integer >= 1"),
+        ("images.retry_draws=-1", "images.retry_draws: -1, expected an integer >= 0"),
+        ("images.retry_draws=21", "images.retry_draws: 21, expected an integer >= 0 and <= 20"),
         ("candidates=-1", "candidates: -1, expected an integer >= 1"),
         ("candidates=many", "candidates: many, expected an integer >= 1"),
         ("shard_size=0", "shard_size: 0, expected an integer >= 1"),

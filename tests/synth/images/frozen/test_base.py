@@ -54,6 +54,20 @@ def test_bytes_repeat_whatever_stands_beside_a_sample(maker, cases, images):
     assert np.array_equal(maker.radiographs(cases, masks), images)
 
 
+def test_another_draw_has_the_same_masks_and_other_pixels(maker, cases, images):
+    again = [replace(case, draw=1) for case in cases]
+    for case, other in zip(cases, again, strict=True):
+        one, two = maker.masks(case), maker.masks(other)
+        assert np.array_equal(one.anatomy, two.anatomy)
+        assert np.array_equal(one.lesion_channels(), two.lesion_channels())
+        assert maker.imager.texts(other) == maker.imager.texts(case)
+    masks = [maker.masks(case) for case in cases]
+    drawn = maker.radiographs(again, masks)
+    assert not any(np.array_equal(a, b) for a, b in zip(drawn, images, strict=True))
+    mixed = maker.radiographs([cases[0], again[1], again[2]], masks)
+    assert np.array_equal(mixed, np.stack([images[0], drawn[1], drawn[2]]))
+
+
 def test_another_batch_size_stays_within_the_tolerance(maker, cases, images):
     other = replace(maker, settings=replace(maker.settings, batch_size=1))
     single = np.stack([other.radiographs([c], [maker.masks(c)])[0] for c in cases])
