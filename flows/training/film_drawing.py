@@ -14,7 +14,8 @@ from flows.training.adversary import Adversary, hinge
 from flows.training.loop import console, step_rng
 from flows.training.one_pass_films import Batch, OnePassFilms
 from synth.findings import ANATOMY, FINDING_NAMES
-from synth.images.one_pass.networks import CODE, NOISE, ROUGH, SIDE, FilmNetwork
+from synth.images.codec import BANDS, split_bands
+from synth.images.one_pass.networks import CODE, NOISE, ROUGH, SIDE, FilmNetwork, exposed
 
 #: Noise that is added to rough films, which drawn ones have of their own accord.
 ROUGH_NOISE = 0.03
@@ -23,6 +24,10 @@ HOLD, NEAR, LESIONS = 10.0, 0.3, 0.6
 #: Features count more in the beginning, when there is nothing to judge yet.
 NEAR_FIRST, FIRST = 1.0, 200
 EMA = 0.995
+#: Batches of films that the loudness of mottle is taken from.
+MOTTLE_BATCHES = 24
+#: The first band that has mottle: what films lack in coarser ones are shapes.
+MOTTLE_FROM = 3
 
 
 @dataclass(frozen=True)
@@ -156,6 +161,24 @@ def noises(count: int, device: str = "cpu") -> list[Tensor]:
     """Code, noise and grain of ``count`` films."""
     shapes = (CODE,), (NOISE, ROUGH // 2, ROUGH // 2), (1, SIDE, SIDE)
     return [torch.randn(count, *shape).to(device) for shape in shapes]
+
+
+@torch.inference_mode()
+def fit_mottle(network: FilmNetwork, films: OnePassFilms, rng: np.random.Generator) -> None:
+    """Set how loud mottle is: in each band what drawn films lack of the power of the real ones, which are
+    drawn again from their own rough films."""
+    network.eval().loudness.zero_()
+    missing, shown = torch.zeros(BANDS), 0.0
+    for _ in range(MOTTLE_BATCHES):
+        batch = films.batch(rng, 8)
+        drawn = network(batch.rough, batch.masks, batch.patient, *noises(8))
+        powers = [split_bands(x).square().mean((0, 2, 3)) for x in (batch.films, drawn)]
+        missing += powers[0] - powers[1]
+        shown += float(exposed(drawn).square().mean())
+    white = split_bands(torch.randn(8, 1, SIDE, SIDE)).square().mean((0, 2, 3))
+    loudness = (missing.clamp(min=0) / shown / white).sqrt()
+    loudness[:MOTTLE_FROM] = 0
+    network.loudness.copy_(loudness)
 
 
 def lesion_loss(guide: nn.Module, films: Tensor, masks: Tensor, known: Tensor, there: Tensor) -> Tensor:

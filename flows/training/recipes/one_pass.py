@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from filters.experts.lite_networks import folded
 from flows.material.films import FOLDERS, RealFilms, load_real
 from flows.training.adversary import Adversary
-from flows.training.film_drawing import Drawing, DrawingStage
+from flows.training.film_drawing import Drawing, DrawingStage, fit_mottle
 from flows.training.film_lessons import together
 from flows.training.film_recipe import Recipe, Stage, teach
 from flows.training.loop import Schedule, fit
@@ -119,4 +119,5 @@ def _film(
         drawing = Drawing(network, adversary, guide, runs / f"film{stage.side}")
         drawing.teach(films, replace(stage, steps=max(1, int(stage.steps * scale))), seed, device, resume)
         network = drawing.average.train()
+    fit_mottle(network, folders[0], np.random.default_rng(seed))
     return network.eval()

@@ -9,6 +9,7 @@ from diffusers import UNet2DModel
 from torch import Tensor, nn
 
 from synth.findings import ANATOMY, FINDING_NAMES
+from synth.images.codec import BANDS, band_windows
 
 #: Pixels a side of a rough film, of the grid that masks are seen on, and of a film.
 ROUGH, GRID, SIDE = 32, 64, 256
@@ -67,6 +68,8 @@ class FilmNetwork(nn.Module):
         self.at256 = _Block(at128 + 1, at256, 1)
         self.grey128 = nn.Conv2d(at128, 1, 3, padding=1)
         self.grey256 = nn.Conv2d(at256, 1, 3, padding=1)
+        self.loudness: Tensor
+        self.register_buffer("loudness", torch.zeros(BANDS))
 
     def forward(
         self,
@@ -90,7 +93,8 @@ class FilmNetwork(nn.Module):
             return _enlarged(rough, side) + self.grey128(x)
         coarse = F.interpolate(self.grey128(x), scale_factor=2, mode="bilinear", align_corners=False)
         fine = self.grey256(self.at256(torch.cat([_twice(x), grain], 1)))
-        return _enlarged(rough, SIDE) + coarse + fine
+        film = _enlarged(rough, SIDE) + coarse + fine
+        return film + exposed(film) * _mottle(grain, self.loudness)
 
 
 class _Block(nn.Module):
@@ -123,6 +127,17 @@ class _Norm(nn.Module):
             return x
         scale, shift = self.shift(style)[:, :, None, None].chunk(2, 1)
         return x * (1 + scale) + shift
+
+
+def exposed(film: Tensor) -> Tensor:
+    """How much of its mottle each pixel of a film shows: none where it is black."""
+    return (2 * (film + 1)).clamp(0, 1)
+
+
+def _mottle(grain: Tensor, loudness: Tensor) -> Tensor:
+    """White noise (N, 1, H, W), as loud in each band of frequencies as ``loudness`` (BANDS,) says."""
+    window = (loudness[:, None, None] * band_windows(grain)).sum(0)
+    return torch.fft.irfft2(torch.fft.rfft2(grain.float()) * window, s=grain.shape[-2:])
 
 
 def _twice(x: Tensor) -> Tensor:

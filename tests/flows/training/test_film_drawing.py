@@ -8,10 +8,11 @@ from torch import nn
 
 from flows.training import adversary
 from flows.training.adversary import Adversary, hinge
-from flows.training.film_drawing import Drawing, DrawingStage, lesion_loss
+from flows.training.film_drawing import Drawing, DrawingStage, fit_mottle, lesion_loss, noises
 from flows.training.one_pass_films import OnePassFilms, joined
 from flows.training.recipes.one_pass import write_model
 from synth.findings import FINDING_NAMES
+from synth.images.codec import split_bands
 from synth.images.one_pass.model import OnePassModel
 from synth.images.one_pass.networks import MASKS, FilmNetwork, RoughNetwork
 
@@ -104,6 +105,22 @@ def test_a_lesion_that_is_not_seen_costs_more_than_one_that_is():
     known = torch.zeros(2, 13)
     costs = [float(lesion_loss(Guide(), x, masks, known, there)) for x in (dark, bright)]
     assert costs[1] < 0.5 * costs[0]
+
+
+def test_mottle_is_as_loud_as_what_drawn_films_lack(films):
+    """A network that draws its rough film, enlarged, lacks the fine noise that the films have."""
+    network = FilmNetwork()
+    for grey in (network.grey128, network.grey256):
+        nn.init.zeros_(grey.weight)
+        nn.init.zeros_(grey.bias)
+    large = OnePassFilms(**{**vars(films), "images": films.images.repeat(2, 1).repeat(2, 2)})
+    fit_mottle(network, large, np.random.default_rng(0))
+    batch = large.batch(np.random.default_rng(1), 8)
+    with torch.no_grad():
+        drawn = network(batch.rough, batch.masks, batch.patient, *noises(8))
+    ours, theirs = (split_bands(x).square().mean((0, 2, 3)) for x in (drawn, batch.films))
+    assert ((ours / theirs)[3:5] > 0.6).all()
+    assert ((ours / theirs)[3:5] < 1.4).all()
 
 
 def test_folders_join_at_one_size_by_their_shares(films):
