@@ -20,7 +20,7 @@ from synth.images.one_pass.networks import CODE, NOISE, ROUGH, SIDE, FilmNetwork
 #: Noise that is added to rough films, which drawn ones have of their own accord.
 ROUGH_NOISE = 0.03
 #: How much holding to the rough film, to the film's features, and to its lesions count beside the adversary.
-HOLD, NEAR, LESIONS = 10.0, 0.3, 0.6
+HOLD, NEAR, LESIONS = 10.0, 0.3, 2.5
 #: Features count more in the beginning, when there is nothing to judge yet.
 NEAR_FIRST, FIRST = 1.0, 200
 EMA = 0.995

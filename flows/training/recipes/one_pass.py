@@ -28,7 +28,7 @@ GUIDE = Recipe(
 )
 ROUGH_STEPS, ROUGH_BATCH, ROUGH_RATE = 2600, 48, 1.5e-3
 SMALL = DrawingStage(128, 1000, 16, 1.5e-4, 5e-4, lesions_from=700)
-LARGE = DrawingStage(256, 1400, 8, 1.5e-4, 5e-4, lesions_from=100)
+LARGE = DrawingStage(256, 1200, 8, 1.5e-4, 5e-4, lesions_from=100)
 #: Of the films drawn at 128 pixels, those of the large films and of the small ones.
 SHARES = (0.6, 0.4)
 
