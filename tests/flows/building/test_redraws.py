@@ -28,6 +28,7 @@ class Attentive(Judge):
     """As the stand-in, and remembers as the real one does; ``refuses`` says no to all."""
 
     def __init__(self, refuses=False):
+        super().__init__()
         self.refuses, self.remembered, self.heard = refuses, [], []
 
     def for_shard(self):

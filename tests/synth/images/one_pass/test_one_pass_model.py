@@ -68,8 +68,8 @@ def test_lungs_lie_where_their_masks_are(maker, cases, images):
         assert 2 * (found & lungs).sum() / (found.sum() + lungs.sum()) > 0.85
 
 
-@pytest.mark.parametrize("name", ["mass", "calcification", "effusion"])
-def test_a_lesion_changes_the_film_where_its_mask_is(maker, name):
+@pytest.mark.parametrize(("name", "times"), [("mass", 2), ("calcification", 10), ("effusion", 1.5)])
+def test_a_lesion_changes_the_film_where_its_mask_is_most(maker, name, times):
     case = Case("000000005", 3, "A case.", (FindingRequest(name),), 60, "M", "PA")
     masks = maker.masks(case)
     cleared = replace(case, findings=())
@@ -79,7 +79,7 @@ def test_a_lesion_changes_the_film_where_its_mask_is(maker, name):
     )
     lesions = masks.lesion_channels().any(0)
     change = np.abs(ill - well)
-    assert change[lesions].mean() > 3 * change[~lesions].mean()
+    assert change[lesions].mean() > times * change[~lesions].mean()
 
 
 def test_what_is_simulated_is_never_told_to_the_networks():
