@@ -114,6 +114,19 @@ def test_the_card_says_who_is_accepted(tmp_path):
     assert "- sex F: 0% of " in card
 
 
+@pytest.mark.parametrize(
+    ("images", "told"),
+    [({"model": "fast"}, True), ({"model": "best"}, False), ({"model": "fast", "checkpoint": "own"}, False)],
+)
+def test_the_card_says_which_training_films_nobody_compared_with(tmp_path, images, told):
+    store = Store(tmp_path / "out")
+    open_build(store, {**BUILD, "config": {**BUILD.get("config", {}), "images": images}})
+    write_shard(store, 0, [draw_record(i) for i in range(10)], {"batch_size": 8})
+    finalise(store)
+    card = store.read(layout.CARD).decode()
+    assert ("8,597 films, most of which it does not know" in card) == told
+
+
 def test_the_card_is_a_hugging_face_card(store):
     index = finalise(store)
     card = store.read(layout.CARD).decode()
