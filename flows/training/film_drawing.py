@@ -74,7 +74,7 @@ class Drawing:
                 told = "  ".join(
                     f"{n} {v:.3f}" for n, v in zip(("judge", "near"), np.mean(losses, 0), strict=True)
                 )
-                left = seconds * (stage.steps - step) / 60
+                left = seconds * (stage.steps - step - 1) / 60
                 console.print(
                     f"{self.run.name}: step {step + 1}/{stage.steps}  {told}  {left:.0f} min left",
                     highlight=False,
@@ -122,7 +122,7 @@ class Drawing:
             half = slice(0, len(drawn) // 2)
             said = lesion_loss(self.guide, drawn[half], masks[half, len(ANATOMY) :], known[half], there[half])
             loss = loss + 2 * LESIONS * said
-        _descend(drawing, loss, nn.ModuleList([self.network]))
+        _descend(drawing, loss, self.network)
         self._blend(min(EMA, (step + 1) / (step + 10)))
         return float(told.detach()), float(near.detach())
 
