@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from filters.experts.configs import AnatomyConfig, config_of, read_config
 from filters.experts.embedding import TrainingIndex
+from filters.experts.lite_networks import folded
 from filters.experts.networks import anatomy_network
 from filters.experts.opinion import Expert, Opinion
 from synth.weights import WEIGHTS, fit, pins, read_tensors
@@ -160,10 +161,12 @@ class EmbeddedAnatomy(Embedded):
         """A network of another architecture with the weights and config of a checkpoint folder."""
         config = config_of(folder, AnatomyConfig)
         network, digest = load_network(network, folder, device)
+        folded(network).to(memory_format=torch.channels_last)
         return cls(network, config.resolution, tuple(config.structures), digest, batch_size, device, index)
 
     def _encode(self, batch: np.ndarray) -> list[Tensor]:
-        return list(self.network.encoder(prepare(batch, self.resolution, self.device)))
+        x = prepare(batch, self.resolution, self.device)
+        return list(self.network.encoder(x.contiguous(memory_format=torch.channels_last)))
 
     def _look(self, batch: np.ndarray) -> list[Opinion]:
         features = self._encode(batch)

@@ -1,6 +1,7 @@
 """Several experts asked as one: the mean of their words, so that no filter rests on one opinion."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,7 @@ from filters.experts.embedded import CHECKPOINTS, EmbeddedAnatomy
 from filters.experts.embedding import INDEX, TrainingIndex
 from filters.experts.lite import LiteExpert
 from filters.experts.networks import mobilenet_lung_network
-from filters.experts.opinion import Expert, Opinion
+from filters.experts.opinion import Expert, Maps, Opinion
 from synth.errors import WeightsError
 from synth.findings import ANATOMY, FINDING_NAMES
 from synth.weights import verify_folder
@@ -62,7 +63,7 @@ class Ensemble:
             structures=self.structures,
             anatomy=np.stack(maps) if maps else None,
             probabilities={n: self._probability(n, said) for n in spoken},
-            lesions={n: np.mean([o.lesions[n] for o in said if n in o.lesions], 0) for n in seen},
+            lesions=Maps({n: partial(_mean_map, n, said) for n in seen}),
             embedding=next((o.embedding for o in said if o.embedding is not None), None),
             doubted=self.doubted,
         )
@@ -71,6 +72,10 @@ class Ensemble:
         fitted = self.calibration.get(name, {"scale": 1.0, "bias": 0.0})
         pooled = pooled_logit([o.probabilities[name] for o in said if name in o.probabilities])
         return float(expit(fitted["scale"] * pooled + fitted["bias"]))
+
+
+def _mean_map(name: str, said: Sequence[Opinion]) -> np.ndarray:
+    return np.asarray(np.mean([o.lesions[name] for o in said if name in o.lesions], 0))
 
 
 def pooled_logit(probabilities: Sequence[float]) -> float:

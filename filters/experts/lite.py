@@ -1,6 +1,7 @@
 """The finding experts, on EfficientNet-Lite: which findings there are, and where."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -13,7 +14,7 @@ from torch.nn import functional
 from filters.experts.configs import LiteConfig, config_of
 from filters.experts.embedded import OPACITY, Embedded, enlarge, load_network, logistic, prepare
 from filters.experts.lite_networks import LiteFindings, folded, lite_network
-from filters.experts.opinion import Opinion
+from filters.experts.opinion import Maps, Opinion
 from synth.findings import FINDING_NAMES
 
 Calibration = Mapping[str, Mapping[str, float]]
@@ -80,15 +81,22 @@ class LiteExpert(Embedded):
         scale, bias = self._logits
         probabilities = logistic(scale * logits + bias)
         scale, bias = (c[:, None, None] for c in self._maps)
-        maps = enlarge((scale * map_logits + bias).sigmoid(), batch.shape[1:])
+        maps, size = (scale * map_logits + bias).sigmoid(), batch.shape[1:]
         return [
             Opinion(
                 probabilities=dict(zip(self.spoken, map(float, p), strict=True)),
-                lesions=dict(zip(self.spoken, m, strict=True)),
+                lesions=Maps(
+                    {n: partial(_enlarged, one, size) for n, one in zip(self.spoken, m, strict=True)}
+                ),
                 doubted=self.doubted,
             )
             for p, m in zip(probabilities, maps, strict=True)
         ]
+
+
+def _enlarged(one: Tensor, size: tuple[int, int]) -> np.ndarray:
+    """A map (r, r) at ``size``."""
+    return enlarge(one[None, None], size)[0, 0]
 
 
 def resized(images: np.ndarray, resolution: int, device: str = "cpu") -> Tensor:

@@ -1,9 +1,32 @@
 """What an expert says of one radiograph, and what every expert can do; free of torch."""
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+
+
+class Maps(Mapping[str, np.ndarray]):
+    """Maps by name, each made when it is first asked for: an expert has one of every finding, filters look
+    at those that a case asks for."""
+
+    def __init__(self, made: Mapping[str, Callable[[], np.ndarray]]) -> None:
+        self._made, self._kept = made, dict[str, np.ndarray]()
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._kept:
+            self._kept[name] = self._made[name]()
+        return self._kept[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._made
 
 
 @dataclass(frozen=True)
@@ -20,7 +43,7 @@ class Opinion:
     structures: tuple[str, ...] = ()
     anatomy: np.ndarray | None = field(default=None, repr=False)
     probabilities: dict[str, float] = field(default_factory=dict)
-    lesions: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    lesions: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
     embedding: np.ndarray | None = field(default=None, repr=False)
     doubted: frozenset[str] = frozenset()
 

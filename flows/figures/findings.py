@@ -55,7 +55,7 @@ def answers_of(expert: Expert, images: np.ndarray, batch: int = 64) -> Answers:
     rows: list[tuple[dict[str, float], dict[str, tuple[float, float]]]] = []
     for start in range(0, len(images), batch):
         for opinion in expert.look(images[start : start + batch]):
-            maps = opinion.lesions | {"opacity": opacity_map(opinion)}
+            maps = {**opinion.lesions, "opacity": opacity_map(opinion)}
             rows.append((opinion.probabilities, {k: _peak(m) for k, m in maps.items() if m is not None}))
     spoken = dict.fromkeys(k for answers, _ in rows for k in answers)
     seen = dict.fromkeys(k for _, points in rows for k in points)

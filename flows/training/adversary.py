@@ -15,14 +15,16 @@ from flows.training.backbones import imagenet
 from synth.images.one_pass.networks import MASKS, PATIENT
 
 #: Blocks of EfficientNet-Lite0 after which features are taken, their channels, and channels once mixed.
-BLOCKS: Final = (1, 2, 4, 6)
-CHANNELS: Final = (24, 40, 112, 320)
-MIXED: Final = (64, 64, 96, 128)
+BLOCKS: Final = (0, 1, 2, 4, 6)
+CHANNELS: Final = (16, 24, 40, 112, 320)
+MIXED: Final = (32, 64, 64, 96, 128)
 WIDTH: Final = 64
+#: The first scale whose head sees masks; finer ones would ask for edges where masks end.
+MASKED: Final = 2
 
 
 class Features(nn.Module):
-    """What ImageNet's EfficientNet-Lite0, frozen, sees of (N, 1, S, S) in [-1, 1] at strides 4 to 32."""
+    """What ImageNet's EfficientNet-Lite0, frozen, sees of (N, 1, S, S) in [-1, 1] at strides 2 to 32."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,7 +82,7 @@ class Adversary(nn.Module):
         self.scales: Tensor
         self.register_buffer("scales", torch.ones(len(MIXED)))
         self.heads: Any = nn.ModuleList(
-            Head(n, MASKS if i else 0, len(MIXED) - 1 - i) for i, n in enumerate(MIXED)
+            Head(n, MASKS if i >= MASKED else 0, len(MIXED) - 1 - i) for i, n in enumerate(MIXED)
         )
 
     @torch.no_grad()
@@ -100,10 +102,10 @@ class Adversary(nn.Module):
         return [m / s for m, s in zip(mixed, self.scales, strict=True)], features
 
     def judge(self, mixed: Sequence[Tensor], masks: Tensor, patient: Tensor) -> list[Tensor]:
-        """Scores of each head, high for real films."""
+        """Scores of each head, the finest first, high for real films; of as many scales as are ``mixed``."""
         scores = []
-        for i, (head, seen) in enumerate(zip(self.heads, mixed, strict=True)):
-            if i:
+        for i, (head, seen) in enumerate(zip(self.heads, mixed, strict=False)):
+            if i >= MASKED:
                 seen = torch.cat([seen, F.adaptive_avg_pool2d(masks, seen.shape[-1])], 1)
             scores.append(head(seen, patient))
         return scores

@@ -14,8 +14,8 @@ from flows.training.adversary import Adversary, hinge
 from flows.training.loop import console, step_rng
 from flows.training.one_pass_films import Batch, OnePassFilms
 from synth.findings import ANATOMY, FINDING_NAMES
-from synth.images.codec import BANDS, split_bands
-from synth.images.one_pass.networks import CODE, NOISE, ROUGH, SIDE, FilmNetwork, exposed
+from synth.images.one_pass.model import noise_shapes
+from synth.images.one_pass.networks import GRID, ROUGH, SHARP, SIDE, FilmNetwork
 
 #: Noise that is added to rough films, which drawn ones have of their own accord.
 ROUGH_NOISE = 0.03
@@ -24,15 +24,17 @@ HOLD, NEAR, LESIONS = 10.0, 0.3, 2.5
 #: Features count more in the beginning, when there is nothing to judge yet.
 NEAR_FIRST, FIRST = 1.0, 200
 EMA = 0.995
-#: Batches of films that the loudness of mottle is taken from.
-MOTTLE_BATCHES = 24
-#: The first band that has mottle: what films lack in coarser ones are shapes.
-MOTTLE_FROM = 3
+#: Heads that judge films of 512 pixels: what these add is fine.
+FINEST = 3
 
 
 @dataclass(frozen=True)
 class DrawingStage:
-    """``steps`` of ``batch`` films of ``side`` pixels, two rates; lesions count from a step on."""
+    """``steps`` of ``batch`` films of ``side`` pixels, two rates; lesions count from a step on.
+
+    Films of 512 pixels are judged by windows of half their side, by the finest three heads, and only what
+    these pixels add is taught.
+    """
 
     side: int
     steps: int
@@ -55,9 +57,9 @@ class Drawing:
         self.run.mkdir(parents=True, exist_ok=True)
         for part in (self.network, self.average, self.adversary, self.guide):
             part.to(device)
-        self.network.train()
+        taught = _taught(self.network, stage.side)
         heads = list(self.adversary.heads.parameters())
-        drawing = torch.optim.Adam(self.network.parameters(), lr=stage.lr, betas=(0.0, 0.99))
+        drawing = torch.optim.Adam(taught, lr=stage.lr, betas=(0.0, 0.99))
         judging = torch.optim.Adam(heads, lr=stage.adversary_lr, betas=(0.5, 0.99))
         start, began, losses = self._start(drawing, judging, resume), time.monotonic(), []
         for step in range(start, stage.steps):
@@ -98,14 +100,16 @@ class Drawing:
             rough + ROUGH_NOISE * torch.randn_like(rough),
             masks,
             patient,
-            *noises(len(rough), device),
+            *noises(len(rough), stage.side, device),
             stage.side,
         )
-        (seen, beside), moved = _varied([drawn, real], masks, rng)
+        (seen, beside), moved = _varied(*_windows([drawn, real], masks, rng), rng)
         mixed, features = self.adversary.mixed(seen)
         with torch.no_grad():
             truth, true_features = self.adversary.mixed(beside)
         self.adversary.heads.requires_grad_(True)
+        if stage.side == SHARP:
+            mixed, truth = mixed[:FINEST], truth[:FINEST]
         told = hinge(
             self.adversary.judge(truth, moved, patient),
             self.adversary.judge([m.detach() for m in mixed], moved, patient),
@@ -157,28 +161,33 @@ class Drawing:
         return int(state["step"])
 
 
-def noises(count: int, device: str = "cpu") -> list[Tensor]:
-    """Code, noise and grain of ``count`` films."""
-    shapes = (CODE,), (NOISE, ROUGH // 2, ROUGH // 2), (1, SIDE, SIDE)
+def noises(count: int, side: int, device: str = "cpu") -> list[Tensor]:
+    """Code, noise and grain of ``count`` films of ``side`` pixels."""
+    _, *shapes = noise_shapes(side).values()
     return [torch.randn(count, *shape).to(device) for shape in shapes]
 
 
-@torch.inference_mode()
-def fit_mottle(network: FilmNetwork, films: OnePassFilms, rng: np.random.Generator) -> None:
-    """Set how loud mottle is: in each band what drawn films lack of the power of the real ones, which are
-    drawn again from their own rough films."""
-    network.eval().loudness.zero_()
-    missing, shown = torch.zeros(BANDS), 0.0
-    for _ in range(MOTTLE_BATCHES):
-        batch = films.batch(rng, 8)
-        drawn = network(batch.rough, batch.masks, batch.patient, *noises(8))
-        powers = [split_bands(x).square().mean((0, 2, 3)) for x in (batch.films, drawn)]
-        missing += powers[0] - powers[1]
-        shown += float(exposed(drawn).square().mean())
-    white = split_bands(torch.randn(8, 1, SIDE, SIDE)).square().mean((0, 2, 3))
-    loudness = (missing.clamp(min=0) / shown / white).sqrt()
-    loudness[:MOTTLE_FROM] = 0
-    network.loudness.copy_(loudness)
+def _taught(network: FilmNetwork, side: int) -> list[nn.Parameter]:
+    """What a stage teaches: all, or of films of 512 pixels what these add, the rest as when it is asked."""
+    if side < SHARP:
+        network.train()
+        return list(network.parameters())
+    network.eval().requires_grad_(False)
+    added = network.at512.train(), network.grey512
+    return [p for part in added for p in part.requires_grad_(True).parameters()]
+
+
+def _windows(films: list[Tensor], masks: Tensor, rng: np.random.Generator) -> tuple[list[Tensor], Tensor]:
+    """One window of SIDE pixels of larger films (N, 1, S, S), the same of all, and its cells of masks."""
+    side = films[0].shape[-1]
+    if side <= SIDE:
+        return films, masks
+    cells, pixels = GRID * SIDE // side, side // GRID
+    top, left = rng.integers(0, GRID - cells + 1, 2)
+    y, x = top * pixels, left * pixels
+    return [f[..., y : y + SIDE, x : x + SIDE] for f in films], masks[
+        ..., top : top + cells, left : left + cells
+    ]
 
 
 def lesion_loss(guide: nn.Module, films: Tensor, masks: Tensor, known: Tensor, there: Tensor) -> Tensor:

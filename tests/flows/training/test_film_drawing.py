@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 import timm
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from flows.training import adversary
 from flows.training.adversary import Adversary, hinge
-from flows.training.film_drawing import Drawing, DrawingStage, fit_mottle, lesion_loss, noises
+from flows.training.film_drawing import Drawing, DrawingStage, _windows, lesion_loss
 from flows.training.one_pass_films import OnePassFilms, joined
 from flows.training.recipes.one_pass import write_model
 from synth.findings import FINDING_NAMES
-from synth.images.codec import split_bands
 from synth.images.one_pass.model import OnePassModel
-from synth.images.one_pass.networks import MASKS, FilmNetwork, RoughNetwork
+from synth.images.one_pass.networks import GRID, MASKS, SHARP, SIDE, FilmNetwork, RoughNetwork
 
 STAGE = DrawingStage(128, 2, 2, 1e-3, 1e-3, lesions_from=0)
 
@@ -78,15 +78,20 @@ def test_features_and_mixing_are_frozen_and_the_heads_learn(films, tmp_path):
     assert any(not torch.equal(v, before[k]) for k, v in judge.state_dict().items() if k.startswith("heads"))
 
 
-def test_the_finest_head_sees_no_masks(films):
+def test_the_finest_heads_see_no_masks(films):
     judge = Adversary().eval()
     batch = films.batch(np.random.default_rng(0), 2)
     with torch.no_grad():
         mixed, _ = judge.mixed(batch.films)
         first = judge.judge(mixed, batch.masks, batch.patient)
         second = judge.judge(mixed, 0 * batch.masks, batch.patient)
-    assert torch.equal(first[0], second[0])
-    assert not any(torch.equal(a, b) for a, b in zip(first[1:], second[1:], strict=True))
+    assert [torch.equal(a, b) for a, b in zip(first, second, strict=True)] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_the_hinge_is_nothing_where_all_are_told_apart():
@@ -107,20 +112,24 @@ def test_a_lesion_that_is_not_seen_costs_more_than_one_that_is():
     assert costs[1] < 0.5 * costs[0]
 
 
-def test_mottle_is_as_loud_as_what_drawn_films_lack(films):
-    """A network that draws its rough film, enlarged, lacks the fine noise that the films have."""
+def test_of_films_of_512_pixels_only_what_they_add_is_taught(films, tmp_path):
+    sharp = OnePassFilms(**{**vars(films), "images": films.images.repeat(4, 1).repeat(4, 2)})
     network = FilmNetwork()
-    for grey in (network.grey128, network.grey256):
-        nn.init.zeros_(grey.weight)
-        nn.init.zeros_(grey.bias)
-    large = OnePassFilms(**{**vars(films), "images": films.images.repeat(2, 1).repeat(2, 2)})
-    fit_mottle(network, large, np.random.default_rng(0))
-    batch = large.batch(np.random.default_rng(1), 8)
-    with torch.no_grad():
-        drawn = network(batch.rough, batch.masks, batch.patient, *noises(8))
-    ours, theirs = (split_bands(x).square().mean((0, 2, 3)) for x in (drawn, batch.films))
-    assert ((ours / theirs)[3:5] > 0.6).all()
-    assert ((ours / theirs)[3:5] < 1.4).all()
+    before = {k: v.clone() for k, v in network.state_dict().items()}
+    stage = DrawingStage(512, 1, 2, 1e-3, 1e-3, lesions_from=1)
+    Drawing(network, Adversary(), Guide(), tmp_path).teach(sharp, stage, 3, "cpu", False)
+    changed = {k.split(".")[0] for k, v in network.state_dict().items() if not torch.equal(v, before[k])}
+    assert changed == {"at512", "grey512"}
+
+
+def test_a_window_of_films_and_of_masks_is_of_the_same_place():
+    masks = torch.rand(2, 1, GRID, GRID)
+    films = F.interpolate(masks, size=(SHARP, SHARP), mode="nearest")
+    (window,), cells = _windows([films], masks, np.random.default_rng(0))
+    assert window.shape[-1] == SIDE
+    assert torch.equal(window, F.interpolate(cells, size=(SIDE, SIDE), mode="nearest"))
+    small = films[..., :SIDE, :SIDE]
+    assert _windows([small], masks, np.random.default_rng(0))[0][0] is small
 
 
 def test_folders_join_at_one_size_by_their_shares(films):
