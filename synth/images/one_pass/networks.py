@@ -102,10 +102,10 @@ class FilmNetwork(nn.Module):
         x = self.at256(torch.cat([_twice(x), _on_cells(grain, SIDE)[:, :1]], 1))
         film = _enlarged(rough, SIDE) + coarse + self.grey256(x)
         if side == SIDE:
-            return film + exposed(film) * _mottle(grain, self.loudness)
+            return film + exposed(film) * _mottle(grain.flip((2, 3)), self.loudness)
         fine = self.grey512(self.at512(torch.cat([x, _on_cells(grain, SIDE)], 1)))
         film = _enlarged(film, SHARP) + F.pixel_shuffle(fine, 2)
-        return film + exposed(film) * _mottle(grain, self.sharp_loudness)
+        return film + exposed(film) * _mottle(grain.flip((2, 3)), self.sharp_loudness)
 
 
 class _Block(nn.Module):
