@@ -14,8 +14,7 @@ from flows.training.adversary import Adversary, hinge
 from flows.training.loop import console, step_rng
 from flows.training.one_pass_films import Batch, OnePassFilms
 from synth.findings import ANATOMY, FINDING_NAMES
-from synth.images.one_pass.model import noise_shapes
-from synth.images.one_pass.networks import GRID, ROUGH, SHARP, SIDE, FilmNetwork
+from synth.images.one_pass.networks import CODE, NOISE, ROUGH, SIDE, FilmNetwork
 
 #: Noise that is added to rough films, which drawn ones have of their own accord.
 ROUGH_NOISE = 0.03
@@ -24,17 +23,11 @@ HOLD, NEAR, LESIONS = 10.0, 0.3, 2.5
 #: Features count more in the beginning, when there is nothing to judge yet.
 NEAR_FIRST, FIRST = 1.0, 200
 EMA = 0.995
-#: Heads that judge films of 512 pixels: what these add is fine.
-FINEST = 3
 
 
 @dataclass(frozen=True)
 class DrawingStage:
-    """``steps`` of ``batch`` films of ``side`` pixels, two rates; lesions count from a step on.
-
-    Films of 512 pixels are judged by windows of half their side, by the finest three heads, and only what
-    these pixels add is taught.
-    """
+    """``steps`` of ``batch`` films of ``side`` pixels, two rates; lesions count from a step on."""
 
     side: int
     steps: int
@@ -57,9 +50,9 @@ class Drawing:
         self.run.mkdir(parents=True, exist_ok=True)
         for part in (self.network, self.average, self.adversary, self.guide):
             part.to(device)
-        taught = _taught(self.network, stage.side)
+        self.network.train()
         heads = list(self.adversary.heads.parameters())
-        drawing = torch.optim.Adam(taught, lr=stage.lr, betas=(0.0, 0.99))
+        drawing = torch.optim.Adam(self.network.parameters(), lr=stage.lr, betas=(0.0, 0.99))
         judging = torch.optim.Adam(heads, lr=stage.adversary_lr, betas=(0.5, 0.99))
         start, began, losses = self._start(drawing, judging, resume), time.monotonic(), []
         for step in range(start, stage.steps):
@@ -100,16 +93,14 @@ class Drawing:
             rough + ROUGH_NOISE * torch.randn_like(rough),
             masks,
             patient,
-            *noises(len(rough), stage.side, device),
+            *noises(len(rough), device),
             stage.side,
         )
-        (seen, beside), moved = _varied(*_windows([drawn, real], masks, rng), rng)
+        (seen, beside), moved = _varied([drawn, real], masks, rng)
         mixed, features = self.adversary.mixed(seen)
         with torch.no_grad():
             truth, true_features = self.adversary.mixed(beside)
         self.adversary.heads.requires_grad_(True)
-        if stage.side == SHARP:
-            mixed, truth = mixed[:FINEST], truth[:FINEST]
         told = hinge(
             self.adversary.judge(truth, moved, patient),
             self.adversary.judge([m.detach() for m in mixed], moved, patient),
@@ -161,33 +152,10 @@ class Drawing:
         return int(state["step"])
 
 
-def noises(count: int, side: int, device: str = "cpu") -> list[Tensor]:
-    """Code, noise and grain of ``count`` films of ``side`` pixels."""
-    _, *shapes = noise_shapes(side).values()
+def noises(count: int, device: str = "cpu") -> list[Tensor]:
+    """Code, noise and grain of ``count`` films."""
+    shapes = (CODE,), (NOISE, ROUGH // 2, ROUGH // 2), (1, SIDE, SIDE)
     return [torch.randn(count, *shape).to(device) for shape in shapes]
-
-
-def _taught(network: FilmNetwork, side: int) -> list[nn.Parameter]:
-    """What a stage teaches: all, or of films of 512 pixels what these add, the rest as when it is asked."""
-    if side < SHARP:
-        network.train()
-        return list(network.parameters())
-    network.eval().requires_grad_(False)
-    added = network.at512.train(), network.grey512
-    return [p for part in added for p in part.requires_grad_(True).parameters()]
-
-
-def _windows(films: list[Tensor], masks: Tensor, rng: np.random.Generator) -> tuple[list[Tensor], Tensor]:
-    """One window of SIDE pixels of larger films (N, 1, S, S), the same of all, and its cells of masks."""
-    side = films[0].shape[-1]
-    if side <= SIDE:
-        return films, masks
-    cells, pixels = GRID * SIDE // side, side // GRID
-    top, left = rng.integers(0, GRID - cells + 1, 2)
-    y, x = top * pixels, left * pixels
-    return [f[..., y : y + SIDE, x : x + SIDE] for f in films], masks[
-        ..., top : top + cells, left : left + cells
-    ]
 
 
 def lesion_loss(guide: nn.Module, films: Tensor, masks: Tensor, known: Tensor, there: Tensor) -> Tensor:

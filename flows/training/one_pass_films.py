@@ -1,14 +1,13 @@
 """Real films as the one-pass model learns from them: without letters, with organs and lesions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.numpy import load_file, save_file
-from scipy import ndimage
 from torch import Tensor, nn
 
 from flows.config.terminal import tracked
@@ -23,8 +22,6 @@ from synth.images.one_pass.networks import ROUGH
 
 #: Films that are worked on at once.
 AT_ONCE = 128
-#: Grey levels by which a pixel has changed where letters were taken out.
-LETTER = 8
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,8 @@ class OnePassFilms:
     def of(cls, films: RealFilms, anatomy: np.ndarray, regions: Regions) -> "OnePassFilms":
         """Those of ``films`` on which both lungs and the heart are seen; ``anatomy`` (N, 5, S, S) bool."""
         organs = np.stack([_cells(a) for a in anatomy])
-        kept = np.flatnonzero(_complete(anatomy))
+        seen = (organs[:, :2].mean((2, 3)).sum(1) > 0.06) & (organs[:, 2].mean((1, 2)) > 0.01)
+        kept = np.flatnonzero(seen)
         masks = np.concatenate([np.rint(255 * organs).astype(np.uint8), regions.cover], 1)
         patient = np.stack([np.clip(films.ages / 100, 0, 1), films.sexes == "F", films.views == "PA"], 1)
         state = regions.state[kept]
@@ -124,24 +122,6 @@ def load_films(data: Path, out: Path, run: Path, guide: nn.Module) -> list[OnePa
     return found
 
 
-def sharpened(films: OnePassFilms, data: Path, run: Path) -> OnePassFilms:
-    """The large ``films`` that :func:`load_films` kept in ``run``, at 512 pixels.
-
-    Where letters were taken out of a film, it is the one of 256 pixels, enlarged.
-    """
-    folder, size = next(iter(FOLDERS.items()))
-    large = load_real(data, folder, size)
-    large = large.take(np.flatnonzero(large.parts != "test"))
-    large = large.take(np.flatnonzero(_complete(_organs(load_file(run / f"{folder}.safetensors")))))
-    times, images = size // films.images.shape[-1], large.images
-    for sharp, clean in zip(images, films.images, strict=True):
-        gone = np.abs(_smaller(sharp[None], len(clean))[0].astype(int) - clean) > LETTER
-        gone = ndimage.binary_dilation(gone, iterations=2).repeat(times, 0).repeat(times, 1)
-        wide = F.interpolate(torch.from_numpy(clean)[None, None].float(), size=sharp.shape, mode="bilinear")
-        sharp[gone] = wide[0, 0].round().byte().numpy()[gone]
-    return replace(films, images=images)
-
-
 def states(films: RealFilms) -> np.ndarray:
     """(N, 13) uint8: what NIH's labels say of each finding, where it is being left open."""
     state = np.zeros((len(films), len(FINDING_NAMES)), np.uint8)
@@ -198,12 +178,6 @@ def _organs(kept: dict[str, np.ndarray]) -> np.ndarray:
     """(N, 5, S, S) bool, of what :func:`_looked_at` kept."""
     bits = np.arange(len(ANATOMY), dtype=np.uint8)[:, None, None]
     return (kept["anatomy"][:, None] >> bits & 1).astype(bool)
-
-
-def _complete(anatomy: np.ndarray) -> np.ndarray:
-    """(N,) bool: both lungs and the heart are seen in a film; ``anatomy`` (N, 5, S, S) bool."""
-    shares = anatomy.mean((2, 3))
-    return (shares[:, :2].sum(1) > 0.06) & (shares[:, 2] > 0.01)
 
 
 def _cells(masks: np.ndarray) -> np.ndarray:

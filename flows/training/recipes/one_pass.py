@@ -15,8 +15,7 @@ from flows.training.film_drawing import Drawing, DrawingStage
 from flows.training.film_lessons import together
 from flows.training.film_recipe import Recipe, Stage, teach
 from flows.training.loop import Schedule, fit
-from flows.training.mottle import fit_mottle
-from flows.training.one_pass_films import OnePassFilms, joined, load_films, sharpened
+from flows.training.one_pass_films import OnePassFilms, joined, load_films
 from flows.training.sealing import seal, write_tensors
 from synth.findings import ANATOMY
 from synth.images.one_pass.model import OnePassModel
@@ -29,8 +28,7 @@ GUIDE = Recipe(
 )
 ROUGH_STEPS, ROUGH_BATCH, ROUGH_RATE = 2600, 48, 1.5e-3
 SMALL = DrawingStage(128, 1000, 16, 1.5e-4, 5e-4, lesions_from=700)
-LARGE = DrawingStage(256, 2200, 8, 1.5e-4, 5e-4, lesions_from=100)
-FINE = DrawingStage(512, 300, 8, 1e-3, 5e-4, lesions_from=300)
+LARGE = DrawingStage(256, 2000, 8, 1.5e-4, 5e-4, lesions_from=100)
 #: Of the films drawn at 128 pixels, those of the large films and of the small ones.
 SHARES = (0.6, 0.4)
 
@@ -41,11 +39,7 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     guide = _guide(data, runs / "guide", seed, device, resume, scale)
     folders = load_films(data, out, runs / "films", guide)
     rough = _rough(joined(folders, 64, SHARES), runs / "rough", seed, device, resume, scale)
-    sharp = sharpened(folders[0], data, runs / "films")
-    film = _film(folders, sharp, guide, runs, seed, device, resume, scale)
-    rng, model = np.random.default_rng(seed), OnePassModel(rough.eval(), film)
-    for films in (folders[0], sharp):
-        fit_mottle(model, films, rng)
+    film = _film(folders, guide, runs, seed, device, resume, scale)
     about = {"seed": seed, "films": {name: len(f.images) for name, f in zip(FOLDERS, folders, strict=True)}}
     return write_model(out / "one_pass", rough, film, about | {"device": device})
 
@@ -61,7 +55,7 @@ def write_model(folder: Path, rough: RoughNetwork, film: FilmNetwork, about: dic
         "synthorax train one_pass --data DIR",
         {
             "rough": {"steps": ROUGH_STEPS, "batch": ROUGH_BATCH, "lr": ROUGH_RATE},
-            "film": [vars(SMALL), vars(LARGE), vars(FINE)],
+            "film": [vars(SMALL), vars(LARGE)],
             **about,
         },
         {"see": "docs/benchmarks.md"},
@@ -110,7 +104,6 @@ def _rough(
 
 def _film(
     folders: list[OnePassFilms],
-    sharp: OnePassFilms,
     guide: nn.Module,
     runs: Path,
     seed: int,
@@ -118,13 +111,12 @@ def _film(
     resume: bool,
     scale: float,
 ) -> FilmNetwork:
-    """First at 128 pixels, where films are many and learning is cheap, then at 256, then what 512 add."""
+    """First at 128 pixels, where films are many and learning is cheap, then at 256."""
     torch.manual_seed(seed)
     network, adversary = FilmNetwork(), Adversary()
-    for stage, films in ((SMALL, joined(folders, SMALL.side, SHARES)), (LARGE, folders[0]), (FINE, sharp)):
-        if stage is not FINE:
-            adversary.settle(torch.from_numpy(films.images[:64])[:, None].float() / 127.5 - 1)
+    for stage, films in ((SMALL, joined(folders, SMALL.side, SHARES)), (LARGE, folders[0])):
+        adversary.settle(torch.from_numpy(films.images[:64])[:, None].float() / 127.5 - 1)
         drawing = Drawing(network, adversary, guide, runs / f"film{stage.side}")
         drawing.teach(films, replace(stage, steps=max(1, int(stage.steps * scale))), seed, device, resume)
-        network = drawing.average
+        network = drawing.average.train()
     return network.eval()

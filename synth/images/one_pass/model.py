@@ -20,7 +20,7 @@ from synth.cases import Case, MaskSet
 from synth.errors import Interrupted
 from synth.findings import ANATOMY, FINDING_NAMES
 from synth.images.finite import check_finite, to_pixels
-from synth.images.one_pass.networks import CODE, GRID, NOISE, ROUGH, SHARP, SIDE, FilmNetwork, RoughNetwork
+from synth.images.one_pass.networks import CODE, GRID, NOISE, ROUGH, SIDE, FilmNetwork, RoughNetwork
 from synth.images.one_pass.storage import restored
 from synth.images.protocol import ShouldStop, case_noise
 from synth.images.radiographs import to_uint8
@@ -38,17 +38,13 @@ STRENGTH: Final = 3.0
 #: What a prompt leaves open of the patient is drawn: years (mean, deviation), shares of women and PA films.
 YEARS, WOMEN, PA = (50, 17), 0.5, 0.6
 
-
-def noise_shapes(size: int) -> dict[str, tuple[int, ...]]:
-    """Noise of each stage of a case at ``size`` pixels: the rough film's, and the film's code, its noise and
-    its grain."""
-    side = SHARP if size > SIDE else SIDE
-    return {
-        "rough": (1, ROUGH, ROUGH),
-        "code": (CODE,),
-        "film": (NOISE, ROUGH // 2, ROUGH // 2),
-        "film grain": (1, side, side),
-    }
+#: Noise of each stage of a case: the rough film's, and the film's code, its noise and its grain.
+NOISES: Final = {
+    "rough": (1, ROUGH, ROUGH),
+    "code": (CODE,),
+    "film": (NOISE, ROUGH // 2, ROUGH // 2),
+    "film grain": (1, SIDE, SIDE),
+}
 
 
 @dataclass
@@ -90,12 +86,11 @@ class OnePassModel:
         settings: SynthesisSettings,
         should_stop: ShouldStop = None,
     ) -> np.ndarray:
-        """Images (N, size, size) uint8 of N cases with their masks, size at most 512. Raises Interrupted."""
+        """Images (N, size, size) uint8 of N cases with their masks, size at most SIDE. Raises Interrupted."""
         cover = torch.from_numpy(np.stack([_cover(m) for m in masks]))
         who = torch.from_numpy(np.stack([patient(case) for case in cases]))
         noises = [
-            torch.stack([case_noise(c, stage, shape) for c in cases])
-            for stage, shape in noise_shapes(settings.size).items()
+            torch.stack([case_noise(c, stage, shape) for c in cases]) for stage, shape in NOISES.items()
         ]
         made = self.sample(cover, who, noises, settings, should_stop)
         return np.stack([_simulated(*parts) for parts in zip(made, cases, masks, strict=True)])
@@ -109,8 +104,7 @@ class OnePassModel:
         settings: SynthesisSettings,
         should_stop: ShouldStop = None,
     ) -> np.ndarray:
-        """Images (N, size, size) uint8 of coverage (N, MASKS, GRID, GRID), patient (N, PATIENT), and noises
-        (:func:`noise_shapes`).
+        """Images (N, size, size) uint8 of coverage (N, MASKS, GRID, GRID), patient (N, PATIENT), and NOISES.
 
         ``settings.lesion_guidance`` times STRENGTH scales what lesions change of the rough film against none
         (Ho & Salimans, 2022). Raises Interrupted.
@@ -129,9 +123,8 @@ class OnePassModel:
                 healthy = self.rough(x, t, bare, nobody).float()
                 v = healthy + scale * (v - healthy)
                 x = x + (then - now) * v
-            side = noises[-1].shape[-1]
-            film = self.film(check_finite(x, "rough film"), cover, who, *noises, side).float()
-        if settings.size != side:
+            film = self.film(check_finite(x, "rough film"), cover, who, *noises).float()
+        if settings.size != SIDE:
             film = F.interpolate(film, size=(settings.size, settings.size), mode="area")
         return to_pixels(film[:, 0])
 

@@ -9,10 +9,9 @@ from diffusers import UNet2DModel
 from torch import Tensor, nn
 
 from synth.findings import ANATOMY, FINDING_NAMES
-from synth.images.codec import BANDS, band_windows
 
-#: Pixels a side of a rough film, of the grid that masks are seen on, of a film, and of a sharp one.
-ROUGH, GRID, SIDE, SHARP = 32, 64, 256, 512
+#: Pixels a side of a rough film, of the grid that masks are seen on, and of a film.
+ROUGH, GRID, SIDE = 32, 64, 256
 #: Channels of masks: anatomy, then lesions.
 MASKS = len(ANATOMY) + len(FINDING_NAMES)
 #: Numbers that tell of the patient: each finding, whether it is known, then age / 100, woman, PA, and 1.
@@ -49,15 +48,15 @@ class RoughNetwork(nn.Module):
 
 
 class FilmNetwork(nn.Module):
-    """A film of 256×256 pixels, or of 512×512, from a rough one, in one pass.
+    """A film of 256×256 pixels from a rough one, in one pass.
 
     Blocks of gated convolutions, twice as large each, after FastGAN (Liu et al., 2021); the finest add what
-    the rough film, enlarged, lacks. What 512 pixels add is drawn on cells of 2×2 of them.
+    the rough film, enlarged, lacks. All is enlarged bilinearly: by whole pixels it leaves a lattice.
     """
 
-    def __init__(self, widths: tuple[int, ...] = (128, 96, 48, 16, 12, 16), style: int = 96) -> None:
+    def __init__(self, widths: tuple[int, ...] = (128, 96, 48, 16, 12), style: int = 96) -> None:
         super().__init__()
-        at16, at32, at64, at128, at256, at512 = widths
+        at16, at32, at64, at128, at256 = widths
         self.style = nn.Sequential(
             nn.Linear(CODE + PATIENT, style), nn.LeakyReLU(0.2), nn.Linear(style, style), nn.LeakyReLU(0.2)
         )
@@ -68,12 +67,6 @@ class FilmNetwork(nn.Module):
         self.at256 = _Block(at128 + 1, at256, 1)
         self.grey128 = nn.Conv2d(at128, 1, 3, padding=1)
         self.grey256 = nn.Conv2d(at256, 1, 3, padding=1)
-        self.at512 = _Block(at256 + 4, at512, 1)
-        self.grey512 = nn.Conv2d(at512, 4, 3, padding=1)
-        self.loudness: Tensor
-        self.sharp_loudness: Tensor
-        self.register_buffer("loudness", torch.zeros(BANDS))
-        self.register_buffer("sharp_loudness", torch.zeros(BANDS))
 
     def forward(
         self,
@@ -85,27 +78,18 @@ class FilmNetwork(nn.Module):
         grain: Tensor,
         side: int = SIDE,
     ) -> Tensor:
-        """(N, 1, side, side) about [-1, 1], side 256, 512 or, to learn with, 128.
-
-        ``masks`` (N, MASKS, 64, 64); ``noise`` (N, NOISE, 16, 16) and ``grain`` (N, 1, G, G) standard normal,
-        G 512 for 512 pixels and 256 else.
-        """
+        """(N, 1, side, side) about [-1, 1], side 256 or, to learn with, 128; ``masks`` (N, MASKS, 64, 64),
+        ``noise`` (N, NOISE, 16, 16) and ``grain`` (N, 1, 256, 256) standard normal."""
         style = self.style(torch.cat([code, patient], 1))
         half = F.avg_pool2d(masks, 2)
         x = self.at16(torch.cat([F.pixel_unshuffle(rough, 2), F.avg_pool2d(half, 2), noise], 1), style)
         x = self.at32(torch.cat([_twice(x), rough, half], 1), style)
         x = self.at64(torch.cat([_twice(x), _enlarged(rough, GRID), masks], 1))
-        x = self.at128(torch.cat([_twice(x), _on_cells(grain, SIDE // 2)[:, :4]], 1))
+        x = self.at128(torch.cat([_twice(x), F.pixel_unshuffle(grain, 2)], 1))
         if side == SIDE // 2:
             return _enlarged(rough, side) + self.grey128(x)
-        coarse = _twice(self.grey128(x))
-        x = self.at256(torch.cat([_twice(x), _on_cells(grain, SIDE)[:, :1]], 1))
-        film = _enlarged(rough, SIDE) + coarse + self.grey256(x)
-        if side == SIDE:
-            return film + exposed(film) * _mottle(grain.flip((2, 3)), self.loudness)
-        fine = self.grey512(self.at512(torch.cat([x, _on_cells(grain, SIDE)], 1)))
-        film = _enlarged(film, SHARP) + F.pixel_shuffle(fine, 2)
-        return film + exposed(film) * _mottle(grain.flip((2, 3)), self.sharp_loudness)
+        fine = self.grey256(self.at256(torch.cat([_twice(x), grain], 1)))
+        return _enlarged(rough, SIDE) + _twice(self.grey128(x)) + fine
 
 
 class _Block(nn.Module):
@@ -140,24 +124,8 @@ class _Norm(nn.Module):
         return x * (1 + scale) + shift
 
 
-def exposed(film: Tensor) -> Tensor:
-    """How much of its mottle each pixel of a film shows: none where it is black."""
-    return (2 * (film + 1)).clamp(0, 1)
-
-
-def _mottle(grain: Tensor, loudness: Tensor) -> Tensor:
-    """White noise (N, 1, H, W), as loud in each band of frequencies as ``loudness`` (BANDS,) says."""
-    window = (loudness[:, None, None] * band_windows(grain)).sum(0)
-    return torch.fft.irfft2(torch.fft.rfft2(grain.float()) * window, s=grain.shape[-2:])
-
-
 def _twice(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-
-
-def _on_cells(grain: Tensor, side: int) -> Tensor:
-    """Grain (N, 1, G, G) as (N, (G / side)², side, side)."""
-    return F.pixel_unshuffle(grain, grain.shape[-1] // side)
 
 
 def _enlarged(x: Tensor, side: int) -> Tensor:
