@@ -1,6 +1,7 @@
 """Is what finalising added what the committed shards make?"""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -85,8 +86,8 @@ def _verify_content(
             yield Problem(layout.MANIFEST, "its rows are not those of the parts")
     except DatasetError as error:
         yield problem(layout.MANIFEST, error)
-    if (counts := count_rows([rows])) != index.counts:
-        yield Problem(layout.INDEX, "its counts are not those of the parts")
+    counts = count_rows([rows])
+    yield from _verify_counts(index.counts, counts)
     try:
         pairs = near_duplicates(store, commits)
         if not _same_pairs(_read_pairs(store), pairs):
@@ -104,6 +105,15 @@ def _verify_content(
     if layout.CROISSANT in index.files:
         expected = croissant(build, counts, index.shards, index.files)
         yield from _verify_croissant(store.read(layout.CROISSANT), expected)
+
+
+def _verify_counts(found: Counts, expected: Counts) -> Iterator[Problem]:
+    """Those of an earlier version do not say which findings are seldom accepted."""
+    if found.seldom is None:
+        yield Problem(layout.INDEX, "does not say which findings are seldom accepted: finalise again", True)
+        expected = replace(expected, seldom=None)
+    if found != expected:
+        yield Problem(layout.INDEX, "its counts are not those of the parts")
 
 
 def _read_pairs(store: Store) -> pa.Table:
