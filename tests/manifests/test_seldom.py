@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import pyarrow as pa
 import pytest
+from conftest import ROOT
 from drawn_exports import REFUSED, accepted_rows, build_seen, exported, often_refused, understood
 from drawn_records import BUILD, REDRAWN, build_store, draw_record, draw_redrawn_shard, draw_shard, snapshot
 
@@ -50,6 +51,8 @@ def test_the_threshold_is_exact_at_every_size():
         assert not Acceptance(judged, fewest).is_seldom
         assert Acceptance(judged, fewest - 1).is_seldom
     assert Fraction(str(LEAST)) == Fraction(2, 5)
+    page = (ROOT / "docs/dataset-format.md").read_text("utf-8")
+    assert f"**less than {100 * LEAST:g} %**" in page
 
 
 def counted(rows):
