@@ -15,6 +15,7 @@ from manifests.builds import finalise
 from manifests.commits import read_commits
 from manifests.exporting.folder import DONE
 from manifests.exporting.trust import SELDOM, lesion_trusts
+from manifests.exports.coco_json import coco_lines
 from manifests.identity import open_build
 from manifests.index import count_rows, read_index
 from manifests.loaders.choice import Choice
@@ -113,6 +114,7 @@ def test_index_card_and_croissant_say_it_and_are_verified(source):
     assert f"\n{MARK} Seldom accepted: {warning(seldom)}.\n" in card
     limits = json.loads(source.read(layout.CROISSANT))["rai:dataLimitations"]
     assert limits.endswith(f" Seldom accepted: {warning(seldom)}.")
+    assert json.loads(source.read(layout.COCO))["info"]["description"].endswith(warning(seldom))
     assert verify(source) == []
 
 
@@ -149,8 +151,10 @@ def test_while_a_finished_build_grows_its_marks_are_those_of_its_card(source, tm
 def older(source, folder):
     """The build as a version before the mark left it."""
     store = Store(shutil.copytree(source.root, folder))
+    coco = b"".join(coco_lines([read_rows(store)], {}))
     index = json.loads(store.read(layout.INDEX))
     del index["counts"]["seldom"]
+    index["files"][layout.COCO] = vars(store.publish(layout.COCO, coco))
     store.publish(layout.INDEX, json.dumps(index).encode())
     return store
 
