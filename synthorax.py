@@ -70,9 +70,9 @@ def build(config: "BuildConfig | Mapping[str, Any] | str | Path") -> dict[str, A
     """Builds, or resumes, the dataset of a config: an object, plain data, or a YAML file's path.
 
     Returns its totals: ``output``, ``shards``, ``candidates``, ``accepted``, ``rejected``, ``failed``,
-    ``shortfall`` (why there are fewer than wanted, or None), and in lines ``short`` (cells of quotas that
-    have too few) and ``vanished`` (findings that were asked for and hardly ever accepted). Raises UserError,
-    one line.
+    ``shortfall`` (why there are fewer than wanted, or None), in lines ``short`` (cells of quotas that have
+    too few) and ``vanished`` (findings that were asked for and hardly ever accepted), and in one line
+    ``seldom`` (findings that are not to be trusted at this size, or ""). Raises UserError, one line.
     """
     from flows.building.server import prefect_server
     from flows.building.session import claim

@@ -45,7 +45,8 @@ def build_dataset(config: dict[str, Any] | str) -> dict[str, Any]:
 
     Returns the totals, in ``cut`` how many prompts of this run lost their end to the image model's length
     (and in ``length`` how many tokens that is), in ``shortfall`` why fewer were accepted than asked for
-    (or None), and in lines the cells of quotas that are ``short`` and the findings that ``vanished``.
+    (or None), in lines the cells of quotas that are ``short`` and the findings that ``vanished``, and in one
+    line (or "") those that are ``seldom`` accepted.
     """
     with hooked(current_hooks()) as hooks, _kept_outcome(hooks):
         build = settled(read_config(Path(config)) if isinstance(config, str) else parse_config(config))

@@ -50,7 +50,7 @@ def finalise(store: Store) -> Index:
         pq.write_table(pairs, made[layout.NEAR_DUPLICATES], **PARQUET_OPTIONS)
         for export in EXPORTS:
             with made[export.file].open("wb") as stream:
-                stream.writelines(export.lines(_batches(made[layout.MANIFEST])))
+                stream.writelines(export.lines(_batches(made[layout.MANIFEST]), counts.seldom or {}))
         judged_by = filter_columns(pq.read_schema(made[layout.MANIFEST]))
         short = shortages(build, counts, lambda: _batches(made[layout.MANIFEST]))
         made[layout.CARD].write_text(dataset_card(build, counts, left_out, judged_by, short), "utf-8")

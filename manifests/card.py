@@ -10,6 +10,7 @@ from manifests import layout
 from manifests.draws import in_words, redraws_of
 from manifests.index import Counts
 from manifests.schema import Column
+from manifests.seldom import MARK, warning, with_mark
 from manifests.selection import rows_of, skews
 from manifests.shortages import NOTHING, Shortages
 from synth.findings import FINDINGS
@@ -76,6 +77,11 @@ that were understood are drawn, and no other label, *none* least of all, is clai
 _UNDECIDED = """\
 † No filter decided by it: the experts do not speak of this finding, or could not tell it on real films.
 Whether it can be seen where its label says is not known."""
+
+
+_SELDOM = """\
+{mark} Seldom accepted: {warning}.
+What passes may do so by chance: exports and loaders take its lesions for no label unless told otherwise."""
 
 
 def dataset_card(
@@ -160,14 +166,17 @@ def _findings(counts: Counts) -> str:
         "| finding | asked for | accepted | lesions shown |",
         "| --- | ---: | ---: | ---: |",
     ]
+    seldom = counts.seldom or {}
     for name, n in counts.findings.items():
         if any(n.values()):
-            title, asked = FINDINGS[name].title + ("†" if name in counts.undecided else ""), n["asked"]
+            title = FINDINGS[name].title + ("†" if name in counts.undecided else "")
+            title, asked = with_mark(name, title, seldom), n["asked"]
             lines.append(f"| {title} | {asked:,} | {n['accepted']:,} | {n['lesions']:,} |")
     lines.append(f"| none | {counts.normal['asked']:,} | {counts.normal['accepted']:,} | 0 |")
     if unclear := counts.incomplete["asked"]:
         lines.append(f"| not known | {unclear:,} | {counts.incomplete['accepted']:,} | |")
     notes = [f"\n\n{_UNDECIDED}"] if counts.undecided else []
+    notes += [f"\n\n{_SELDOM.format(mark=MARK, warning=warning(seldom))}"] if seldom else []
     notes += [f"\n\n{_UNCLEAR}"] if unclear else []
     return "\n".join(lines) + "".join(notes)
 
@@ -181,7 +190,7 @@ def _shares(counts: Counts) -> str:
     lines += ["", *(f"- {words}" for words in told), ""] if told else [""]
     lines += ["| | | judged | accepted | share |", "| --- | --- | ---: | ---: | ---: |"]
     for group, value, judged, accepted in rows_of(counts.shares):
-        name = value.replace("_", " ")
+        name = with_mark(value, value.replace("_", " "), counts.seldom or {})
         lines.append(f"| {group} | {name} | {judged:,} | {accepted:,} | {accepted / judged:.0%} |")
     return "\n".join(lines)
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from manifests import layout
 from manifests.canonical import to_json
-from manifests.croissant_words import CONTEXT, CREATED, EDITED, REDRAWN, SAMPLED
+from manifests.croissant_words import CONTEXT, CREATED, EDITED, REDRAWN, SAMPLED, SELDOM
 from manifests.draws import redraws_of
 from manifests.index import Counts, ListedShard
 from manifests.schema import manifest_schema
+from manifests.seldom import warning
 from manifests.store import FileInfo
 from synth.errors import UserError
 from synth.strict_json import parse_json
@@ -188,11 +189,13 @@ def _responsible(build: Mapping[str, Any], counts: Counts, edited: bool) -> dict
     software = build.get("software") or {}
     maker = f"synthorax {software.get('synthorax', 'unknown')} {software.get('commit', '')}".strip()
     words = EDITED if edited else CREATED
-    redraws = redraws_of(build)
+    redraws, seldom = redraws_of(build), counts.seldom or {}
     sources = [f"{name} (SHA-256 {digest})" for name, digest in sorted(weights.items())]
     return {
         "rai:hasSyntheticData": True,
         **words,
+        "rai:dataLimitations": words["rai:dataLimitations"]
+        + (SELDOM.format(seldom=warning(seldom)) if seldom else ""),
         "rai:machineAnnotationTools": [maker],
         "rai:dataManipulationProtocol": (SAMPLED + (REDRAWN if redraws else "")).format(
             candidates=counts.candidates,

@@ -55,6 +55,8 @@ SAMPLED = (
 )
 #: And where those rejected were drawn again.
 REDRAWN = " What a filter refused was drawn again with other noise: {draws}."
+#: And of findings that are seldom accepted.
+SELDOM = " Seldom accepted: {seldom}."
 
 _BOTH = {
     "rai:dataAnnotationProtocol": (

@@ -16,7 +16,7 @@ from manifests.draws import DRAWN, Draws, add_draws
 from manifests.errors import DatasetError
 from manifests.parsing import LARGEST_INDEX, STRICT, Count, Digest, Key, read_record
 from manifests.schema import SCHEMA_VERSION
-from manifests.selection import COLUMNS, add_row, no_shares
+from manifests.selection import COLUMNS, Seldom, add_row, no_shares, seldom_accepted
 from manifests.store import FileInfo, Store
 from synth.findings import FINDING_NAMES
 from synth.strict_json import parse_json
@@ -35,6 +35,8 @@ class Counts:
     ``first_reasons`` maps a filter to how many candidates it was the first to reject. ``pairs``: of edited
     radiographs, how many pairs were asked for and of how many both samples are accepted. ``draws``: of each
     draw, the first first, how many were judged, and accepted; empty where rows know of one alone.
+    ``seldom``: findings that are seldom accepted (:mod:`manifests.seldom`); None where an earlier version
+    wrote the index, which does not say.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -52,6 +54,7 @@ class Counts:
     shares: dict[str, dict[str, dict[str, Count]]] = field(default_factory=no_shares)
     undecided: dict[str, Count] = field(default_factory=dict)
     draws: list[dict[str, Count]] = field(default_factory=list)
+    seldom: Seldom | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,7 @@ def count_rows(tables: Iterable[pa.Table]) -> Counts:
         shares=shares,
         undecided=dict(sorted(undecided.items())),
         draws=draws,
+        seldom=seldom_accepted(shares),
     )
 
 

@@ -1,6 +1,6 @@
 """Cells of a build's quotas, counted off its rows: how many were asked for in each, and accepted."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ from manifests import layout
 from manifests.commits import Commit
 from manifests.errors import DatasetError
 from manifests.parts import rows_of
+from manifests.seldom import with_mark
 from manifests.selection import COLUMNS
 from manifests.store import Store
 from synth.prompts.quotas import CELL_FINDINGS, KINDS, Kind, Quotas
@@ -85,9 +86,13 @@ def committed_cells(quotas: Quotas, store: Store, commits: Iterable[Commit]) -> 
     return count_cells(quotas, (rows_of(store, [commit], _READ) for commit in commits))
 
 
-def shortest_first(quotas: Quotas, counts: Sequence[CellCount]) -> list[tuple[str, CellCount]]:
-    """Cells by name with their counts, those with the fewest accepted first."""
-    cells = [(str(cell), count) for cell, count in zip(quotas.cells, counts, strict=True)]
+def shortest_first(
+    quotas: Quotas, counts: Sequence[CellCount], seldom: Container[str] = ()
+) -> list[tuple[str, CellCount]]:
+    """Cells by name with their counts, those with the fewest accepted first; with a mark those of findings
+    that are ``seldom`` accepted."""
+    names = [with_mark(cell.finding, str(cell), seldom) for cell in quotas.cells]
+    cells = list(zip(names, counts, strict=True))
     return sorted(cells, key=lambda cell: cell[1].accepted)
 
 

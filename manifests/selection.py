@@ -6,10 +6,14 @@ often than they were asked for, and findings that come together with others too.
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from pydantic import ConfigDict
 
 from manifests.members import NO_FINDING, UNKNOWN
-from synth.findings import FINDINGS
+from manifests.parsing import STRICT, Count
+from synth.findings import FINDING_NAMES, FINDINGS
 
 #: By group and value, how many candidates filters judged, and accepted.
 Shares = dict[str, dict[str, dict[str, int]]]
@@ -21,8 +25,42 @@ COLUMNS: Final = ("findings", "complete", "age", "sex", "view")
 _BANDS: Final = (20, 40, 60, 80)
 #: From so many findings on they are counted together.
 _MANY: Final = 4
+#: A finding of whose judged candidates a smaller share is accepted is not to be trusted.
+LEAST: Final = 0.4
 #: A share is told where it is this far from that of all, and further than chance takes 99 of 100.
 _FAR, _SURE, _FEWEST = 0.1, 2.576, 10
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """Of the candidates that ask for a finding, how many filters judged, and accepted.
+
+    Candidates, not draws: one that was drawn again counts once. One that failed was not judged.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    judged: Count
+    accepted: Count
+
+    @property
+    def is_seldom(self) -> bool:
+        """Whether fewer are accepted than it takes to be trusted; not where none was judged."""
+        return bool(self.judged) and self.accepted / self.judged < LEAST
+
+    def __str__(self) -> str:
+        return f"{self.accepted:,} of {self.judged:,}"
+
+
+#: By finding; those that are seldom accepted.
+Seldom = dict[str, Acceptance]
+
+
+def seldom_accepted(shares: Shares) -> Seldom:
+    """Findings that filters accept too seldom to be trusted, in the order of FINDING_NAMES."""
+    there = shares.get("finding", {})
+    found = {name: Acceptance(**there[name]) for name in FINDING_NAMES if name in there}
+    return {name: acceptance for name, acceptance in found.items() if acceptance.is_seldom}
 
 
 def no_shares() -> Shares:

@@ -1,6 +1,6 @@
 """What a card says of what was wanted and is not there: findings that vanished, and cells of quotas."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,11 +14,13 @@ from synth.prompts.quotas import Quotas
 
 @dataclass(frozen=True)
 class Shortages:
-    """``cells``: a count for each cell of the ``quotas``, where there are any."""
+    """``cells``: a count for each cell of the ``quotas``, where there are any; those of ``seldom`` accepted
+    findings have a mark."""
 
     vanished: Sequence[Vanished] = ()
     quotas: Quotas | None = None
     cells: Sequence[CellCount] = ()
+    seldom: Container[str] = ()
 
     @property
     def vanished_text(self) -> str:
@@ -41,7 +43,7 @@ class Shortages:
             "| cell | asked for | accepted |",
             "| --- | ---: | ---: |",
         ]
-        for cell, count in shortest_first(self.quotas, self.cells):
+        for cell, count in shortest_first(self.quotas, self.cells, self.seldom):
             lines.append(f"| {cell} | {count.asked:,} | {count.accepted:,} |")
         return "\n".join(lines)
 
@@ -55,4 +57,5 @@ def shortages(build: Mapping[str, Any], counts: Counts, rows: Callable[[], Itera
     :raises DatasetError: for recorded quotas that are none.
     """
     quotas = recorded_quotas(build)
-    return Shortages(vanished(counts, rows()), quotas, count_cells(quotas, rows()) if quotas else ())
+    cells = count_cells(quotas, rows()) if quotas else ()
+    return Shortages(vanished(counts, rows()), quotas, cells, counts.seldom or {})

@@ -1,6 +1,7 @@
 """Is what finalising added what the committed shards make?"""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -85,8 +86,8 @@ def _verify_content(
             yield Problem(layout.MANIFEST, "its rows are not those of the parts")
     except DatasetError as error:
         yield problem(layout.MANIFEST, error)
-    if (counts := count_rows([rows])) != index.counts:
-        yield Problem(layout.INDEX, "its counts are not those of the parts")
+    counts = count_rows([rows])
+    yield from _verify_counts(index.counts, counts)
     try:
         pairs = near_duplicates(store, commits)
         if not _same_pairs(_read_pairs(store), pairs):
@@ -97,13 +98,23 @@ def _verify_content(
     left_out = len(set(pairs["key"].to_pylist()))
     if left_out != index.near_duplicates:
         yield Problem(layout.INDEX, f"near_duplicates is {index.near_duplicates}, expected {left_out}")
+    seldom = index.counts.seldom or {}
     for export in EXPORTS:
-        if export.file in index.files and store.read(export.file) != b"".join(export.lines([rows])):
+        if export.file in index.files and store.read(export.file) != b"".join(export.lines([rows], seldom)):
             yield Problem(export.file, "is not what the parts export")
     yield from _verify_card(store, build, counts, left_out, rows)
     if layout.CROISSANT in index.files:
         expected = croissant(build, counts, index.shards, index.files)
         yield from _verify_croissant(store.read(layout.CROISSANT), expected)
+
+
+def _verify_counts(found: Counts, expected: Counts) -> Iterator[Problem]:
+    """Those of an earlier version do not say which findings are seldom accepted."""
+    if found.seldom is None:
+        yield Problem(layout.INDEX, "does not say which findings are seldom accepted: finalise again", True)
+        expected = replace(expected, seldom=None)
+    if found != expected:
+        yield Problem(layout.INDEX, "its counts are not those of the parts")
 
 
 def _read_pairs(store: Store) -> pa.Table:

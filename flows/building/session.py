@@ -15,6 +15,7 @@ from manifests.identity import check_settings, open_build
 from manifests.locks import Lock
 from manifests.parts import rows_of
 from manifests.quotas import committed_cells, short_cells
+from manifests.seldom import warning
 from manifests.store import Store
 from manifests.vanished import REFUSED, vanished
 from synth.scratch import clear_abandoned
@@ -34,8 +35,8 @@ class Session:
         return sum(self.done.values(), Tally())
 
     def finalise(self) -> dict[str, Any]:
-        """Writes manifest and index; returns totals, in ``shortfall`` why there are too few, and in lines the
-        cells that are ``short`` and the findings that ``vanished``."""
+        """Writes manifest and index; returns totals, in ``shortfall`` why there are too few, in lines the
+        cells that are ``short`` and the findings that ``vanished``, and in one those ``seldom`` accepted."""
         index = finalise(self.store)
         total, quotas = self.total, self.config.quotas
         rows = (rows_of(self.store, [c], REFUSED) for c in read_commits(self.store).values())
@@ -49,6 +50,7 @@ class Session:
             "shortfall": shortfall(self.config, total),
             "short": short_cells(quotas, total.cells) if quotas else [],
             "vanished": [str(finding) for finding in vanished(index.counts, rows)],
+            "seldom": warning(index.counts.seldom or {}),
         }
 
 

@@ -24,7 +24,8 @@ from manifests.index import count_rows
 from manifests.layout import BUILD
 from manifests.quotas import count_cells, recorded_quotas
 from manifests.schema import Column, filter_columns
-from manifests.selection import Shares, rows_of, skews
+from manifests.seldom import MARK, read_seldom, warning, with_mark
+from manifests.selection import Seldom, Shares, rows_of, skews
 from manifests.store import Store
 from manifests.vanished import vanished
 from synth.errors import UserError
@@ -36,7 +37,8 @@ _BINS = 40
 
 
 def run(dataset: str, overrides: Sequence[str]) -> None:
-    """Prints the audit; reads nothing but the manifest, and of ``build.json`` how often is drawn again."""
+    """Prints the audit; reads nothing but the manifest, of ``build.json`` how often is drawn again, and of
+    the index which findings are seldom accepted."""
     thresholds = parse_thresholds(overrides)
     store = Store(dataset)
     table = read_manifest(store)
@@ -52,8 +54,9 @@ def run(dataset: str, overrides: Sequence[str]) -> None:
     if redraws:
         _print_draws(console, draws_of(table), redraws)
     _print_errors(console, [e for e in table["error"].to_pylist() if e])
-    _print_shares(console, shares_of(table))
-    _print_missing(console, store, table)
+    seldom = read_seldom(store)
+    _print_shares(console, shares_of(table), seldom)
+    _print_missing(console, store, table, seldom)
     for name, histogram in histograms(table, bins=_BINS).items():
         _print_histogram(console, columns[name], histogram)
 
@@ -111,14 +114,15 @@ def _print_errors(console: Console, errors: Sequence[str]) -> None:
         console.print(f"{errors.count(error)} failed: {printable(error)}", markup=False)
 
 
-def _print_shares(console: Console, shares: Shares) -> None:
+def _print_shares(console: Console, shares: Shares, seldom: Seldom) -> None:
     table = Table("asked for", "", box=None, pad_edge=False)
     for column in ("judged", "accepted", "share"):
         table.add_column(column, justify="right")
     last = ""
     for group, value, judged, accepted in rows_of(shares):
         cells = (str(judged), str(accepted), f"{accepted / judged:.0%}")
-        table.add_row("" if group == last else group, value.replace("_", " "), *cells)
+        title = with_mark(value, value.replace("_", " "), seldom)
+        table.add_row("" if group == last else group, title, *cells)
         last = group
     console.print()
     console.print(table)
@@ -126,12 +130,14 @@ def _print_shares(console: Console, shares: Shares) -> None:
         console.print(f"far from the share of all: {words}", highlight=False, soft_wrap=True)
 
 
-def _print_missing(console: Console, store: Store, table: pa.Table) -> None:
+def _print_missing(console: Console, store: Store, table: pa.Table, seldom: Seldom) -> None:
     for finding in vanished(count_rows([table]), [table]):
         console.print(_plain(str(finding)), highlight=False, soft_wrap=True)
+    if seldom:
+        console.print(f"{MARK} {warning(seldom)}", highlight=False, soft_wrap=True)
     if quotas := recorded_quotas(read_build(store)) if store.exists(BUILD) else None:
         console.print()
-        console.print(cell_table(quotas, count_cells(quotas, [table])))
+        console.print(cell_table(quotas, count_cells(quotas, [table]), seldom))
 
 
 def _print_histogram(console: Console, column: Column, histogram: Histogram) -> None:

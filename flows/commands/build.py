@@ -102,8 +102,8 @@ def _tell(summary: Mapping[str, Any]) -> None:
 
 
 def _tell_missing(summary: Mapping[str, Any]) -> None:
-    """What a count of samples does not show: findings that vanished, and cells that are short."""
-    for line in (*summary["vanished"], *summary["short"][:CELLS]):
+    """What a count of samples does not show: findings that vanished or are seldom accepted, short cells."""
+    for line in (*summary["vanished"], *filter(None, [summary["seldom"]]), *summary["short"][:CELLS]):
         print(printable(line), file=sys.stderr)
     if (more := len(summary["short"]) - CELLS) > 0:
         print(f"and {more} more cells have fewer than wanted", file=sys.stderr)

@@ -6,6 +6,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from manifests.exporting.run import Exported, export
 from manifests.exporting.settings import ExportSettings
 from manifests.exports.registry import find_format
+from manifests.seldom import MARK, warning
 from manifests.store import Store
 from synth.terminal import printable
 
@@ -42,6 +43,8 @@ def summary(out: str, found: Exported, ignores: bool) -> list[str]:
         }
         told = ", ".join(f"{count} {finding.replace('_', ' ')}" for finding, count in of_findings.items())
         lines.append(f"{sum(of_findings.values())} lesions {became}: {reason} ({told})")
+    if found.seldom:
+        lines.append(f"{MARK} {warning(found.seldom)}")
     if reasons:
         lines.append("--labels all takes every lesion for a label")
     empty = [split for split, count in found.films.items() if not count]

@@ -17,6 +17,8 @@ from manifests.index import read_index
 from manifests.layout import BUILD, INDEX
 from manifests.locks import Holder
 from manifests.quotas import CellCount
+from manifests.seldom import MARK, read_seldom, warning
+from manifests.selection import Seldom
 from manifests.store import Store
 from manifests.vanished import Vanished, vanished
 from synth.terminal import printable
@@ -39,10 +41,13 @@ def run(dataset: str) -> None:
         f"{total.rejected} rejected + {total.failed} failed"
     )
     print(f"shards: {len(done)} committed, at most {ceiling}")
+    seldom = _seldom(store)
     if quotas := config.quotas:
-        Console().print(cell_table(quotas, total.cells or [CellCount()] * len(quotas.cells), CELLS))
+        Console().print(cell_table(quotas, total.cells or [CellCount()] * len(quotas.cells), seldom, CELLS))
     for finding in _vanished(store):
         print(finding)
+    if seldom:
+        print(f"{MARK} {warning(seldom)}")
     print(f"state: {_running(holder) if holder else _state(config, done, store.exists(INDEX))}")
 
 
@@ -52,6 +57,13 @@ def _vanished(store: Store) -> list[Vanished]:
         if index := read_index(store):
             return vanished(index.counts)
     return []
+
+
+def _seldom(store: Store) -> Seldom:
+    """As the card has them, of a build without one as the audit; damage is for `synthorax verify` to say."""
+    with suppress(DatasetError):
+        return read_seldom(store)
+    return {}
 
 
 def _running(holder: Holder) -> str:

@@ -1,7 +1,7 @@
 """One export from its beginning to its end; the same command goes on where it was interrupted."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -9,24 +9,30 @@ from manifests.canonical import digest
 from manifests.commits import Commit, read_commits
 from manifests.errors import DatasetError
 from manifests.exporting.folder import ExportFolder, Shard
-from manifests.exporting.format import Batch, Format, Note
+from manifests.exporting.format import Batch, Format, Note, content
 from manifests.exporting.reading import Tally, shard_films
 from manifests.exporting.settings import ExportSettings
 from manifests.exporting.splits import SPLITS, Split, plan_splits
 from manifests.identity import build_hash, read_build
 from manifests.layout import tar_path
+from manifests.seldom import read_seldom
+from manifests.selection import Seldom
 from manifests.store import Store
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export holds, as :class:`manifests.exporting.reading.Tally` has it; ``losses`` are lines."""
+    """What an export holds, as :class:`manifests.exporting.reading.Tally` has it; ``losses`` are lines.
+
+    ``seldom``: findings that the build accepts too seldom to be trusted, whatever labels were chosen.
+    """
 
     films: dict[str, int]
     lesions: dict[str, int]
     doubted: dict[str, int]
     left_out: dict[str, int]
     losses: list[str]
+    seldom: Seldom
 
 
 def export(
@@ -51,13 +57,13 @@ def export(
         folder = ExportFolder(target)
         folder.begin(about)
         folder.keep({commit.shard for commit in commits})
-        splits, done = plan_splits(source, commits, settings), 0
+        splits, seldom, done = plan_splits(source, commits, settings), read_seldom(source), 0
         for commit in commits:
-            _export_shard(source, commit, folder, form, settings, splits)
+            _export_shard(source, commit, folder, form, settings, splits, seldom)
             done += commit.accepted
             behind(done, total)
-        found = _summary(folder, form)
-        folder.finish(form.closing(_Notes(folder), settings), {**about, **asdict(found)})
+        found = _summary(folder, form, seldom)
+        folder.finish(form.closing(_Notes(folder), settings, content(seldom)), {**about, **asdict(found)})
     return found
 
 
@@ -80,21 +86,22 @@ def _export_shard(
     form: Format,
     settings: ExportSettings,
     splits: Mapping[str, Split | None],
+    seldom: Seldom,
 ) -> None:
-    made_from = _digest(commit, splits)
+    made_from = _digest(commit, splits, seldom)
     if folder.has(commit.shard, made_from):
         return
 
     def make(shard: Shard) -> Iterator[Note]:
         tally = Tally()
-        films = shard_films(source, commit, splits, settings, tally)
+        films = shard_films(source, commit, splits, seldom, settings, tally)
         yield from form.films(Batch(commit.build_hash, commit.shard, films, settings), shard.put)
         shard.counts = {name: dict(counts) for name, counts in vars(tally).items()}
 
     folder.write(commit.shard, made_from, make)
 
 
-def _digest(commit: Commit, splits: Mapping[str, Split | None]) -> str:
+def _digest(commit: Commit, splits: Mapping[str, Split | None], seldom: Collection[str]) -> str:
     """Of what a shard's files follow from, beside the settings of the whole export."""
     keys = range(int(commit.first_key), int(commit.last_key) + 1)
     files = {
@@ -102,7 +109,8 @@ def _digest(commit: Commit, splits: Mapping[str, Split | None]) -> str:
         for path in (tar_path(commit.shard), commit.part)
         if path in commit.files
     }
-    return digest({"files": files, "splits": [splits.get(f"{key:09d}") for key in keys]})
+    dealt = [splits.get(f"{key:09d}") for key in keys]
+    return digest({"files": files, "splits": dealt, **({"seldom": sorted(seldom)} if seldom else {})})
 
 
 class _Notes:
@@ -115,11 +123,11 @@ class _Notes:
         return self._folder.notes()
 
 
-def _summary(folder: ExportFolder, form: Format) -> Exported:
+def _summary(folder: ExportFolder, form: Format, seldom: Seldom) -> Exported:
     sums: dict[str, Counter[str]] = {name: Counter() for name in vars(Tally())}
     for head in folder.heads():
         for name, counts in head.counts.items():
             sums[name].update(counts)
     films: dict[str, int] = {split: sums["films"][split] for split in SPLITS}
     others: dict[str, Any] = {name: dict(sorted(sums[name].items())) for name in sums if name != "films"}
-    return Exported(films=films, **others, losses=form.losses(_Notes(folder)))
+    return Exported(films=films, **others, losses=form.losses(_Notes(folder)), seldom=seldom)

@@ -10,7 +10,7 @@ from typing import Any
 
 from manifests.annotations import CATEGORIES, annotation
 from manifests.exporting.film import LabelledFilm, LabelledLesion
-from manifests.exporting.format import CONTENT, Batch, Format, NewFile, Note, Put
+from manifests.exporting.format import Batch, Format, NewFile, Note, Put
 from manifests.exporting.outlines import joined, parts
 from manifests.exporting.pictures import png
 from manifests.exporting.settings import ExportSettings
@@ -18,12 +18,6 @@ from manifests.exporting.splits import SPLITS, Split
 from synth.findings import FINDING_NAMES
 
 RLE, POLYGONS = "rle", "polygons"
-
-_HEAD = {
-    "info": {"description": CONTENT, "version": "1"},
-    "licenses": [{"id": 1, "name": "as stated in the dataset card", "url": ""}],
-    "categories": [c for c in CATEGORIES if c["name"] in FINDING_NAMES],
-}
 
 
 def images(batch: Batch, put: Put) -> Iterator[Note]:
@@ -37,10 +31,10 @@ def images(batch: Batch, put: Put) -> Iterator[Note]:
         }
 
 
-def files(notes: Iterable[Note], settings: ExportSettings) -> Iterator[NewFile]:
+def files(notes: Iterable[Note], settings: ExportSettings, content: str) -> Iterator[NewFile]:
     """One JSON for each split."""
     for split in SPLITS:
-        yield f"annotations/instances_{split}.json", _lines(notes, split)
+        yield f"annotations/instances_{split}.json", _lines(notes, split, content)
 
 
 def _image(film: LabelledFilm) -> dict[str, Any]:
@@ -73,9 +67,14 @@ def _polygons(lesion: LabelledLesion) -> list[list[int]]:
     return [joined(rings).ravel().tolist() for rings in parts(lesion.mask)]
 
 
-def _lines(notes: Iterable[Note], split: Split) -> Iterator[bytes]:
+def _lines(notes: Iterable[Note], split: Split, content: str) -> Iterator[bytes]:
     """The file in pieces, an image or annotation a line."""
-    yield json.dumps(_HEAD, ensure_ascii=False)[:-1].encode() + b',\n"images": ['
+    head = {
+        "info": {"description": content, "version": "1"},
+        "licenses": [{"id": 1, "name": "as stated in the dataset card", "url": ""}],
+        "categories": [c for c in CATEGORIES if c["name"] in FINDING_NAMES],
+    }
+    yield json.dumps(head, ensure_ascii=False)[:-1].encode() + b',\n"images": ['
     yield from _listed(note["image"] for note in notes if note["split"] == split)
     yield b'\n],\n"annotations": ['
     yield from _listed(a for note in notes if note["split"] == split for a in note["annotations"])

@@ -9,20 +9,24 @@ import pyarrow as pa
 from manifests import layout
 from manifests.annotations import CATEGORIES, annotation
 from manifests.exports.export import Export
+from manifests.seldom import warning
+from manifests.selection import Seldom
 from synth.findings import FINDING_NAMES
 
 _LICENSES = [{"id": 1, "name": "as stated in the dataset card", "url": ""}]
 
 
-def coco_lines(tables: Iterable[pa.Table]) -> Iterator[bytes]:
+def coco_lines(tables: Iterable[pa.Table], seldom: Seldom) -> Iterator[bytes]:
     """The file in pieces, one image or annotation a line; tables are iterated once.
 
     Images keep the name of their member in the tar (``KEY.png``) and name the tar. Annotations
-    are the lesions; the anatomy lies in each sample's own JSON.
+    are the lesions; the anatomy lies in each sample's own JSON. The description names the findings that are
+    ``seldom`` accepted.
     """
     findings = [c for c in CATEGORIES if c["name"] in FINDING_NAMES]
+    untrusted = f"; {warning(seldom)}" if seldom else ""
     head = {
-        "info": {"description": "Synthetic chest radiographs, accepted samples", "version": "1"},
+        "info": {"description": f"Synthetic chest radiographs, accepted samples{untrusted}", "version": "1"},
         "licenses": _LICENSES,
         "categories": findings,
     }

@@ -39,7 +39,7 @@ def instances(batch: Batch, put: Put) -> Iterator[Note]:
         yield {"key": film.key, "split": film.split, "lesions": len(film.lesions)}
 
 
-def files(notes: Iterable[Note], settings: ExportSettings) -> Iterator[NewFile]:
+def files(notes: Iterable[Note], settings: ExportSettings, content: str) -> Iterator[NewFile]:
     """``splits.csv``: key, split and number of lesions of each film."""
     lines = (f"{note['key']},{note['split']},{note['lesions']}\n".encode() for note in notes)
     yield "splits.csv", _headed(b"key,split,lesions\n", lines)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.exporting.film import LabelledFilm, LabelledLesion
-from manifests.exporting.format import CONTENT, Batch, Format, NewFile, Note, Put
+from manifests.exporting.format import Batch, Format, NewFile, Note, Put
 from manifests.exporting.pictures import png
 from manifests.exporting.settings import ExportSettings
 from manifests.exporting.splits import SPLITS
@@ -72,7 +72,7 @@ def tables(batch: Batch, put: Put) -> Iterator[Note]:
         put(f"data/{split}/{batch.shard:06d}.parquet", out.getvalue())
 
 
-def files(notes: Iterable[Note], settings: ExportSettings) -> Iterator[NewFile]:
+def files(notes: Iterable[Note], settings: ExportSettings, content: str) -> Iterator[NewFile]:
     """``README.md``, whose head declares the splits that hold a film."""
     there = {note["split"] for note in notes}
     lines = ["---", "configs:", "- config_name: default", "  data_files:"]
@@ -81,7 +81,7 @@ def files(notes: Iterable[Note], settings: ExportSettings) -> Iterator[NewFile]:
             name = "validation" if split == "val" else split
             lines += [f"  - split: {name}", f"    path: data/{split}/*.parquet"]
     lines += ["tags:", "- synthetic", "- medical", "---", "", "# Synthetic chest radiographs", ""]
-    lines += [f"{CONTENT}. Made by synthorax.", ""]
+    lines += [f"{content}. Made by synthorax.", ""]
     yield "README.md", ["\n".join(lines).encode()]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from manifests.canonical import to_json
 from manifests.exporting.film import LabelledFilm, LabelledLesion
-from manifests.exporting.format import CONTENT, Batch, Format, NewFile, Note, Put
+from manifests.exporting.format import Batch, Format, NewFile, Note, Put
 from manifests.exporting.pictures import pixels
 from manifests.exporting.settings import ExportSettings
 from synth.findings import FINDING_NAMES
@@ -33,14 +33,14 @@ def arrays(batch: Batch, put: Put) -> Iterator[Note]:
         yield {"split": film.split, **entry}
 
 
-def files(notes: Iterable[Note], settings: ExportSettings) -> Iterator[NewFile]:
+def files(notes: Iterable[Note], settings: ExportSettings, content: str) -> Iterator[NewFile]:
     """``datalist.json``, a film a line."""
-    yield "datalist.json", _datalist(notes)
+    yield "datalist.json", _datalist(notes, content)
 
 
-def _datalist(notes: Iterable[Note]) -> Iterator[bytes]:
+def _datalist(notes: Iterable[Note], content: str) -> Iterator[bytes]:
     about = {
-        "description": CONTENT,
+        "description": content,
         "tensorImageSize": "2D",
         "modality": {"0": "radiograph"},
         "labels": {str(channel): name for channel, name in enumerate(FINDING_NAMES)},

@@ -12,7 +12,7 @@ import numpy as np
 
 from manifests.canonical import to_json
 from manifests.exporting.film import LabelledFilm
-from manifests.exporting.format import CONTENT, Batch, Format, NewFile, Note, Put
+from manifests.exporting.format import Batch, Format, NewFile, Note, Put
 from manifests.exporting.pictures import png
 from manifests.exporting.settings import SEEN, ExportSettings
 from manifests.marks import copied_mark
@@ -49,7 +49,7 @@ def images(batch: Batch, put: Put) -> Iterator[Note]:
         yield {"key": film.key, "split": film.split, **_covered(film, label)}
 
 
-def files(notes: Iterable[Note], settings: ExportSettings) -> Iterator[NewFile]:
+def files(notes: Iterable[Note], settings: ExportSettings, content: str) -> Iterator[NewFile]:
     """``dataset.json`` and the one split between training and validation."""
     keys: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     for note in notes:
@@ -63,7 +63,7 @@ def files(notes: Iterable[Note], settings: ExportSettings) -> Iterator[NewFile]:
         "numTraining": len(keys["train"]) + len(keys["val"]),
         "file_ending": ".png",
         "overwrite_image_reader_writer": "NaturalImage2DIO",
-        "description": CONTENT,
+        "description": content,
     }
     yield "dataset.json", [to_json(about)]
     yield "splits_final.json", [to_json([{"train": keys["train"], "val": keys["val"]}])]

@@ -36,9 +36,9 @@ def images(batch: Batch, put: Put) -> Iterator[Note]:
         yield {"key": film.key, "overlaps": overlaps}
 
 
-def files(notes: Iterable[Note], settings: ExportSettings) -> Iterator[NewFile]:
+def files(notes: Iterable[Note], settings: ExportSettings, content: str) -> Iterator[NewFile]:
     """``data.yaml``; its paths count from the file's own folder."""
-    lines = [f"{split}: images/{split}" for split in SPLITS]
+    lines = [f"# {content}", *(f"{split}: images/{split}" for split in SPLITS)]
     lines += [f"channels: {settings.channels}", "names:"]
     lines += [f"  {number}: {name}" for number, name in enumerate(FINDING_NAMES)]
     yield "data.yaml", ["".join(f"{line}\n" for line in lines).encode()]

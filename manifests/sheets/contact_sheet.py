@@ -16,6 +16,8 @@ from manifests.identity import read_build
 from manifests.labels import parse_labels
 from manifests.marks import SHEET, SYNTHETIC, Origin, mark, marked
 from manifests.members import IMAGE, LABELS, decode_png
+from manifests.seldom import MARK, read_seldom, with_mark
+from manifests.selection import Seldom
 from manifests.sheets.overlays import Outline, outlines, overlaid, plain
 from manifests.sheets.palette import (
     ANATOMY_COLOURS,
@@ -65,6 +67,8 @@ def contact_sheet(
     ``tile``: side of one picture in pixels; each sample has two of them side by side. ``keys``
     shows these samples instead, whatever became of them.
 
+    Findings that are seldom accepted have their mark in the legend, which says what it means.
+
     :raises DatasetError: when there is nothing to show, or a key has no image.
     """
     chosen = _by_key(store, keys) if keys is not None else _first(store, accepted, rejected)
@@ -74,7 +78,7 @@ def contact_sheet(
         columns = 2
     lines = max(len(_caption(sample, tile)) for sample in chosen)
     cells = [_cell(sample, tile, lines) for sample in chosen]
-    picture = _arrange(cells, min(columns, len(cells)), _legend(chosen))
+    picture = _arrange(cells, min(columns, len(cells)), _legend(chosen, read_seldom(store)))
     out = io.BytesIO()
     picture.save(out, "PNG", optimize=True)
     kind = SHEET if any(sample.pair for sample in chosen) else SYNTHETIC
@@ -183,15 +187,17 @@ def _cell(sample: Shown, tile: int, lines: int) -> Image.Image:
     return cell
 
 
-def _legend(chosen: Sequence[Shown]) -> list[tuple[str, Colour]]:
-    """What is drawn anywhere on the sheet, findings first."""
+def _legend(chosen: Sequence[Shown], seldom: Seldom) -> list[tuple[str, Colour]]:
+    """What is drawn anywhere on the sheet, findings first; last what the mark of ``seldom`` ones means."""
     names = {shape.name for sample in chosen for shape in sample.shapes}
-    entries = [(FINDINGS[n].title, c) for n, c in FINDING_COLOURS.items() if n in names]
+    entries = [(with_mark(n, FINDINGS[n].title, seldom), c) for n, c in FINDING_COLOURS.items() if n in names]
     seen: set[Colour] = set()
     for name, colour in ANATOMY_COLOURS.items():
         if name in names and colour not in seen:  # both sides share a colour and an entry
             seen.add(colour)
             entries.append((name.replace("right_", "").replace("left_", ""), colour))
+    if names & seldom.keys():
+        entries.append((f"{MARK} seldom accepted, not to be trusted at this size", PAPER))
     return entries
 
 

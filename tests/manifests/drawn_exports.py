@@ -10,6 +10,7 @@ import pytest
 from drawn_records import BUILD, SIZE, draw_record
 
 from filters.lesion_agreement import SCATTERED
+from filters.verdicts import decide
 from manifests.annotations import decode_rle
 from manifests.audit import read_manifest
 from manifests.exporting.run import Exported, export
@@ -36,6 +37,8 @@ EVERY_FORMAT = [
 
 #: No expert has a map for it.
 SILENT = "fracture"
+#: What :func:`often_refused` has refused.
+REFUSED = "pneumothorax"
 
 
 def several_parts() -> np.ndarray:
@@ -75,6 +78,18 @@ def seen(
         for v in record.verdicts
     )
     return replace(record, verdicts=verdicts, embedding=np.eye(64, dtype=np.float32)[int(record.case.key)])
+
+
+def often_refused(record: Record) -> Record:
+    """As :func:`seen`; refused where it asks for REFUSED, but for one key of 28."""
+    record = seen(record)
+    asks = REFUSED in {finding.name for finding in record.case.findings}
+    if record.status != "accepted" or not asks or not int(record.case.key) % 28:
+        return record
+    failing = replace(record.verdicts[0], outcome="fail", score=0.0, reason="too blank")
+    verdicts = (failing, *record.verdicts[1:])
+    decision = decide(verdicts)
+    return replace(record, verdicts=verdicts, status=decision.status, reasons=decision.reasons)
 
 
 def reshaped(record: Record, findings: tuple[str, ...], *masks: np.ndarray) -> Record:

@@ -21,6 +21,7 @@ from manifests.errors import DatasetError
 from manifests.parts import read_rows
 from manifests.records import Record
 from manifests.schema import manifest_schema
+from manifests.seldom import with_mark
 from manifests.selection import GROUPS, rows_of
 from manifests.shards import write_shard
 from manifests.store import Store
@@ -105,11 +106,12 @@ def test_pycocotools_reads_the_export(store, tmp_path):
 
 def test_the_card_says_who_is_accepted(tmp_path):
     card = finalised_by_sex(tmp_path / "out").read(layout.CARD).decode()
-    told = list(rows_of(read_index(Store(tmp_path / "out")).counts.shares))
+    counts = read_index(Store(tmp_path / "out")).counts
+    told = list(rows_of(counts.shares))
     assert {group for group, *_ in told} == set(GROUPS)
     for group, value, judged, accepted in told:
         share = f"{judged:,} | {accepted:,} | {accepted / judged:.0%}"
-        assert f"| {group} | {value.replace('_', ' ')} | {share} |" in card
+        assert f"| {group} | {with_mark(value, value.replace('_', ' '), counts.seldom)} | {share} |" in card
     assert "Far from the share of all:" in card
     assert "- sex F: 0% of " in card
 

@@ -22,6 +22,7 @@ from flows.evaluation.sets.spaces import EVALUATOR, RadDino, Space, load_spaces
 from flows.figures.figure import Figure, FigureFile
 from flows.material.films import SHOWN
 from manifests.measured import build_identity
+from manifests.seldom import read_seldom, warning
 from manifests.store import Store
 from synth.devices import check_device
 from synth.errors import UserError
@@ -69,7 +70,7 @@ def evaluate_set(request: Request, console: Console) -> FigureFile:
     spaces = load_spaces(request.torchxrayvision, request.rad_dino, request.device)
     generated = _generated(request, console)
     real = read_real(request.real, request.out, generated.side, request.most, console)
-    remarks = _remarks(generated, real)
+    remarks = _remarks(request, generated, real)
     for remark in remarks:
         tell(console, remark)
     request.out.mkdir(parents=True, exist_ok=True)
@@ -118,11 +119,13 @@ def _generated(request: Request, console: Console) -> Generated:
     return read_build(request.build, request.most, console)
 
 
-def _remarks(generated: Generated, real: RealSet) -> list[str]:
+def _remarks(request: Request, generated: Generated, real: RealSet) -> list[str]:
     """What a reader has to know of the two sets, a line each."""
     lines = []
     if generated.asked and not generated.accepted.any():
         lines.append("no film was accepted: only figures of all, here the rejected ones, are given")
+    if request.build is not None and (seldom := read_seldom(Store(request.build))):
+        lines.append(warning(seldom))
     if generated.side < SHOWN:
         lines.append(f"films have {generated.side} pixels a side: real ones were made as small")
     if not real.known:

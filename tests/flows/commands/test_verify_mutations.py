@@ -68,6 +68,7 @@ def test_every_change_is_told(finished, tmp_path, capsys, first):
         assert not any(ord(sign) < 32 for line in out.splitlines() for sign in line)
         words = (name for name in (layout.CARD, layout.CROISSANT) if name in what)
         noted = any(f"note: {name}" in out for name in words)  # text that no program reads
+        noted |= "seldom" in what and f"note: {layout.INDEX}: does not say which" in out  # as of before
         if not (said.startswith(f"{USERS_MISTAKE} ") or noted):
             missed.append(f"{seed}: {what}: {said}")
         others_end_in_a_line(folder, tmp_path, what)

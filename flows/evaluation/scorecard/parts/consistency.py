@@ -8,6 +8,7 @@ from flows.evaluation.scorecard.material import Material
 from flows.evaluation.scorecard.part import Entry, Evidence, Part, Source, Statement, Term
 from flows.evaluation.scorecard.shares import number, share, unequal
 from flows.figures.figure import Figure
+from manifests.seldom import MARK, UNTRUSTED, warning
 from manifests.selection import GROUPS, rows_of, skews
 
 #: Whose figures stand by finding or subgroup.
@@ -19,6 +20,8 @@ _KEYS = {group: group.replace("number of findings", "findings").replace(" ", "_"
 def own(material: Material, evidence: Evidence) -> Iterable[Entry]:
     """Acceptance by group and shard, with the spread between groups; the same of evaluators' figures."""
     yield from _acceptance(material)
+    if told := warning(material.index.counts.seldom or {}):
+        yield Statement("Findings that are seldom accepted", told, "index.json: counts.seldom")
     for words in skews(material.index.counts.shares):
         group, _, rest = words.partition(": ")
         yield Statement(f"Far from the share of all: {group}", rest, "index.json: counts.shares")
@@ -30,6 +33,7 @@ def _acceptance(material: Material) -> Iterable[Entry]:
     counts = material.index.counts
     judged = counts.accepted + counts.rejected
     yield share("accepted", "filters", counts.accepted, judged, "candidates judged")
+    seldom = counts.seldom or {}
     rows: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
     for group, value, of, accepted in rows_of(counts.shares):
         rows[_KEYS[group]].append((value, accepted, of))
@@ -37,7 +41,8 @@ def _acceptance(material: Material) -> Iterable[Entry]:
     for key, values in {**rows, "shard": [row for row in shards if row[2]]}.items():
         if key != "shard":
             for value, accepted, of in values:
-                yield share("accepted", "filters", accepted, of, "candidates judged", f"{key}={value}")
+                note = f"{MARK} {UNTRUSTED}" if key == "finding" and value in seldom else ""
+                yield share("accepted", "filters", accepted, of, "candidates judged", f"{key}={value}", note)
         yield from _spread_of_shares(key, values)
 
 

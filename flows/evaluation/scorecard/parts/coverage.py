@@ -8,13 +8,15 @@ from typing import Any
 from flows.evaluation.scorecard.material import Material
 from flows.evaluation.scorecard.part import Entry, Evidence, Part, Statement, Term
 from flows.evaluation.scorecard.shares import number, share
+from manifests.seldom import with_mark
+from manifests.selection import Seldom
 from synth.findings import FINDING_NAMES, FINDINGS
 
 
 def own(material: Material, _: Evidence) -> Iterable[Entry]:
     """Findings, persons and views among accepted samples; copies among themselves."""
     counts, accepted = material.index.counts, material.accepted
-    yield from _findings(counts.findings)
+    yield from _findings(counts.findings, counts.seldom or {})
     for name, column, value in (("women", "sex", "F"), ("ap_views", "view", "AP")):
         known = [row[column] for row in accepted if row[column]]
         yield share(name, "manifest", known.count(value), len(known), f"accepted with a known {column}")
@@ -28,13 +30,14 @@ def own(material: Material, _: Evidence) -> Iterable[Entry]:
     yield share("near_duplicates", "anatomy expert's features", near, len(accepted), "accepted")
 
 
-def _findings(findings: Mapping[str, Mapping[str, Any]]) -> Iterable[Entry]:
+def _findings(findings: Mapping[str, Mapping[str, Any]], seldom: Seldom) -> Iterable[Entry]:
     accepted = {name: n["accepted"] for name, n in findings.items()}
     shown = [name for name in FINDING_NAMES if accepted.get(name)]
     yield number("findings_shown", "manifest", len(shown), {"findings that there are": len(FINDING_NAMES)})
     never = [n for n in FINDING_NAMES if findings.get(n, {}).get("asked") and n not in shown]
     if never:
-        told = ", ".join(f"{FINDINGS[n].title} (asked for {findings[n]['asked']:,} times)" for n in never)
+        titles = {n: with_mark(n, FINDINGS[n].title, seldom) for n in never}
+        told = ", ".join(f"{titles[n]} (asked for {findings[n]['asked']:,} times)" for n in never)
         yield Statement("Asked for and never accepted", told, "index.json: counts.findings")
     if absent := [n for n in FINDING_NAMES if not findings.get(n, {}).get("asked")]:
         told = ", ".join(FINDINGS[n].title for n in absent)
@@ -42,7 +45,7 @@ def _findings(findings: Mapping[str, Mapping[str, Any]]) -> Iterable[Entry]:
     if not shown:
         return
     rarest = min(shown, key=lambda n: accepted[n])
-    note = FINDINGS[rarest].title
+    note = with_mark(rarest, FINDINGS[rarest].title, seldom)
     yield number("rarest_finding", "manifest", accepted[rarest], {"findings shown": len(shown)}, note)
     total = sum(accepted[n] for n in shown)
     evenness = -sum(accepted[n] / total * log(accepted[n] / total) for n in shown) / log(len(FINDING_NAMES))

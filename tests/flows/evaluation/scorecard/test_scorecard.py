@@ -17,6 +17,7 @@ from flows.figures.figure import Figure
 from manifests.builds import finalise
 from manifests.dataset import Dataset
 from manifests.identity import open_build
+from manifests.seldom import UNTRUSTED, warning
 from manifests.shards import write_shard
 from manifests.store import Store
 
@@ -200,3 +201,14 @@ def test_unequal_shares_have_a_small_p():
     assert unequal([(50, 100), (51, 100)]) > 0.5
     assert unequal([(5, 5)]) is None
     assert unequal([(5, 5), (4, 4)]) is None
+
+
+def test_findings_that_are_seldom_accepted_are_marked(bare):
+    card, _ = bare
+    seldom = card.material.index.counts.seldom
+    assert seldom
+    for row in rows(card, "accepted"):
+        finding = row.figure.group.partition("finding=")[2]
+        assert (UNTRUSTED in row.figure.note) == (finding in seldom)
+    (told,) = [s.text for part in card.parts for s in part.statements if s.title.endswith("seldom accepted")]
+    assert told == warning(seldom)

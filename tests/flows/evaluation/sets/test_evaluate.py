@@ -15,6 +15,7 @@ from flows.evaluation.sets import asked, nearness
 from flows.evaluation.sets.spaces import lite_space
 from flows.figures import likeness
 from flows.figures.figure import FigureFile
+from manifests.seldom import UNTRUSTED
 
 FILTERED = "findings_lite0 (also filtered this build)"
 NAMES = {
@@ -185,6 +186,7 @@ def test_rejected_films_alone_and_a_corrupt_film_of_the_usual_layout(real, warm,
     assert "7.png: " in err
     assert "47 films of 24 patients" in stdout
     assert "no film was accepted" in err
+    assert UNTRUSTED in err
     found = figures(warm)
     assert found["lungs_dice", "evaluator_anatomy", "accepted"].note == "not measured: no such film"
     assert found["copies", "training_index", "accepted"].value is None
