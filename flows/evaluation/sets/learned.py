@@ -49,13 +49,11 @@ class Material:
         count = sum(map(len, self.learned.values()))
         if min(count, len(self.unseen)) >= FEWEST:
             return ""
-        told = (
-            f"{count} films that the {self.model} image model learned from and {len(self.unseen)} unseen ones"
-        )
-        return f"the real films have {told}, expected {FEWEST} of each at least"
+        told = f"{count} films that the {self.model} image model learned from"
+        return f"DIR has {told} and {len(self.unseen)} unseen ones, expected {FEWEST} of each at least"
 
     def forged(self) -> dict[str, np.ndarray]:
-        """By kind, copies of COPIES of the first folder's films, evenly spread; made of films without letters,
+        """By kind, copies of COPIES of the first folder's films, evenly spread, made of films without letters
         as the model saw them."""
         films = next(films for films in self.learned.values() if len(films))
         chosen = set(spread(sorted(films.names), COPIES))
