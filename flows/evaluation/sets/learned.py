@@ -33,11 +33,13 @@ NAME, FOUND = "copies_learned", "copies_found"
 
 @dataclass(frozen=True)
 class Material:
-    """Films at SIDE pixels: those that a ``model`` learned from, by folder, and ``unseen`` ones."""
+    """Films at SIDE pixels: those that a ``model`` learned from, by folder, and ``unseen`` ones; ``absent`` are
+    folders that it learned from and that are not there."""
 
     model: str
     learned: dict[str, RealFilms]
     unseen: RealFilms
+    absent: tuple[str, ...] = ()
 
     @property
     def images(self) -> np.ndarray:
@@ -64,6 +66,7 @@ class Material:
     def in_words(self, found: Mapping[str, np.ndarray]) -> str:
         """What was learned from, and which share of each kind of forged films is ``found``."""
         folders = " and ".join(f"{len(films):,} of {name}" for name, films in self.learned.items())
+        folders += "".join(f", {name} is not there" for name in self.absent)
         told = ", ".join(f"{near.mean():.0%} {kind}" for kind, near in found.items())
         count = len(next(iter(found.values())))
         return f"learned from: {folders}, at {SIDE} pixels; of {count} copies made on purpose it finds {told}"
@@ -180,4 +183,4 @@ def read_material(real: RealSet, learned: Learned, console: Console) -> Material
     unseen = load(NIH, learned.unseen)
     for line in damaged:
         tell(console, f"{line}: left out")
-    return Material(learned.model, found, unseen)
+    return Material(learned.model, found, unseen, tuple(f for f in learned.folders if f not in there))
