@@ -14,7 +14,7 @@ from manifests.canonical import to_json
 from manifests.croissant import croissant
 from synth.strict_json import parse_json
 
-#: Figures of copies that a person may be known by; what is found of copies made on purpose stands in their notes.
+#: Figures of copies; what is found of those that were made on purpose stands in the notes.
 COPIES = ("copies", "copies_learned", "copies_refused")
 
 

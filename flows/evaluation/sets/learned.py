@@ -33,8 +33,8 @@ NAME, FOUND = "copies_learned", "copies_found"
 
 @dataclass(frozen=True)
 class Material:
-    """Films at SIDE pixels: those that a ``model`` learned from, by folder, and ``unseen`` ones; ``absent`` are
-    folders that it learned from and that are not there."""
+    """Films at SIDE pixels: those that a ``model`` learned from, by folder, and ``unseen`` ones; ``absent``
+    folders are not there."""
 
     model: str
     learned: dict[str, RealFilms]
