@@ -8,6 +8,7 @@ import yaml
 
 from manifests import layout
 from manifests.draws import in_words, redraws_of
+from manifests.image_models import shipped_model
 from manifests.index import Counts
 from manifests.schema import Column
 from manifests.seldom import MARK, warning, with_mark
@@ -30,7 +31,8 @@ _UNSTATED = "other"
 #: Of builds by the fast image model that ships.
 _UNINDEXED = (
     "\n\n`training_copy` knows 554 films that the best image model learned from. The fast one, which drew "
-    "these, learned from 8,597 films, most of which it does not know."
+    "these, learned from 8,597 films, most of which it does not know; `synthorax evaluate BUILD --real DIR` "
+    "looks for copies of those that DIR has."
 )
 
 _NOTICE = """\
@@ -107,7 +109,7 @@ def dataset_card(
         *([f"## Quotas\n\n{short.cells_text}"] if short.quotas else []),
         *([f"## Draws\n\n{_draws(counts, redraws)}"] if (redraws := redraws_of(build)) else []),
         *([f"## Who is accepted\n\n{_shares(counts)}"] if any(counts.shares.values()) else []),
-        f"## What was left out\n\n{_left_out(counts, judged_by)}{_UNINDEXED if _is_fast(build) else ''}",
+        f"## What was left out\n\n{_left_out(counts, judged_by)}{_unindexed(build)}",
         *([f"## Licence\n\n{_licence(licence, edited)}"] if licence else []),
         f"## How it was made\n\n{_made(build)}",
     ]
@@ -221,9 +223,8 @@ def _left_out(counts: Counts, judged_by: Mapping[str, Column]) -> str:
     return "\n".join(lines)
 
 
-def _is_fast(build: Mapping[str, Any]) -> bool:
-    images = (build.get("config") or {}).get("images") or {}
-    return images.get("model") == "fast" and not images.get("checkpoint")
+def _unindexed(build: Mapping[str, Any]) -> str:
+    return _UNINDEXED if shipped_model(build) == "fast" else ""
 
 
 def _licence(licence: str, edited: bool) -> str:

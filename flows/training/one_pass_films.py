@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from flows.config.terminal import tracked
 from flows.material.films import FOLDERS, RealFilms, load_real
+from flows.material.learned import teaches
 from flows.material.lesion_regions import GRID, SIDE, Regions, State, lesion_regions
 from flows.material.trained import expert_anatomy, unmarked
 from flows.training.augment import draw_warp, vary_exposure
@@ -106,8 +107,7 @@ def load_films(data: Path, out: Path, run: Path, guide: nn.Module) -> list[OnePa
     """
     found = []
     for folder, size in FOLDERS.items():
-        films = load_real(data, folder, min(size, SIDE))
-        films = films.take(np.flatnonzero(films.parts != "test"))
+        films = load_real(data, folder, min(size, SIDE), keep=lambda row: teaches(row["patient"]))
         path = run / f"{folder}.safetensors"
         if not path.exists():
             run.mkdir(parents=True, exist_ok=True)

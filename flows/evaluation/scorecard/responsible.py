@@ -14,6 +14,9 @@ from manifests.canonical import to_json
 from manifests.croissant import croissant
 from synth.strict_json import parse_json
 
+#: Figures of copies; what is found of those that were made on purpose stands in the notes.
+COPIES = ("copies", "copies_learned", "copies_refused")
+
 
 def responsible(card: Scorecard) -> bytes:
     """``croissant.json`` of the scored build; texts that stand there already stay, figures follow them."""
@@ -45,7 +48,7 @@ def responsible(card: Scorecard) -> bytes:
         ),
         "rai:personalSensitiveInformation": [
             *found["rai:personalSensitiveInformation"],
-            *_phrases(r for r in part["compliance"].rows if r.figure.name.startswith("copies")),
+            *_phrases(r for r in part["compliance"].rows if r.figure.name in COPIES),
         ],
         "rai:dataAnnotationAnalysis": [
             *_phrases(part["constraint"].rows),

@@ -18,6 +18,7 @@ from manifests.dataset import Sample, open_dataset
 from manifests.errors import DatasetError
 from manifests.films.files import working_image
 from manifests.films.folders import find_radiographs
+from manifests.image_models import shipped_model
 from synth.errors import UserError
 from synth.images.framing import Framed
 from synth.images.radiographs import to_uint8
@@ -35,7 +36,8 @@ class Generated:
     Of a build: ``accepted`` bool; ``ages`` float, NaN where none was asked for; ``sexes`` and ``views``, ""
     so; the ``findings`` asked for, ``complete`` bool whether these are all; the ``lungs`` (M, S, S) bool and
     the ``boxes`` of lesions asked for. A folder's films have none of these: ``asked`` is False. ``about`` is
-    of them in words, ``weights`` the digests of what made and filtered them, ``damaged`` what is unreadable.
+    of them in words, ``weights`` the digests of what made and filtered them, ``model`` which image model of
+    ours drew them ("" for another), ``damaged`` what is unreadable.
     """
 
     images: np.ndarray = field(repr=False)
@@ -50,6 +52,7 @@ class Generated:
     asked: bool
     about: str
     weights: dict[str, str] = field(default_factory=dict, repr=False)
+    model: str = ""
     damaged: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -154,6 +157,7 @@ def _of_build(
         asked=True,
         about=f"{some} films of {url}, {int(accepted.sum())} accepted and {int((~accepted).sum())} rejected",
         weights=dict(build.get("weights", {})),
+        model=shipped_model(build),
     )
 
 

@@ -8,6 +8,7 @@ from flows.figures.figure import Figure, table
 _FIDELITY = ("fd", "kid", "precision", "recall", "density", "coverage", "two_sample_auc")
 _SET = ("ms_ssim", "spectrum_gap", "frd")
 _ASKED = ("lungs_dice", "requested_auroc", "pointing", "attribute_sex", "attribute_view", "attribute_age")
+_COPIES = ("copies", "copies_learned", "copies_found")
 _WHOLE = ("all", "accepted")
 
 _HEAD = """# Is it like real films?
@@ -48,8 +49,8 @@ def page(command: str, about: Mapping[str, Any], figures: Sequence[Figure]) -> s
     ]:
         title = "## By finding, sex, age and view: accepted films against real films of the same kind"
         parts += [title, "", _matrix(groups, _FIDELITY), _sizes(groups), ""]
-    if copies := [f for f in whole if f.name == "copies"]:
-        parts += ["## Copies of training films", "", _list(copies, ("copies",))]
+    if copies := [f for f in figures if f.name in _COPIES and f.value is not None]:
+        parts += ["## Copies of training films", "", _list(copies, _COPIES)]
     parts += _missing(figures)
     return "\n".join(parts).rstrip() + "\n"
 

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from flows.config.terminal import tell
-from flows.evaluation.sets import asked, attributes, fidelity, nearness, protocol
+from flows.evaluation.sets import asked, attributes, fidelity, learned, nearness, protocol
 from flows.evaluation.sets.films import Generated, read_build, read_folder
 from flows.evaluation.sets.groups import Group, part_groups, whole_groups
 from flows.evaluation.sets.kept import Kept
@@ -86,6 +86,7 @@ def evaluate_set(request: Request, console: Console) -> FigureFile:
         figures += _asked(kept, generated, real, wholes)
     tell(console, "copies")
     figures += nearness.copy_figures(kept, generated, real, wholes)
+    figures += learned.learned_figures(kept, generated, real, wholes, console)
     about: dict[str, Any] = {
         **({} if request.build is None else {"build": build_identity(Store(request.build))}),
         "generated": generated.about,

@@ -20,7 +20,7 @@ from manifests.seldom import UNTRUSTED
 FILTERED = "findings_lite0 (also filtered this build)"
 NAMES = {
     *("fd", "kid", "precision", "recall", "density", "coverage", "two_sample_auc", "ms_ssim", "spectrum_gap"),
-    *("frd", "lungs_dice", "requested_auroc", "pointing", "copies"),
+    *("frd", "lungs_dice", "requested_auroc", "pointing", "copies", "copies_learned"),
     *("attribute_sex", "attribute_view", "attribute_age"),
 }
 
