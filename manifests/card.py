@@ -83,7 +83,7 @@ Whether it can be seen where its label says is not known."""
 
 _SELDOM = """\
 {mark} Seldom accepted: {warning}.
-What passes may do so by chance: exports and loaders take its lesions for no label unless told otherwise."""
+What passed may have passed by chance; its lesions are labels all the same."""
 
 
 def dataset_card(

@@ -1,7 +1,7 @@
 """The films of one committed shard, with their labels held against the manifest's rows."""
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,15 +44,9 @@ INCOMPLETE = "text not understood whole"
 
 
 def shard_films(
-    store: Store,
-    commit: Commit,
-    splits: Mapping[str, Split | None],
-    seldom: Container[str],
-    settings: ExportSettings,
-    tally: Tally,
+    store: Store, commit: Commit, splits: Mapping[str, Split | None], settings: ExportSettings, tally: Tally
 ) -> Iterator[LabelledFilm]:
-    """Accepted samples of a shard in the order of their keys, counted in ``tally``; ``seldom``: findings that
-    the build accepts too seldom.
+    """Accepted samples of a shard in the order of their keys, counted in ``tally``.
 
     :raises DatasetError: where tar and rows do not speak of the same samples, or a mask is none.
     """
@@ -71,7 +65,7 @@ def shard_films(
         if not teaches(row, settings):
             tally.left_out[INCOMPLETE] += 1
             continue
-        trusts = lesion_trusts(row, settings.labels == SEEN, seldom)
+        trusts = lesion_trusts(row, settings.labels == SEEN)
         film = labelled(row, trusts, members, split, settings)
         if not (settings.empty or film.lesions or film.doubted):
             tally.left_out[EMPTY] += 1

@@ -1,7 +1,7 @@
 """One export from its beginning to its end; the same command goes on where it was interrupted."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from manifests.store import Store
 class Exported:
     """What an export holds, as :class:`manifests.exporting.reading.Tally` has it; ``losses`` are lines.
 
-    ``seldom``: findings that the build accepts too seldom to be trusted, whatever labels were chosen.
+    ``seldom``: findings that the build accepts too seldom to be trusted; what passed are labels all the same.
     """
 
     films: dict[str, int]
@@ -59,7 +59,7 @@ def export(
         folder.keep({commit.shard for commit in commits})
         splits, seldom, done = plan_splits(source, commits, settings), read_seldom(source), 0
         for commit in commits:
-            _export_shard(source, commit, folder, form, settings, splits, seldom)
+            _export_shard(source, commit, folder, form, settings, splits)
             done += commit.accepted
             behind(done, total)
         found = _summary(folder, form, seldom)
@@ -86,22 +86,21 @@ def _export_shard(
     form: Format,
     settings: ExportSettings,
     splits: Mapping[str, Split | None],
-    seldom: Seldom,
 ) -> None:
-    made_from = _digest(commit, splits, seldom)
+    made_from = _digest(commit, splits)
     if folder.has(commit.shard, made_from):
         return
 
     def make(shard: Shard) -> Iterator[Note]:
         tally = Tally()
-        films = shard_films(source, commit, splits, seldom, settings, tally)
+        films = shard_films(source, commit, splits, settings, tally)
         yield from form.films(Batch(commit.build_hash, commit.shard, films, settings), shard.put)
         shard.counts = {name: dict(counts) for name, counts in vars(tally).items()}
 
     folder.write(commit.shard, made_from, make)
 
 
-def _digest(commit: Commit, splits: Mapping[str, Split | None], seldom: Collection[str]) -> str:
+def _digest(commit: Commit, splits: Mapping[str, Split | None]) -> str:
     """Of what a shard's files follow from, beside the settings of the whole export."""
     keys = range(int(commit.first_key), int(commit.last_key) + 1)
     files = {
@@ -109,8 +108,7 @@ def _digest(commit: Commit, splits: Mapping[str, Split | None], seldom: Collecti
         for path in (tar_path(commit.shard), commit.part)
         if path in commit.files
     }
-    dealt = [splits.get(f"{key:09d}") for key in keys]
-    return digest({"files": files, "splits": dealt, **({"seldom": sorted(seldom)} if seldom else {})})
+    return digest({"files": files, "splits": [splits.get(f"{key:09d}") for key in keys]})
 
 
 class _Notes:

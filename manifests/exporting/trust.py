@@ -1,5 +1,5 @@
-"""How far the label of one lesion can be trusted: what the experts saw of it, whether its kind can be seen,
-and whether filters often accept it.
+"""How far the label of one lesion can be trusted: what the experts saw of it, and whether its kind can be
+seen.
 
 The filter ``lesion_agreement`` keeps, for each lesion that an expert has a map for, how much brighter that
 map is inside the mask than elsewhere. Scattered findings are judged together, so all of theirs share one
@@ -7,7 +7,7 @@ number.
 """
 
 from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,6 @@ from synth.strict_json import parse_json
 UNSEEN = "the experts do not see it"
 UNJUDGED = "no expert can tell it"
 TOO_SMALL = "too small to be drawn"
-SELDOM = "seldom accepted at this size"
 
 #: Calcifications narrower than this, in pixels, are labelled but mostly not drawn (docs/limits.md).
 LEAST_CALCIFICATION = 8
@@ -34,9 +33,8 @@ class Trust:
     doubt: str = ""
 
 
-def lesion_trusts(row: Mapping[str, Any], needed: bool = True, seldom: Container[str] = ()) -> list[Trust]:
-    """One for each of the instances of a manifest's row, in their order; ``needed``: somebody has to know;
-    ``seldom``: findings that the build accepts too seldom (:mod:`manifests.seldom`).
+def lesion_trusts(row: Mapping[str, Any], needed: bool = True) -> list[Trust]:
+    """One for each of the instances of a manifest's row, in their order; ``needed``: somebody has to know.
 
     :raises DatasetError: when the filter was not asked though it is needed, or speaks of other lesions than
         the row's.
@@ -51,21 +49,17 @@ def lesion_trusts(row: Mapping[str, Any], needed: bool = True, seldom: Container
     values = _localisations(row, findings)
     least = row.get(f"{name}_threshold") or 0.0
     return [
-        Trust(value, _doubt(instance, value, least, seldom))
+        Trust(value, _doubt(instance, value, least))
         for instance, value in zip(row["instances"], values, strict=True)
     ]
 
 
-def _doubt(
-    instance: Mapping[str, Any], localisation: float | None, least: float, seldom: Container[str]
-) -> str:
+def _doubt(instance: Mapping[str, Any], localisation: float | None, least: float) -> str:
     if instance["finding"] == "calcification" and min(instance["bbox"][2:]) < LEAST_CALCIFICATION:
         return TOO_SMALL
     if localisation is None:
         return UNJUDGED
-    if localisation < least:
-        return UNSEEN
-    return SELDOM if instance["finding"] in seldom else ""
+    return UNSEEN if localisation < least else ""
 
 
 def _localisations(row: Mapping[str, Any], findings: Sequence[str]) -> list[float | None]:

@@ -34,12 +34,11 @@ class Choice:
     """What to give of the builds' accepted samples.
 
     ``split``: train, val or test, of ``val`` and ``test`` percent, dealt as exports do; None for all.
-    ``labels``: lesions that the experts see, of findings that are not seldom accepted (the others are to be
-    ignored, and films whose text was not understood whole are left out), or all. ``findings``: films with a
-    labelled lesion of one of them, or of ``no_finding``. ``view``: PA or AP. ``thresholds``: filter to
-    another threshold that films have to pass; those that the filter did not judge stay.
-    ``near_duplicates``: whether films stay that resemble an earlier one of another shard; they are in that
-    one's split.
+    ``labels``: lesions that the experts see (the others are to be ignored, and films whose text was not
+    understood whole are left out), or all. ``findings``: films with a labelled lesion of one of them, or of
+    ``no_finding``. ``view``: PA or AP. ``thresholds``: filter to another threshold that films have to pass;
+    those that the filter did not judge stay. ``near_duplicates``: whether films stay that resemble an
+    earlier one of another shard; they are in that one's split.
 
     :raises DatasetError: for a value that is none of these.
     """

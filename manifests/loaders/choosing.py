@@ -1,7 +1,7 @@
 """The samples of one build that fit a choice, found by its commits and rows alone."""
 
 import pickle
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,6 @@ from manifests.loaders.choice import Choice
 from manifests.loaders.offsets import read_offsets
 from manifests.loaders.shards import ChosenShard, SourceBuild
 from manifests.parts import read_part
-from manifests.seldom import read_seldom
 from manifests.store import Store
 
 #: What is kept in memory of a row; earlier versions' rows have fewer.
@@ -39,9 +38,8 @@ def chosen_shards(build: SourceBuild, choice: Choice) -> Iterator[ChosenShard]:
     splits = plan_splits(store, commits, choice.settings, pairs)
     if not choice.near_duplicates:
         splits |= dict.fromkeys((later for later, _ in pairs), None)
-    seldom = read_seldom(store)
     for commit in commits:
-        if commit.accepted and len(shard := _chosen(build, commit, splits, seldom, choice)):
+        if commit.accepted and len(shard := _chosen(build, commit, splits, choice)):
             yield shard
 
 
@@ -64,11 +62,7 @@ def _check_tars(store: Store, commits: Sequence[Commit]) -> None:
 
 
 def _chosen(
-    build: SourceBuild,
-    commit: Commit,
-    splits: Mapping[str, Split | None],
-    seldom: Container[str],
-    choice: Choice,
+    build: SourceBuild, commit: Commit, splits: Mapping[str, Split | None], choice: Choice
 ) -> ChosenShard:
     rows = read_part(build.store, commit, embedding=False).to_pylist()
     spans = _spans(build, commit, [row["key"] for row in rows if row["status"] == "accepted"])
@@ -79,7 +73,7 @@ def _chosen(
             continue
         if not teaches(row, choice.settings):
             continue
-        trusts = lesion_trusts(row, choice.labels == SEEN, seldom)
+        trusts = lesion_trusts(row, choice.labels == SEEN)
         if choice.fits(row, trusts):
             keys.append(key)
             kept.append(split)

@@ -7,18 +7,15 @@ from fractions import Fraction
 import pyarrow as pa
 import pytest
 from conftest import ROOT
-from drawn_exports import REFUSED, accepted_rows, build_seen, exported, often_refused, understood
+from drawn_exports import REFUSED, build_seen, exported, often_refused, understood
 from drawn_records import BUILD, REDRAWN, build_store, draw_record, draw_redrawn_shard, draw_shard, snapshot
 
 from manifests import layout
 from manifests.builds import finalise
 from manifests.commits import read_commits
 from manifests.exporting.folder import DONE
-from manifests.exporting.trust import SELDOM, lesion_trusts
 from manifests.identity import open_build
 from manifests.index import count_rows, read_index
-from manifests.loaders.choice import Choice
-from manifests.loaders.films import Films
 from manifests.parts import read_rows
 from manifests.quotas import CellCount, shortest_first
 from manifests.seldom import MARK, read_seldom, warning
@@ -173,38 +170,6 @@ def test_of_an_older_index_nothing_is_marked_until_it_is_finalised_again(source,
     assert snapshot(store) == snapshot(source)
 
 
-def test_lesions_of_such_a_finding_are_in_doubt(source, tmp_path):
-    found = exported(source, tmp_path / "out", "coco")
-    shown = sum(i["finding"] == REFUSED for r in accepted_rows(source).values() for i in r["instances"])
-    told = {name.partition("/")[0]: n for name, n in found.doubted.items() if name.endswith(f"/{REFUSED}")}
-    assert told[SELDOM] > 0
-    assert sum(told.values()) == shown
-    assert REFUSED not in found.lesions
-    annotations = [
-        entry
-        for path in (tmp_path / "out/annotations").iterdir()
-        for entry in json.loads(path.read_text())["annotations"]
-    ]
-    assert sum(entry["doubt"] == SELDOM for entry in annotations) == sum(
-        n for name, n in found.doubted.items() if name.startswith(f"{SELDOM}/")
-    )
-    assert exported(source, tmp_path / "all", "coco", labels="all").lesions[REFUSED] == shown
-
-
-def test_a_lesion_that_is_not_seen_says_that_first():
-    detail = json.dumps({"lesions": [{"finding": "mass", "localisation": at} for at in (0.1, 0.9)]})
-    row = {
-        "key": "000000000",
-        "instances": [{"finding": "mass", "bbox": [0, 0, 9, 9]}] * 2,
-        "lesion_agreement_verdict": "pass",
-        "lesion_agreement_threshold": 0.5,
-        "lesion_agreement_detail": detail,
-    }
-    unseen, seldom = lesion_trusts(row, seldom={"mass"})
-    assert (unseen.doubt, seldom.doubt) == ("the experts do not see it", SELDOM)
-    assert [trust.doubt for trust in lesion_trusts(row)] == [unseen.doubt, ""]
-
-
 @pytest.mark.parametrize(
     ("form", "path"),
     [
@@ -223,27 +188,12 @@ def test_an_export_says_it_beside_its_files(source, tmp_path, form, path):
     assert warning(found.seldom) in (tmp_path / "out" / path).read_text("utf-8")
 
 
-def test_shards_are_exported_again_when_other_findings_are_marked(source, tmp_path):
-    store = older(source, tmp_path / "build")
-    exported(store, tmp_path / "out", "coco")
-    finalise(store)
-    exported(store, tmp_path / "out", "coco")
-    exported(source, tmp_path / "anew", "coco")
-    assert snapshot(Store(tmp_path / "out")) == snapshot(Store(tmp_path / "anew"))
-
-
-def test_loaders_take_no_such_lesion_for_a_label(source, tmp_path):
-    def labelled(store, **choice):
-        films = Films(store.url, Choice(**choice))
-        return [
-            (lesion.finding, lesion.trust.doubt)
-            for place in range(len(films))
-            for lesion in films[place].lesions
-        ]
-
-    assert not [doubt for name, doubt in labelled(source) if name == REFUSED]
-    assert (REFUSED, SELDOM) in labelled(source, labels="all")
-    assert (REFUSED, "") in labelled(older(source, tmp_path / "older"))
+def test_what_passed_is_a_label_all_the_same(source, tmp_path):
+    older_one = older(source, tmp_path / "older")
+    kept, before = (exported(s, tmp_path / s.url.rpartition("/")[2], "coco") for s in (source, older_one))
+    assert kept.lesions[REFUSED] > 0
+    assert kept.lesions == before.lesions
+    assert kept.doubted == before.doubted
 
 
 def test_cells_of_such_a_finding_are_marked():
