@@ -10,6 +10,7 @@ from flows.config.reading import parse_config
 from manifests.audit import read_manifest
 from manifests.identity import read_build
 from manifests.quotas import count_cells, recorded_quotas
+from manifests.seldom import MARK
 from manifests.store import Store
 from manifests.verify import verify
 from synth.weights import SHIPPED
@@ -105,7 +106,7 @@ def test_each_cell_that_falls_short_is_told(invoke, write_config, tmp_path):
     assert "state: accepted_per: 3 wanted" in status
     card = (out / "README.md").read_text()
     assert "## Quotas\n\n3 accepted samples were wanted in each of 4 cells; 2 have them." in card
-    assert f"| nodule, PA | {counts[2].asked} | 0 |" in card
+    assert f"| nodule, PA{MARK} | {counts[2].asked} | 0 |" in card
     assert verify(Store(out)) == []
 
 
