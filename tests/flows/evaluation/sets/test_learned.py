@@ -11,7 +11,8 @@ from drawn_sets import COLUMNS, SIDE
 from PIL import Image
 from rich.console import Console
 
-from filters.experts.embedding import TrainingIndex
+from filters.experts.embedded import CHECKPOINTS
+from filters.experts.embedding import INDEX, TrainingIndex
 from flows.evaluation.sets import learned
 from flows.evaluation.sets.copy_spaces import CopySpaces, alike
 from flows.evaluation.sets.films import Generated
@@ -138,13 +139,12 @@ def test_what_cannot_be_measured_is_a_line(data, kept, tmp_path):
     assert not measured(kept, replace(films, asked=False), data, tmp_path)
 
 
-def test_the_best_models_films_are_those_of_the_index_that_ships(data, tmp_path, monkeypatch):
-    index = TrainingIndex(*np.zeros((3, 1, 1), np.float32), ("nih-3.png",))
-    monkeypatch.setattr(TrainingIndex, "load", lambda path: index)
+def test_the_best_models_films_are_those_of_the_index_that_ships():
+    names = TrainingIndex.load(CHECKPOINTS / "anatomy" / INDEX).names
     best = learned_by("best")
     assert best.folders == ("nih",)
-    assert best.learned({"image": "nih-3.png", "patient": "1"})
-    assert not best.learned({"image": "nih-4.png", "patient": "1"})
+    assert all(best.learned({"image": name, "patient": "1"}) for name in names)
+    assert not best.learned({"image": "of-nobody.png", "patient": "1"})
 
 
 def test_films_of_any_size_are_seen_at_one(kept):
