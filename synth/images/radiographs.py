@@ -115,9 +115,11 @@ def normalise_exposure(image: np.ndarray) -> np.ndarray:
 def remove_markers(image: np.ndarray, lungs: np.ndarray) -> np.ndarray:
     """Letters, arrows and discs outside the chest field replaced by what surrounds them.
 
-    ``lungs`` (H, W) bool; only pixels well outside the box around them are touched. Small bright or
-    dark structures are found by top-hat transforms (Serra, 1982).
+    ``lungs`` (H, W) bool; only pixels well outside the box around them are touched, none where no lung is
+    seen. Small bright or dark structures are found by top-hat transforms (Serra, 1982).
     """
+    if not lungs.any():
+        return image
     h = image.shape[0]
     radius = max(3, h // 28)
     outside = ~ndimage.binary_dilation(_hull_box(lungs), iterations=max(1, h // 64))

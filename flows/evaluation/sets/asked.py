@@ -61,19 +61,24 @@ def look(kept: Kept, images: np.ndarray, weights: Mapping[str, str]) -> Seen:
     )
 
 
-def lung_figures(kept: Kept, generated: Generated, groups: list[Group]) -> Iterator[Figure]:
-    """Dice of both lungs together against the mask that was asked for."""
+def seen_lungs(kept: Kept, images: np.ndarray) -> np.ndarray:
+    """(N, S, S) bool: both lungs together, as their evaluator sees them in (N, S, S) uint8."""
     evaluator = load_lung_evaluator()
 
     def ask(some: np.ndarray) -> np.ndarray:
         seen = [[o.mask("right_lung"), o.mask("left_lung")] for o in evaluator.look(some)]
         return np.packbits(np.array(seen).any(1), axis=-1).reshape(len(some), -1)
 
-    side = generated.side  # masks of films of another size, kept in the same folder, have other rows
-    rows = kept.rows(f"{ANATOMY_EVALUATOR}_lungs_{side}", evaluator.digest, generated.images, ask)
-    seen = np.unpackbits(rows.reshape(len(rows), side, -1), axis=-1, count=side).astype(bool)
+    side = images.shape[-1]  # masks of films of another size, kept in the same folder, have other rows
+    rows = kept.rows(f"{ANATOMY_EVALUATOR}_lungs_{side}", evaluator.digest, images, ask)
+    return np.unpackbits(rows.reshape(len(rows), side, -1), axis=-1, count=side).astype(bool)
+
+
+def lung_figures(kept: Kept, generated: Generated, groups: list[Group]) -> Iterator[Figure]:
+    """Dice of both lungs together against the mask that was asked for."""
+    seen = seen_lungs(kept, generated.images)
     values = np.array([dice(s, a) for s, a in zip(seen, generated.lungs, strict=True)])
-    judge = judge_name(ANATOMY_EVALUATOR, evaluator.digest, generated.weights)
+    judge = judge_name(ANATOMY_EVALUATOR, load_lung_evaluator().digest, generated.weights)
     for group in groups:
         some = values[group.generated]
         if not len(some):

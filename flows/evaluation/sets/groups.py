@@ -1,14 +1,20 @@
-"""Films that are compared with one another: all, accepted ones, and each finding and subgroup."""
+"""Films that are compared with one another: all, accepted ones, matched ones, each finding and subgroup."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from flows.evaluation.sets.films import Generated
 from flows.evaluation.sets.real import RealSet
 from flows.figures.findings import AGES, LABELS
 from synth.findings import FINDING_NAMES
+
+#: Groups that are no part of another: of these all figures of a set are given.
+WHOLE = ("all", "accepted", "matched")
+#: Years that films of a matched pair differ by at most.
+YEARS = 10
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,25 @@ def whole_groups(generated: Generated, real: RealSet) -> Iterator[Group]:
     yield Group("all", np.ones(len(generated), bool), everyone)
     if generated.asked:
         yield Group("accepted", generated.accepted, everyone)
+
+
+def matched(generated: Generated, real: RealSet) -> Group:
+    """As many pairs as can be made of an accepted and a real film of the same view and sex, of ages at most
+    YEARS apart, the nearer the better, and of one finding at least in common, or both of none.
+
+    So films are compared, and not what builds and hospitals have much of.
+    """
+    films = real.films
+    shown = np.stack([*map(films.labelled, LABELS.values()), [not found for found in films.labels]], 1)
+    asked = np.array([[name in f for name in LABELS] for f in generated.findings])
+    asked = np.concatenate([asked, ~asked.any(1, keepdims=True) & generated.complete[:, None]], 1)
+    apart = np.abs(generated.ages[:, None] - films.ages)
+    fits = (asked.astype(int) @ shown.T.astype(int) > 0) & (apart <= YEARS)  # NaN fits nothing
+    fits &= (generated.sexes[:, None] == films.sexes) & (generated.views[:, None] == films.views)
+    fits &= generated.accepted[:, None]
+    i, j = linear_sum_assignment(np.where(fits, apart, 1e6))
+    i, j = i[fits[i, j]], j[fits[i, j]]
+    return Group("matched", np.isin(np.arange(len(generated)), i), np.isin(np.arange(len(films)), j))
 
 
 def part_groups(generated: Generated, real: RealSet) -> Iterator[Group]:

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import SymmetricalLogLocator
 
+from flows.evaluation.sets.groups import WHOLE
 from flows.figures.figure import Figure
 from flows.figures.spectrum import detail_band
 
@@ -45,7 +46,7 @@ def draw_spectra(powers: Mapping[str, np.ndarray], path: Path) -> None:
 def draw_figures(figures: Sequence[Figure], path: Path) -> None:
     """A panel a figure, a row a judge and group: value with its interval, the floor as a bar."""
     rows = list(dict.fromkeys((f.judge, f.group) for f in figures if f.name in DRAWN and f.value is not None))
-    rows = [r for r in rows if r[1] in ("all", "accepted")]
+    rows = [r for r in rows if r[1] in WHOLE]
     if not rows:
         return
     height = 1.3 + 0.34 * len(rows)

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flows.evaluation.sets.groups import WHOLE
 from flows.figures.figure import Figure, table
 
 _FIDELITY = ("fd", "kid", "precision", "recall", "density", "coverage", "two_sample_auc")
 _SET = ("ms_ssim", "spectrum_gap", "frd")
 _ASKED = ("lungs_dice", "requested_auroc", "pointing", "attribute_sex", "attribute_view", "attribute_age")
 _COPIES = ("copies", "copies_learned", "copies_found")
-_WHOLE = ("all", "accepted")
 
 _HEAD = """# Is it like real films?
 
@@ -30,7 +30,7 @@ the floor, and against other runs of that size, and against nothing else."""
 def page(command: str, about: Mapping[str, Any], figures: Sequence[Figure]) -> str:
     """Markdown."""
     parts = [_HEAD.format(about=_about(about)), f"`{command}`", ""]
-    whole = [f for f in figures if f.group in _WHOLE and f.value is not None]
+    whole = [f for f in figures if f.group in WHOLE and f.value is not None]
     spaces = [f for f in whole if f.name in _FIDELITY]
     if spaces:
         parts += ["## As a set, by feature space", "", _matrix(spaces, _FIDELITY), _sizes(spaces), ""]
@@ -44,9 +44,7 @@ def page(command: str, about: Mapping[str, Any], figures: Sequence[Figure]) -> s
             "",
             _list(asked, _ASKED),
         ]
-    if groups := [
-        f for f in figures if f.name in _FIDELITY and f.group not in _WHOLE and f.value is not None
-    ]:
+    if groups := [f for f in figures if f.name in _FIDELITY and f.group not in WHOLE and f.value is not None]:
         title = "## By finding, sex, age and view: accepted films against real films of the same kind"
         parts += [title, "", _matrix(groups, _FIDELITY), _sizes(groups), ""]
     if copies := [f for f in figures if f.name in _COPIES and f.value is not None]:
@@ -75,7 +73,7 @@ def _matrix(figures: Sequence[Figure], names: Sequence[str]) -> str:
 
 def _list(figures: Sequence[Figure], names: Sequence[str]) -> str:
     """A row a figure, in the order of ``names``, whole groups first."""
-    order = sorted(figures, key=lambda f: (names.index(f.name), f.group not in _WHOLE))
+    order = sorted(figures, key=lambda f: (names.index(f.name), f.group not in WHOLE))
     rows = [[f.name, f.group, _cell(f), f.judge, _counts(f), f.note] for f in order]
     return table(["figure", "films", "value [95 %] \\| floor", "judge", "of", "note"], rows)
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from flows.config.terminal import tell
 from flows.evaluation.sets import asked, attributes, fidelity, learned, nearness, protocol
 from flows.evaluation.sets.films import Generated, read_build, read_folder
-from flows.evaluation.sets.groups import Group, part_groups, whole_groups
+from flows.evaluation.sets.groups import Group, matched, part_groups, whole_groups
 from flows.evaluation.sets.kept import Kept
 from flows.evaluation.sets.plots import draw_figures, draw_spectra
 from flows.evaluation.sets.real import RealSet, read_real
@@ -21,6 +21,7 @@ from flows.evaluation.sets.report import page
 from flows.evaluation.sets.spaces import EVALUATOR, RadDino, Space, load_spaces
 from flows.figures.figure import Figure, FigureFile
 from flows.material.films import SHOWN
+from flows.material.trained import unmarked
 from manifests.measured import build_identity
 from manifests.seldom import read_seldom, warning
 from manifests.store import Store
@@ -76,7 +77,9 @@ def evaluate_set(request: Request, console: Console) -> FigureFile:
     request.out.mkdir(parents=True, exist_ok=True)
     kept = Kept(request.out / "kept", console)
     wholes = list(whole_groups(generated, real))
-    figures = _fidelity(kept, spaces, generated, real, wholes, console)
+    bare = _bare(kept, generated, real)
+    alike = [matched(generated, real)] if generated.asked and real.known else []
+    figures = _fidelity(kept, spaces, *bare, [*wholes, *alike], console)
     if request.protocol is not None:
         assert request.rad_dino is not None
         space = RadDino(request.rad_dino, request.device, protocol.RESAMPLED).space()
@@ -99,7 +102,7 @@ def evaluate_set(request: Request, console: Console) -> FigureFile:
         "seconds": round(time.monotonic() - began),
     }
     file = FigureFile(request.command, about, tuple(map(_finite, figures)))
-    _write(request.out, file, generated, real)
+    _write(request.out, file, *bare)
     return file
 
 
@@ -134,6 +137,13 @@ def _remarks(request: Request, generated: Generated, real: RealSet) -> list[str]
             "the real films' patients and labels are unknown: intervals are of films, not of patients"
         )
     return lines
+
+
+def _bare(kept: Kept, generated: Generated, real: RealSet) -> tuple[Generated, RealSet]:
+    """Both sets without letters, which models are taught without: what is compared are films."""
+    sets = (generated.images, real.films.images)
+    made, theirs = (unmarked(images, asked.seen_lungs(kept, images)[:, None]) for images in sets)
+    return replace(generated, images=made), replace(real, films=replace(real.films, images=theirs))
 
 
 def _fidelity(

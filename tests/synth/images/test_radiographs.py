@@ -53,5 +53,10 @@ def test_markers_outside_the_chest_go_and_the_chest_stays():
     assert np.array_equal(clean[lungs], marked[lungs])
 
 
+def test_an_image_without_lungs_stays_as_it_is():
+    noise = np.random.default_rng(0).random((64, 64), np.float32)
+    assert np.array_equal(remove_markers(noise, np.zeros((64, 64), bool)), noise)
+
+
 def test_rounding_to_bytes_clips():
     assert to_uint8(np.array([-1.0, 0.0, 0.5, 2.0])).tolist() == [0, 0, 128, 255]

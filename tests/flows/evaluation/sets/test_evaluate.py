@@ -124,6 +124,26 @@ def test_groups_with_few_films_are_refused_with_their_count(done):
     assert never.note.startswith("not measured: no accepted film asks for it")
 
 
+def test_letters_on_real_films_change_no_distance(build, done, real, tmp_path):
+    lettered, out = tmp_path / "real", tmp_path / "out"
+    shutil.copytree(real, lettered)
+    shutil.copytree(done[0] / "kept", out / "kept")
+    for path in (lettered / "nih" / "images").glob("*.png"):
+        film = np.array(Image.open(path))
+        film[4:12, 6:14] = 255  # in a corner
+        Image.fromarray(film).save(path)
+    code, _, err = evaluate(build, "--real", lettered, "--out", out)
+    assert code == 0, err
+    plain, found = figures(done[0]), figures(out)
+    for key in (("fd", "random_densenet", "all"), ("two_sample_auc", "random_densenet", "all")):
+        assert found[key].value == pytest.approx(plain[key].value, rel=0.1), key
+
+
+def test_matched_films_are_of_one_view_and_sex_and_near_in_age(done):
+    f = figures(done[0])["fd", "random_densenet", "matched"]
+    assert f.counts["generated"] == f.counts["real"] == 24
+
+
 def test_fewer_films_than_features_are_told(done):
     assert "fewer films than the 352 features" in figures(done[0])["fd", "evaluator_lite2", "all"].note
 
