@@ -23,7 +23,7 @@ FILL: Final = {
     "nodule": 0.8,
     "consolidation": 0.7,
 }
-#: Least and greatest share of the film that a lesion covers whom nobody boxed.
+#: Least and greatest share of the film that a lesion covers whom nobody boxed. No map finds a nodule.
 AREA: Final = {
     "atelectasis": (0.004, 0.05),
     "consolidation": (0.008, 0.10),
@@ -31,7 +31,6 @@ AREA: Final = {
     "emphysema": (0.06, 0.22),
     "fibrosis": (0.01, 0.08),
     "mass": (0.003, 0.03),
-    "nodule": (0.0006, 0.004),
     "pleural_thickening": (0.003, 0.03),
     "pneumothorax": (0.006, 0.08),
 }

@@ -14,12 +14,17 @@ from flows.training.adversary import Adversary, hinge
 from flows.training.loop import console, step_rng
 from flows.training.one_pass_films import Batch, OnePassFilms
 from synth.findings import ANATOMY, FINDING_NAMES
-from synth.images.one_pass.networks import CODE, NOISE, ROUGH, SIDE, FilmNetwork
+from synth.images.one_pass.networks import CODE, GRID, NOISE, ROUGH, SIDE, FilmNetwork
 
 #: Noise that is added to rough films, which drawn ones have of their own accord.
 ROUGH_NOISE = 0.03
 #: How much holding to the rough film, to the film's features, and to its lesions count beside the adversary.
 HOLD, NEAR, LESIONS = 10.0, 0.3, 2.5
+#: The first of the features that a film is held to: the finest show grain, which no two films share.
+HELD = 1
+#: Findings that no expert's map holds a film to: it finds real nodules nowhere, and is pleased by dark holes
+#: with bright rims.
+UNGUIDED = ("nodule",)
 #: Features count more in the beginning, when there is nothing to judge yet.
 NEAR_FIRST, FIRST = 1.0, 200
 EMA = 0.995
@@ -109,7 +114,8 @@ class Drawing:
         self.adversary.heads.requires_grad_(False)
         times = stage.side // ROUGH
         hold = F.l1_loss(F.avg_pool2d(drawn, times), F.avg_pool2d(real, times))
-        near = _apart(features, true_features)
+        hold = hold + within(drawn, real, masks[:, len(ANATOMY) :])
+        near = _apart(features[HELD:], true_features[HELD:])
         loss = -sum(s.mean() for s in self.adversary.judge(mixed, moved, patient)) + HOLD * hold
         first = max(0.0, 1 - step / FIRST)
         loss = loss + (NEAR + (NEAR_FIRST - NEAR) * first) * near
@@ -161,6 +167,8 @@ def noises(count: int, device: str = "cpu") -> list[Tensor]:
 def lesion_loss(guide: nn.Module, films: Tensor, masks: Tensor, known: Tensor, there: Tensor) -> Tensor:
     """How far an expert's word is from what the films (N, 1, S, S) were to show, and from where."""
     count = len(FINDING_NAMES)
+    guided = torch.tensor([name not in UNGUIDED for name in FINDING_NAMES], device=known.device)
+    known, there = known * guided, there * guided
     if films.shape[-1] != SIDE:
         films = F.interpolate(films, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
     maps, logits = guide(films.contiguous(memory_format=torch.channels_last))
@@ -170,6 +178,15 @@ def lesion_loss(guide: nn.Module, films: Tensor, masks: Tensor, known: Tensor, t
     missed = (F.softplus(-maps[:, :count]) * inside).sum((2, 3)) / inside.sum((2, 3)).clamp(min=1)
     where = there * (inside.sum((2, 3)) > 0)
     return whether + 0.5 * (missed * where).sum() / where.sum().clamp(min=1)
+
+
+def within(drawn: Tensor, real: Tensor, lesions: Tensor) -> Tensor:
+    """Mean absolute difference of films (N, 1, S, S) on the cells that ``lesions`` (N, 13, 64, 64) cover,
+    each film's lesions counting alike: a lesion is as bright as in the film that it was seen in."""
+    times, cover = drawn.shape[-1] // GRID, lesions.amax(1, keepdim=True)
+    apart = (F.avg_pool2d(drawn, times) - F.avg_pool2d(real, times)).abs()
+    inside = (apart * cover).sum((1, 2, 3)) / cover.sum((1, 2, 3)).clamp(min=1)
+    return inside.mean()
 
 
 def _apart(features: Sequence[Tensor], truth: Sequence[Tensor]) -> Tensor:

@@ -71,7 +71,7 @@ class OnePassFilms:
         chosen = rng.choice(len(self.images), count, p=self.odds)
         side = self.images.shape[-1]
         warp = draw_warp(rng, count, side, 4 * varied, 0.08 * varied, 0.03 * varied, 0.006 * varied)
-        films = warp(torch.from_numpy(self.images[chosen])[:, None].float() / 255)
+        films = warp.sharply(torch.from_numpy(self.images[chosen])[:, None].float() / 255).clamp(0, 1)
         films = 2 * vary_exposure(films, rng, 0.15 * varied) - 1
         grid = F.interpolate(warp.grid.permute(0, 3, 1, 2), size=(GRID, GRID), mode="area").permute(
             0, 2, 3, 1

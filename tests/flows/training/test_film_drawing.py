@@ -8,7 +8,7 @@ from torch import nn
 
 from flows.training import adversary
 from flows.training.adversary import Adversary, hinge
-from flows.training.film_drawing import Drawing, DrawingStage, lesion_loss
+from flows.training.film_drawing import Drawing, DrawingStage, lesion_loss, within
 from flows.training.one_pass_films import OnePassFilms, joined
 from flows.training.recipes.one_pass import write_model
 from synth.findings import FINDING_NAMES
@@ -104,6 +104,24 @@ def test_a_lesion_that_is_not_seen_costs_more_than_one_that_is():
     known = torch.zeros(2, 13)
     costs = [float(lesion_loss(Guide(), x, masks, known, there)) for x in (dark, bright)]
     assert costs[1] < 0.5 * costs[0]
+
+
+def test_no_map_holds_a_film_to_its_nodules():
+    k = FINDING_NAMES.index("nodule")
+    masks, there = torch.zeros(2, 13, 64, 64), torch.zeros(2, 13)
+    masks[:, k, 30:33, 30:33], there[:, k] = 1, 1
+    films = [x * torch.ones(2, 1, 256, 256) for x in (-1.0, 1.0)]
+    assert [float(lesion_loss(Guide(), x, masks, there, there)) for x in films] == [0, 0]
+
+
+def test_a_film_is_held_to_another_within_lesions_alone():
+    real, masks = torch.zeros(2, 1, 256, 256), torch.zeros(2, 13, 64, 64)
+    masks[0, 3, 10:20, 10:20] = 1
+    elsewhere, inside = real.clone(), real.clone()
+    elsewhere[:, :, 120:] = 1
+    inside[:, :, 40:80, 40:80] = 1
+    assert within(elsewhere, real, masks) == 0
+    assert within(inside, real, masks) == 0.5  # one of two films has a lesion
 
 
 def test_folders_join_at_one_size_by_their_shares(films):
