@@ -21,6 +21,8 @@ from manifests.members import (
     decode_lesions,
     decode_png,
 )
+from manifests.seldom import read_seldom
+from manifests.selection import Seldom
 from manifests.store import Store
 from manifests.tars import read_samples
 from synth.errors import UserError
@@ -47,6 +49,12 @@ class Dataset:
         self.store = store
         #: ``build.json``: settings, their hash, digests of all weights.
         self.build = read_build(store)
+
+    @property
+    def seldom(self) -> Seldom:
+        """Findings not to be trusted at this size, each with how many were judged and accepted
+        (docs/dataset-format.md, "Seldom accepted")."""
+        return read_seldom(self.store)
 
     def manifest(self) -> pd.DataFrame:
         """One row per candidate, accepted or not, in the order of their keys (docs/dataset-format.md)."""

@@ -7,6 +7,7 @@ from manifests.exporting.film import LabelledFilm
 from manifests.loaders import tensors
 from manifests.loaders.choice import Choice, Options
 from manifests.loaders.films import Builds, Films
+from manifests.selection import Acceptance
 
 
 class FilmDataset:
@@ -33,6 +34,13 @@ class FilmDataset:
 
     def __iter__(self) -> Iterator[Any]:
         return (self[place] for place in range(len(self)))
+
+    @property
+    def seldom(self) -> dict[str, dict[str, Acceptance]]:
+        """Findings that are not to be trusted at this size: by finding and by the hash of each build that
+        seldom accepted it, how many candidates were judged and accepted. Their lesions are labels all the
+        same (docs/dataset-format.md, "Seldom accepted")."""
+        return self.films.seldom
 
     def row(self, place: int) -> dict[str, Any]:
         """What the manifest says of a sample: prompt, findings asked for, age, sex, view, instances."""

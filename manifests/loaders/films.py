@@ -13,6 +13,8 @@ from manifests.exporting.film import LabelledFilm
 from manifests.loaders.choice import Choice
 from manifests.loaders.choosing import chosen_shards
 from manifests.loaders.shards import ChosenShard, SourceBuild
+from manifests.seldom import read_seldom
+from manifests.selection import Acceptance
 
 #: A build's path or URL, or several.
 Builds = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -45,6 +47,11 @@ class Films:
             if same := [s.url for s in sources[: source.number] if s.hash == source.hash]:
                 raise DatasetError(f"builds: {source.url} and {same[0]} are the same build, expected it once")
         self.settings = choice.settings
+        #: Findings that one of the builds seldom accepted; each build's counts, by its hash.
+        self.seldom: dict[str, dict[str, Acceptance]] = {}
+        for source in sources:
+            for name, acceptance in read_seldom(source.store).items():
+                self.seldom.setdefault(name, {})[source.hash] = acceptance
         self._shards = [shard for source in sources for shard in chosen_shards(source, choice)]
         #: (tars,) int: how many samples each tar gives.
         self.sizes = np.array([len(shard) for shard in self._shards], np.int64)

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from drawn_exports import accepted_rows, build_seen, seen
+from drawn_exports import REFUSED, accepted_rows, build_seen, often_refused, seen
 from drawn_records import BUILD
 from torch.utils.data import DataLoader
 
@@ -16,7 +16,7 @@ from manifests import layout
 from manifests.dataset import Dataset
 from manifests.errors import DatasetError
 from manifests.exporting.trust import lesion_trusts
-from manifests.identity import open_build
+from manifests.identity import build_hash, open_build
 from manifests.loaders.datasets import ClassificationDataset, DetectionDataset, SegmentationDataset
 from manifests.store import Store
 from synth.cases import FindingRequest
@@ -37,6 +37,17 @@ def test_masks_and_images_are_those_of_the_build(source):
         assert 0 <= image.min() <= image.max() <= 1
         assert (sample["mask"].numpy() == np.concatenate([expected.lesions, expected.anatomy])).all()
         assert not sample["ignore"][13:].any()
+
+
+def test_seldom_accepted_findings_are_named_with_each_build_that_refused_them(source, tmp_path):
+    refusing = build_seen(tmp_path / "refusing", change=often_refused, build=BUILD | {"seed": 99})
+    dataset = SegmentationDataset([source.url, refusing.url], **EVERY)
+    assert {n for n, of in dataset.seldom.items() if len(of) == 1} >= {REFUSED}
+    for store in (source, refusing):
+        own = Dataset(store).seldom
+        assert own == {
+            n: of[h] for n, of in dataset.seldom.items() if (h := build_hash(Dataset(store).build)) in of
+        }
 
 
 def test_what_is_in_doubt_is_to_be_ignored_not_absent(source):
