@@ -34,8 +34,9 @@ AREA: Final = {
     "pleural_thickening": (0.003, 0.03),
     "pneumothorax": (0.006, 0.08),
 }
-#: From which probability on a map is believed where the label names its finding.
-BELIEVED = 0.25
+#: A map is believed where the label names its finding and its probability lies above that of this share of
+#: the films without: rare findings have low ones.
+BELIEVED = 0.7
 
 
 class State(IntEnum):
@@ -67,13 +68,15 @@ def lesion_regions(
     """
     cover = np.zeros((len(films), len(FINDING_NAMES), GRID, GRID), np.uint8)
     state = states.copy()
+    without = [p[s == State.ABSENT] for p, s in zip(probabilities.T, states.T, strict=True)]
+    believed = probabilities >= [np.quantile(p, BELIEVED) if len(p) else 0 for p in without]
     for i in range(len(films)):
         organs = _enlarged(anatomy[i])
         boxes = _boxes(films.boxes[i], boxed)
         there = {FINDING_NAMES[k] for k in np.flatnonzero(state[i] == State.SOMEWHERE)}
         for name in sorted(there | boxes.keys()):
             k = FINDING_NAMES.index(name)
-            mask = _mask(name, organs, maps[i, k], boxes.get(name, ()), probabilities[i, k])
+            mask = _mask(name, organs, maps[i, k], boxes.get(name, ()), believed[i, k])
             if mask is None:
                 continue
             cover[i, k] = np.rint(255 * mask.reshape(GRID, SIDE // GRID, GRID, -1).mean((1, 3)))
@@ -82,7 +85,7 @@ def lesion_regions(
 
 
 def _mask(
-    name: str, organs: np.ndarray, small: np.ndarray, boxes: Sequence[Sequence[float]], probability: float
+    name: str, organs: np.ndarray, small: np.ndarray, boxes: Sequence[Sequence[float]], believed: bool
 ) -> np.ndarray | None:
     """(SIDE, SIDE) bool, or None where nothing can be said."""
     if name == "cardiomegaly":
@@ -92,7 +95,7 @@ def _mask(
     wide = ndimage.zoom(small.astype(np.float32), scale, order=1, grid_mode=True, mode="nearest")
     if boxes:
         mask = np.any([_inside(wide, box, FILL.get(name, 0.7)) for box in boxes], 0)
-    elif probability >= BELIEVED and name in AREA:
+    elif believed and name in AREA:
         mask = _around(wide * ndimage.binary_dilation(organs[:2].any(0), iterations=8), AREA[name])
     else:
         return None
