@@ -47,11 +47,7 @@ class Films:
             if same := [s.url for s in sources[: source.number] if s.hash == source.hash]:
                 raise DatasetError(f"builds: {source.url} and {same[0]} are the same build, expected it once")
         self.settings = choice.settings
-        #: Findings that one of the builds seldom accepted; each build's counts, by its hash.
-        self.seldom: dict[str, dict[str, Acceptance]] = {}
-        for source in sources:
-            for name, acceptance in read_seldom(source.store).items():
-                self.seldom.setdefault(name, {})[source.hash] = acceptance
+        self._sources = sources
         self._shards = [shard for source in sources for shard in chosen_shards(source, choice)]
         #: (tars,) int: how many samples each tar gives.
         self.sizes = np.array([len(shard) for shard in self._shards], np.int64)
@@ -78,6 +74,15 @@ class Films:
         shard, position = self._find(place)
         key = shard.keys[position]
         return SampleName(shard.build.hash, key, shard.build.number * _IDS_PER_BUILD + int(key))
+
+    @cached_property
+    def seldom(self) -> dict[str, dict[str, Acceptance]]:
+        """Findings that a build seldom accepted: by finding and the build's hash, with what counts."""
+        found: dict[str, dict[str, Acceptance]] = {}
+        for source in self._sources:
+            for name, acceptance in read_seldom(source.store).items():
+                found.setdefault(name, {})[source.hash] = acceptance
+        return found
 
     @cached_property
     def digest(self) -> str:

@@ -43,7 +43,7 @@ def matched(generated: Generated, real: RealSet) -> Group:
     films = real.films
     shown = np.stack([*map(films.labelled, LABELS.values()), [not found for found in films.labels]], 1)
     asked = np.array([[name in f for name in LABELS] for f in generated.findings])
-    asked = np.concatenate([asked, ~asked.any(1, keepdims=True) & generated.complete[:, None]], 1)
+    asked = np.concatenate([asked, _nothing(generated)[:, None]], 1)
     apart = np.abs(generated.ages[:, None] - films.ages)
     fits = (asked.astype(int) @ shown.T.astype(int) > 0) & (apart <= YEARS)  # NaN fits nothing
     fits &= (generated.sexes[:, None] == films.sexes) & (generated.views[:, None] == films.views)
@@ -63,7 +63,7 @@ def part_groups(generated: Generated, real: RealSet) -> Iterator[Group]:
         asked = np.array([name in f for f in generated.findings])
         labelled = films.labelled(LABELS[name]) if name in LABELS else np.zeros(len(films), bool)
         yield Group(f"finding={name}", accepted & asked, labelled)
-    nothing = np.array([not f for f in generated.findings]) & generated.complete
+    nothing = _nothing(generated)
     yield Group("finding=none", accepted & nothing, np.array([not labels for labels in films.labels], bool))
     for sex in ("F", "M"):
         yield Group(f"sex={sex}", accepted & (generated.sexes == sex), films.sexes == sex)
@@ -73,3 +73,8 @@ def part_groups(generated: Generated, real: RealSet) -> Iterator[Group]:
         yield Group(name, accepted & young & old, (films.ages >= low) & (films.ages < high))
     for view in ("PA", "AP"):
         yield Group(f"view={view}", accepted & (generated.views == view), films.views == view)
+
+
+def _nothing(generated: Generated) -> np.ndarray:
+    """(M,) bool: films that were asked to show no finding."""
+    return np.array([not f for f in generated.findings]) & generated.complete

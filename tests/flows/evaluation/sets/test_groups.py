@@ -1,6 +1,7 @@
 """Which films are held against which: pairs of one kind."""
 
 import numpy as np
+import pytest
 from drawn_sets import drawn_build, real_films
 from rich.console import Console
 
@@ -25,9 +26,10 @@ def test_pairs_are_of_one_kind_and_no_film_is_in_two(tmp_path):
         assert np.abs(np.sort(ours) - np.sort(theirs)).max() <= YEARS
 
 
-def test_who_fits_nobody_is_left_out(tmp_path):
-    made = read_build(drawn_build(tmp_path / "build", 8, finding="nodule").url, 99, QUIET)
+@pytest.mark.parametrize("finding", ["nodule", "fracture"])  # no label of real films means a fracture
+def test_who_fits_nobody_is_left_out(tmp_path, finding):
+    made = read_build(drawn_build(tmp_path / "build", 8, finding=finding).url, 99, QUIET)
     real = read_real(real_films(tmp_path / "real"), tmp_path / "out", 128, 99, QUIET)
     group = matched(made, real)
-    assert not group.generated[[("nodule" in f) for f in made.findings]].any()
+    assert not group.generated[[(finding in f) for f in made.findings]].any()
     assert group.generated.sum() == group.real.sum() == 4
