@@ -11,7 +11,7 @@ from synth.images.frozen.loading import load_foreign
 from synth.images.frozen.pipelines import INDEX, is_pipeline
 from synth.images.model import ImageModel
 from synth.images.one_pass.model import OnePassModel
-from synth.images.one_pass.networks import SIDE
+from synth.images.one_pass.networks import FINE
 from synth.images.protocol import CutPrompts, Imager, ShouldStop
 from synth.images.trial import try_out
 from synth.masks.anatomy import ShapeModel
@@ -125,8 +125,8 @@ def _load_imager(settings: SynthesisSettings) -> tuple[Imager, dict[str, str]]:
 
 
 def _load_one_pass(settings: SynthesisSettings) -> tuple[Imager, dict[str, str]]:
-    if settings.size > SIDE:
-        raise WeightsError(f"images.size: {settings.size}, expected at most {SIDE} with images.model fast")
+    if settings.size > FINE:
+        raise WeightsError(f"images.size: {settings.size}, expected at most {FINE} with images.model fast")
     folder = settings.images or SHIPPED / "one_pass"
     pinned = {f"images/{name}": v for name, v in pins(folder).items()}
     model = OnePassModel.load(folder, settings.device, settings.precision)

@@ -102,9 +102,9 @@ class Adversary(nn.Module):
         return [m / s for m, s in zip(mixed, self.scales, strict=True)], features
 
     def judge(self, mixed: Sequence[Tensor], masks: Tensor, patient: Tensor) -> list[Tensor]:
-        """Scores of each head, high for real films."""
+        """Scores of each head, high for real films; of the finest where ``mixed`` has no others."""
         scores = []
-        for i, (head, seen) in enumerate(zip(self.heads, mixed, strict=True)):
+        for i, (head, seen) in enumerate(zip(self.heads, mixed, strict=False)):
             if i >= MASKED:
                 seen = torch.cat([seen, F.adaptive_avg_pool2d(masks, seen.shape[-1])], 1)
             scores.append(head(seen, patient))

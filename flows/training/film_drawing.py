@@ -1,6 +1,5 @@
 """Teach the film network: against an adversary, held to its rough film, and by a guide to its lesions."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from flows.training.adversary import Adversary, hinge
-from flows.training.loop import console, step_rng
+from flows.training.contest import Contest, Rates
 from flows.training.one_pass_films import Batch, OnePassFilms
 from synth.findings import ANATOMY, FINDING_NAMES
 from synth.images.one_pass.networks import CODE, GRID, NOISE, ROUGH, SIDE, FilmNetwork
@@ -27,7 +26,6 @@ HELD = 1
 UNGUIDED = ("nodule",)
 #: Features count more in the beginning, when there is nothing to judge yet.
 NEAR_FIRST, FIRST = 1.0, 200
-EMA = 0.995
 
 
 @dataclass(frozen=True)
@@ -43,58 +41,27 @@ class DrawingStage:
 
 
 class Drawing:
-    """The network, its average, and the adversary, as they are being taught; resumable in ``run``."""
+    """The film network as it is being taught, held to lesions by a ``guide``; resumable in ``run``."""
 
     def __init__(self, network: FilmNetwork, adversary: Adversary, guide: nn.Module, run: Path) -> None:
-        self.network, self.adversary, self.guide, self.run = network, adversary, guide, run
-        self.average = FilmNetwork()
-        self.average.load_state_dict(network.state_dict())
+        self.contest, self.guide = Contest(network, adversary, run), guide
 
     def teach(self, films: OnePassFilms, stage: DrawingStage, seed: int, device: str, resume: bool) -> None:
-        """One stage; the average is what is to be used."""
-        self.run.mkdir(parents=True, exist_ok=True)
-        for part in (self.network, self.average, self.adversary, self.guide):
-            part.to(device)
-        self.network.train()
-        heads = list(self.adversary.heads.parameters())
-        drawing = torch.optim.Adam(self.network.parameters(), lr=stage.lr, betas=(0.0, 0.99))
-        judging = torch.optim.Adam(heads, lr=stage.adversary_lr, betas=(0.5, 0.99))
-        start, began, losses = self._start(drawing, judging, resume), time.monotonic(), []
-        for step in range(start, stage.steps):
-            rng = step_rng(seed, step)
-            torch.manual_seed(int(rng.integers(2**62)))
-            share = _rate(step, stage.steps)
-            for optimiser, lr in ((drawing, stage.lr), (judging, stage.adversary_lr)):
-                for group in optimiser.param_groups:
-                    group["lr"] = lr * share
-            batch = films.batch(rng, stage.batch)
-            losses.append(self._step(batch, step, stage, drawing, judging, rng, device))
-            if (step + 1) % 50 == 0 or step + 1 == stage.steps:
-                seconds = (time.monotonic() - began) / (step + 1 - start)
-                told = "  ".join(
-                    f"{n} {v:.3f}" for n, v in zip(("judge", "near"), np.mean(losses, 0), strict=True)
-                )
-                left = seconds * (stage.steps - step - 1) / 60
-                console.print(
-                    f"{self.run.name}: step {step + 1}/{stage.steps}  {told}  {left:.0f} min left",
-                    highlight=False,
-                )
-                losses = []
-                self._save(step + 1, drawing, judging)
-        self.average.cpu().eval()
+        """One stage; the contest's average is what is to be used."""
+        self.guide.to(device)
+
+        def step_of(step: int, rng: np.random.Generator) -> tuple[float, float]:
+            return self._step(films.batch(rng, stage.batch), step, stage, rng, device)
+
+        rates = Rates(stage.steps, stage.lr, stage.adversary_lr)
+        self.contest.teach(step_of, rates, seed, device, resume)
 
     def _step(
-        self,
-        batch: Batch,
-        step: int,
-        stage: DrawingStage,
-        drawing: torch.optim.Optimizer,
-        judging: torch.optim.Optimizer,
-        rng: np.random.Generator,
-        device: str,
+        self, batch: Batch, step: int, stage: DrawingStage, rng: np.random.Generator, device: str
     ) -> tuple[float, float]:
+        adversary = self.contest.adversary
         real, rough, masks, patient, known, there = (v.to(device) for v in vars(batch).values())
-        drawn = self.network(
+        drawn = self.contest.network(
             rough + ROUGH_NOISE * torch.randn_like(rough),
             masks,
             patient,
@@ -102,66 +69,35 @@ class Drawing:
             stage.side,
         )
         (seen, beside), moved = _varied([drawn, real], masks, rng)
-        mixed, features = self.adversary.mixed(seen)
+        mixed, features = adversary.mixed(seen)
         with torch.no_grad():
-            truth, true_features = self.adversary.mixed(beside)
-        self.adversary.heads.requires_grad_(True)
-        told = hinge(
-            self.adversary.judge(truth, moved, patient),
-            self.adversary.judge([m.detach() for m in mixed], moved, patient),
+            truth, true_features = adversary.mixed(beside)
+        told = self.contest.heads_learn(
+            lambda: hinge(
+                adversary.judge(truth, moved, patient),
+                adversary.judge([m.detach() for m in mixed], moved, patient),
+            )
         )
-        _descend(judging, told)
-        self.adversary.heads.requires_grad_(False)
         times = stage.side // ROUGH
         hold = F.l1_loss(F.avg_pool2d(drawn, times), F.avg_pool2d(real, times))
         hold = hold + within(drawn, real, masks[:, len(ANATOMY) :])
         near = _apart(features[HELD:], true_features[HELD:])
-        loss = -sum(s.mean() for s in self.adversary.judge(mixed, moved, patient)) + HOLD * hold
+        loss = -sum(s.mean() for s in adversary.judge(mixed, moved, patient)) + HOLD * hold
         first = max(0.0, 1 - step / FIRST)
         loss = loss + (NEAR + (NEAR_FIRST - NEAR) * first) * near
         if step >= stage.lesions_from and step % 2 == 0:
             half = slice(0, len(drawn) // 2)
             said = lesion_loss(self.guide, drawn[half], masks[half, len(ANATOMY) :], known[half], there[half])
             loss = loss + 2 * LESIONS * said
-        _descend(drawing, loss, self.network)
-        self._blend(min(EMA, (step + 1) / (step + 10)))
-        return float(told.detach()), float(near.detach())
-
-    @torch.no_grad()
-    def _blend(self, decay: float) -> None:
-        for kept, now in zip(
-            self.average.state_dict().values(), self.network.state_dict().values(), strict=True
-        ):
-            if kept.is_floating_point():
-                kept.lerp_(now, 1 - decay)
-            else:
-                kept.copy_(now)
-
-    def _parts(self, drawing: torch.optim.Optimizer, judging: torch.optim.Optimizer) -> dict:
-        parts = {"network": self.network, "average": self.average, "heads": self.adversary.heads}
-        return parts | {"drawing": drawing, "judging": judging}
-
-    def _save(self, step: int, drawing: torch.optim.Optimizer, judging: torch.optim.Optimizer) -> None:
-        state = {name: part.state_dict() for name, part in self._parts(drawing, judging).items()}
-        temporary = self.run / "state.tmp"
-        torch.save(state | {"step": step, "scales": self.adversary.scales}, temporary)
-        temporary.replace(self.run / "state.pt")
-
-    def _start(self, drawing: torch.optim.Optimizer, judging: torch.optim.Optimizer, resume: bool) -> int:
-        path = self.run / "state.pt"
-        if not (resume and path.exists()):
-            return 0
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        for name, part in self._parts(drawing, judging).items():
-            part.load_state_dict(state[name])
-        self.adversary.scales.copy_(state["scales"])
-        return int(state["step"])
+        self.contest.network_learns(loss)
+        return told, float(near.detach())
 
 
-def noises(count: int, device: str = "cpu") -> list[Tensor]:
+def noises(count: int, device: str = "cpu") -> tuple[Tensor, Tensor, Tensor]:
     """Code, noise and grain of ``count`` films."""
     shapes = (CODE,), (NOISE, ROUGH // 2, ROUGH // 2), (1, SIDE, SIDE)
-    return [torch.randn(count, *shape).to(device) for shape in shapes]
+    code, noise, grain = (torch.randn(count, *shape).to(device) for shape in shapes)
+    return code, noise, grain
 
 
 def lesion_loss(guide: nn.Module, films: Tensor, masks: Tensor, known: Tensor, there: Tensor) -> Tensor:
@@ -209,17 +145,3 @@ def _varied(films: list[Tensor], masks: Tensor, rng: np.random.Generator) -> tup
         return F.grid_sample(x, grid, mode="nearest", padding_mode="zeros", align_corners=False)
 
     return [moved(x) * gain + bias for x in films], moved(masks)
-
-
-def _rate(step: int, steps: int) -> float:
-    """Share of the rate: a warm-up of 30 steps, whole for seven tenths, then down to a twentieth."""
-    rest = (step / steps - 0.7) / 0.3
-    return min(1.0, (step + 1) / 30) * (1.0 if rest < 0 else max(0.05, 1 - rest))
-
-
-def _descend(optimiser: torch.optim.Optimizer, loss: Tensor, clipped: nn.Module | None = None) -> None:
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    if clipped is not None:
-        nn.utils.clip_grad_norm_(clipped.parameters(), 20.0)
-    optimiser.step()

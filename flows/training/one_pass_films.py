@@ -1,13 +1,15 @@
 """Real films as the one-pass model learns from them: without letters, with organs and lesions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from safetensors.numpy import load_file, save_file
+from scipy import ndimage
 from torch import Tensor, nn
 
 from flows.config.terminal import tracked
@@ -19,7 +21,7 @@ from flows.training.augment import draw_warp, vary_exposure
 from flows.training.labels import AIRSPACE, BOXED, NIH, UNLABELLED
 from flows.training.loop import console
 from synth.findings import ANATOMY, FINDING_NAMES
-from synth.images.one_pass.networks import ROUGH
+from synth.images.one_pass.networks import FINE, ROUGH
 
 #: Films that are worked on at once.
 AT_ONCE = 128
@@ -52,9 +54,8 @@ class OnePassFilms:
     @classmethod
     def of(cls, films: RealFilms, anatomy: np.ndarray, regions: Regions) -> "OnePassFilms":
         """Those of ``films`` on which both lungs and the heart are seen; ``anatomy`` (N, 5, S, S) bool."""
-        organs = np.stack([_cells(a) for a in anatomy])
-        seen = (organs[:, :2].mean((2, 3)).sum(1) > 0.06) & (organs[:, 2].mean((1, 2)) > 0.01)
-        kept = np.flatnonzero(seen)
+        organs = _cells(anatomy)
+        kept = _complete(organs)
         masks = np.concatenate([np.rint(255 * organs).astype(np.uint8), regions.cover], 1)
         patient = np.stack([np.clip(films.ages / 100, 0, 1), films.sexes == "F", films.views == "PA"], 1)
         state = regions.state[kept]
@@ -122,6 +123,26 @@ def load_films(data: Path, out: Path, run: Path, guide: nn.Module) -> list[OnePa
     return found
 
 
+def load_fine(data: Path, run: Path, films: OnePassFilms) -> OnePassFilms:
+    """The first of :func:`load_films`' entries at FINE pixels; where letters were, they are enlarged."""
+    name = next(iter(FOLDERS))
+    kept = load_file(run / f"{name}.safetensors")
+    chosen = _complete(_cells(_organs(kept)))
+    large, marked = (
+        load_real(data, name, side, keep=lambda row: teaches(row["patient"])).images[chosen]
+        for side in (FINE, SIDE)
+    )
+    pairs = zip(large, marked, kept["images"][chosen], strict=True)
+    return replace(films, images=np.stack([_without_letters(*images) for images in pairs]))
+
+
+def _without_letters(large: np.ndarray, marked: np.ndarray, clean: np.ndarray) -> np.ndarray:
+    """A film (2 S, 2 S) as its two smaller versions (S, S), before and after, say: (2 S, 2 S) uint8."""
+    gone = ndimage.binary_dilation(marked != clean, iterations=2).repeat(2, 0).repeat(2, 1)
+    wide = Image.fromarray(clean).resize(large.shape[::-1], Image.Resampling.BILINEAR)
+    return np.where(gone, np.asarray(wide), large)
+
+
 def states(films: RealFilms) -> np.ndarray:
     """(N, 13) uint8: what NIH's labels say of each finding, where it is being left open."""
     state = np.zeros((len(films), len(FINDING_NAMES)), np.uint8)
@@ -180,9 +201,17 @@ def _organs(kept: dict[str, np.ndarray]) -> np.ndarray:
     return (kept["anatomy"][:, None] >> bits & 1).astype(bool)
 
 
-def _cells(masks: np.ndarray) -> np.ndarray:
-    side = masks.shape[-1] // GRID
-    return masks.reshape(len(masks), GRID, side, GRID, side).mean((2, 4), dtype=np.float32)
+def _cells(anatomy: np.ndarray) -> np.ndarray:
+    """Coverage (N, K, GRID, GRID) float32 of masks (N, K, S, S) bool."""
+    side = anatomy.shape[-1] // GRID
+    parts = [m.reshape(len(m), GRID, side, GRID, side).mean((2, 4), dtype=np.float32) for m in anatomy]
+    return np.stack(parts)
+
+
+def _complete(organs: np.ndarray) -> np.ndarray:
+    """Indices of films on which both lungs and the heart are seen."""
+    seen = (organs[:, :2].mean((2, 3)).sum(1) > 0.06) & (organs[:, 2].mean((1, 2)) > 0.01)
+    return np.flatnonzero(seen)
 
 
 def joined(folders: Sequence[OnePassFilms], side: int, shares: Sequence[float]) -> OnePassFilms:

@@ -1,4 +1,4 @@
-"""Train the one-pass image model: a guide, the diffusion of rough films, the network of films."""
+"""Train the one-pass image model: a guide, a diffusion of rough films, networks of films and of fine ones."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +14,13 @@ from flows.training.adversary import Adversary
 from flows.training.film_drawing import Drawing, DrawingStage
 from flows.training.film_lessons import together
 from flows.training.film_recipe import Recipe, Stage, teach
+from flows.training.fine_drawing import FineDrawing, FineStage
 from flows.training.loop import Schedule, fit
-from flows.training.one_pass_films import OnePassFilms, joined, load_films
+from flows.training.one_pass_films import OnePassFilms, joined, load_films, load_fine
 from flows.training.sealing import seal, write_tensors
 from synth.findings import ANATOMY
 from synth.images.one_pass.model import OnePassModel
-from synth.images.one_pass.networks import GRID, ROUGH, FilmNetwork, RoughNetwork
+from synth.images.one_pass.networks import GRID, ROUGH, FilmNetwork, FineNetwork, RoughNetwork
 from synth.images.one_pass.storage import stored
 
 #: The expert that finds lesions in real films and holds drawn ones to them; it neither filters nor measures.
@@ -31,6 +32,7 @@ ROUGH_STEPS, ROUGH_BATCH, ROUGH_RATE = 2600, 48, 1.5e-3
 BEGINNING = DrawingStage(128, 400, 16, 6e-4, 1e-4, lesions_from=400)
 SMALL = DrawingStage(128, 600, 16, 1.5e-4, 5e-4, lesions_from=300)
 LARGE = DrawingStage(256, 2000, 8, 1.5e-4, 5e-4, lesions_from=100)
+FINER = FineStage(300, 8, 1e-3, 1e-4)
 #: Of the films drawn at 128 pixels, those of the large films and of the small ones.
 SHARES = (0.6, 0.4)
 
@@ -42,22 +44,26 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     folders = load_films(data, out, runs / "films", guide)
     rough = _rough(joined(folders, 64, SHARES), runs / "rough", seed, device, resume, scale)
     film = _film(folders, guide, runs, seed, device, resume, scale)
+    fine = _fine(load_fine(data, runs / "films", folders[0]), film, runs, seed, device, resume, scale)
     about = {"seed": seed, "films": {name: len(f.images) for name, f in zip(FOLDERS, folders, strict=True)}}
-    return write_model(out / "one_pass", rough, film, about | {"device": device})
+    return write_model(out / "one_pass", rough, film, fine, about | {"device": device})
 
 
-def write_model(folder: Path, rough: RoughNetwork, film: FilmNetwork, about: dict[str, object]) -> Path:
-    """Both networks, a byte a weight, with their card."""
-    for name, network in (("rough", rough), ("film", film)):
+def write_model(
+    folder: Path, rough: RoughNetwork, film: FilmNetwork, fine: FineNetwork, about: dict[str, object]
+) -> Path:
+    """The networks, a byte a weight, with their card."""
+    for name, network in (("rough", rough), ("film", film), ("fine", fine)):
         write_tensors(folder / f"{name}.safetensors", stored(network.state_dict()))
     seal(
         folder,
-        "One-pass image model: rough films by diffusion, films of them at once",
+        "One-pass image model: rough films by diffusion, films of them at once, fine ones of those",
         ("nih", "nih128", "nih_boxes", "rsna"),
         "synthorax train one_pass --data DIR",
         {
             "rough": {"steps": ROUGH_STEPS, "batch": ROUGH_BATCH, "lr": ROUGH_RATE},
             "film": [vars(BEGINNING), vars(SMALL), vars(LARGE)],
+            "fine": vars(FINER),
             **about,
         },
         {"see": "docs/benchmarks.md"},
@@ -122,5 +128,24 @@ def _film(
         adversary.settle(torch.from_numpy(films.images[:64])[:, None].float() / 127.5 - 1)
         drawing = Drawing(network, adversary, guide, runs / f"film_{name}")
         drawing.teach(films, replace(stage, steps=max(1, int(stage.steps * scale))), seed, device, resume)
-        network = drawing.average.train()
+        network = drawing.contest.average.train()
     return network.eval()
+
+
+def _fine(
+    films: OnePassFilms,
+    film: FilmNetwork,
+    runs: Path,
+    seed: int,
+    device: str,
+    resume: bool,
+    scale: float,
+) -> FineNetwork:
+    """Of what the film network has learned to draw, which stays as it is."""
+    torch.manual_seed(seed)
+    adversary = Adversary()
+    adversary.settle(torch.from_numpy(films.images[:32, 192:320, 192:320])[:, None].float() / 127.5 - 1)
+    drawing = FineDrawing(FineNetwork(), film, adversary, runs / "fine")
+    stage = replace(FINER, steps=max(1, int(FINER.steps * scale)))
+    drawing.teach(films, stage, seed, device, resume)
+    return drawing.contest.average

@@ -20,7 +20,17 @@ from synth.cases import Case, MaskSet
 from synth.errors import Interrupted
 from synth.findings import ANATOMY, FINDING_NAMES
 from synth.images.finite import check_finite, to_pixels
-from synth.images.one_pass.networks import CODE, GRID, NOISE, ROUGH, SIDE, FilmNetwork, RoughNetwork
+from synth.images.one_pass.networks import (
+    CODE,
+    FINE,
+    GRID,
+    NOISE,
+    ROUGH,
+    SIDE,
+    FilmNetwork,
+    FineNetwork,
+    RoughNetwork,
+)
 from synth.images.one_pass.storage import restored
 from synth.images.protocol import ShouldStop, case_noise
 from synth.images.radiographs import to_uint8
@@ -45,25 +55,29 @@ NOISES: Final = {
     "film": (NOISE, ROUGH // 2, ROUGH // 2),
     "film grain": (1, SIDE, SIDE),
 }
+#: That of films of more than SIDE pixels besides.
+FINE_NOISES: Final = {"fine grain": (1, FINE, FINE)}
 
 
 @dataclass
 class OnePassModel:
-    """A checkpoint folder: ``rough.safetensors`` and ``film.safetensors``."""
+    """A checkpoint folder: ``rough``, ``film`` and ``fine``, each ``.safetensors``."""
 
     rough: RoughNetwork
     film: FilmNetwork
+    fine: FineNetwork
     device: str = "cpu"
     precision: str = "fp32"
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu", precision: str = "fp32") -> "OnePassModel":
         """Read a checkpoint folder whose files match their pins; safetensors only."""
-        rough, film = RoughNetwork(), FilmNetwork()
-        for network, file in ((rough, "rough.safetensors"), (film, "film.safetensors")):
+        rough, film, fine = RoughNetwork(), FilmNetwork(), FineNetwork()
+        for name, network in (("rough", rough), ("film", film), ("fine", fine)):
+            file = f"{name}.safetensors"
             fit(network, restored(read_tensors(folder, file)), folder / file)
             network.to(device).eval()
-        return cls(rough, film, device, precision)
+        return cls(rough, film, fine, device, precision)
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -86,11 +100,12 @@ class OnePassModel:
         settings: SynthesisSettings,
         should_stop: ShouldStop = None,
     ) -> np.ndarray:
-        """Images (N, size, size) uint8 of N cases with their masks, size at most SIDE. Raises Interrupted."""
+        """Images (N, size, size) uint8 of N cases with their masks, size at most FINE. Raises Interrupted."""
         cover = torch.from_numpy(np.stack([_cover(m) for m in masks]))
         who = torch.from_numpy(np.stack([patient(case) for case in cases]))
+        stages = NOISES if settings.size <= SIDE else NOISES | FINE_NOISES
         noises = [
-            torch.stack([case_noise(c, stage, shape) for c in cases]) for stage, shape in NOISES.items()
+            torch.stack([case_noise(c, stage, shape) for c in cases]) for stage, shape in stages.items()
         ]
         made = self.sample(cover, who, noises, settings, should_stop)
         return np.stack([_simulated(*parts) for parts in zip(made, cases, masks, strict=True)])
@@ -104,12 +119,13 @@ class OnePassModel:
         settings: SynthesisSettings,
         should_stop: ShouldStop = None,
     ) -> np.ndarray:
-        """Images (N, size, size) uint8 of coverage (N, MASKS, GRID, GRID), patient (N, PATIENT), and NOISES.
+        """Images (N, size, size) uint8 of coverage (N, MASKS, GRID, GRID), patient (N, PATIENT),
+        and NOISES, with those of FINE_NOISES where ``settings.size`` is more than SIDE.
 
         ``settings.lesion_guidance`` times STRENGTH scales what lesions change of the rough film against none
         (Ho & Salimans, 2022). Raises Interrupted.
         """
-        cover, who, x, *noises = (v.to(self.device) for v in (cover, who, *noises))
+        cover, who, x, code, noise, grain, *fine_grain = (v.to(self.device) for v in (cover, who, *noises))
         small, bare, nobody = F.avg_pool2d(cover, GRID // ROUGH), cover.clone(), who.clone()
         bare[:, len(ANATOMY) :], nobody[:, : len(FINDING_NAMES)] = 0, 0
         bare, times = F.avg_pool2d(bare, GRID // ROUGH), torch.linspace(1, 0, settings.steps + 1).tolist()
@@ -123,8 +139,12 @@ class OnePassModel:
                 healthy = self.rough(x, t, bare, nobody).float()
                 v = healthy + scale * (v - healthy)
                 x = x + (then - now) * v
-            film = self.film(check_finite(x, "rough film"), cover, who, *noises).float()
-        if settings.size != SIDE:
+            x = check_finite(x, "rough film")
+            film, seen = self.film.seen(x, cover, who, code, noise, grain)
+            if fine_grain:
+                film = self.fine(film, seen, *fine_grain)
+        film = film.float()
+        if settings.size != film.shape[-1]:
             film = F.interpolate(film, size=(settings.size, settings.size), mode="area")
         return to_pixels(film[:, 0])
 

@@ -1,6 +1,7 @@
-"""The two networks: one makes a rough film of 32×32 pixels in steps, the other a film from it in one pass.
+"""The networks: one makes a rough film of 32×32 pixels in steps, one a film from it in one pass, and one
+twice as fine a film of that.
 
-Both are told of masks as coverage of a coarse grid and of the patient by numbers, never by text.
+The first two are told of masks as coverage of a coarse grid and of the patient by numbers, never by text.
 """
 
 import torch
@@ -10,8 +11,8 @@ from torch import Tensor, nn
 
 from synth.findings import ANATOMY, FINDING_NAMES
 
-#: Pixels a side of a rough film, of the grid that masks are seen on, and of a film.
-ROUGH, GRID, SIDE = 32, 64, 256
+#: Pixels a side of a rough film, of the grid that masks are seen on, of a film, and of a fine one.
+ROUGH, GRID, SIDE, FINE = 32, 64, 256, 512
 #: Channels of masks: anatomy, then lesions.
 MASKS = len(ANATOMY) + len(FINDING_NAMES)
 #: Numbers that tell of the patient: each finding, whether it is known, then age / 100, woman, PA, and 1.
@@ -80,6 +81,19 @@ class FilmNetwork(nn.Module):
     ) -> Tensor:
         """(N, 1, side, side) about [-1, 1], side 256 or, to learn with, 128; ``masks`` (N, MASKS, 64, 64),
         ``noise`` (N, NOISE, 16, 16) and ``grain`` (N, 1, 256, 256) standard normal."""
+        return self.seen(rough, masks, patient, code, noise, grain, side)[0]
+
+    def seen(
+        self,
+        rough: Tensor,
+        masks: Tensor,
+        patient: Tensor,
+        code: Tensor,
+        noise: Tensor,
+        grain: Tensor,
+        side: int = SIDE,
+    ) -> tuple[Tensor, Tensor]:
+        """The film, and the features (N, C, side, side) that it was made of."""
         style = self.style(torch.cat([code, patient], 1))
         half = F.avg_pool2d(masks, 2)
         x = self.at16(torch.cat([F.pixel_unshuffle(rough, 2), F.avg_pool2d(half, 2), noise], 1), style)
@@ -87,9 +101,27 @@ class FilmNetwork(nn.Module):
         x = self.at64(torch.cat([_twice(x), _enlarged(rough, GRID), masks], 1))
         x = self.at128(torch.cat([_twice(x), F.pixel_unshuffle(grain, 2)], 1))
         if side == SIDE // 2:
-            return _enlarged(rough, side) + self.grey128(x)
-        fine = self.grey256(self.at256(torch.cat([_twice(x), grain], 1)))
-        return _enlarged(rough, SIDE) + _twice(self.grey128(x)) + fine
+            return _enlarged(rough, side) + self.grey128(x), x
+        film = _enlarged(rough, SIDE) + _twice(self.grey128(x))
+        x = self.at256(torch.cat([_twice(x), grain], 1))
+        return film + self.grey256(x), x
+
+
+class FineNetwork(nn.Module):
+    """What a film of 512×512 pixels has beyond one of 256×256, of any window of it."""
+
+    def __init__(self, channels: int = 12, width: int = 8) -> None:
+        super().__init__()
+        self.at512 = _Block(channels + 1, width, 1)
+        self.grey512 = nn.Conv2d(width, 1, 3, padding=1)
+        for tensor in self.grey512.parameters():  # it begins with the film, enlarged
+            nn.init.zeros_(tensor)
+
+    def forward(self, film: Tensor, x: Tensor, grain: Tensor) -> Tensor:
+        """(N, 1, 2 S, 2 S) of a ``film`` (N, 1, S, S) and its features ``x`` (N, C, S, S); ``grain``
+        (N, 1, 2 S, 2 S) standard normal."""
+        fine = self.grey512(self.at512(torch.cat([_twice(x), grain], 1)))
+        return _enlarged(film, grain.shape[-1]) + fine
 
 
 class _Block(nn.Module):

@@ -1,30 +1,22 @@
-"""The film network is taught against frozen features, and resumes to the same weights."""
+"""The film network is taught against frozen features, held to rough films and lesions."""
 
 import numpy as np
 import pytest
-import timm
 import torch
 from torch import nn
 
-from flows.training import adversary
 from flows.training.adversary import Adversary, hinge
 from flows.training.film_drawing import Drawing, DrawingStage, lesion_loss, within
 from flows.training.one_pass_films import OnePassFilms, joined
 from flows.training.recipes.one_pass import write_model
 from synth.findings import FINDING_NAMES
 from synth.images.one_pass.model import OnePassModel
-from synth.images.one_pass.networks import MASKS, FilmNetwork, RoughNetwork
+from synth.images.one_pass.networks import MASKS, FilmNetwork, FineNetwork, RoughNetwork
 
 STAGE = DrawingStage(128, 2, 2, 1e-3, 1e-3, lesions_from=0)
 
 
-@pytest.fixture(autouse=True)
-def _from_nothing(monkeypatch):
-    def random_weights(name):
-        torch.manual_seed(0)
-        return timm.create_model(f"tf_efficientnet_{name}", pretrained=False, in_chans=1).state_dict()
-
-    monkeypatch.setattr(adversary, "imagenet", random_weights)
+pytestmark = pytest.mark.usefixtures("random_backbone")
 
 
 class Guide(nn.Module):
@@ -58,11 +50,12 @@ def taught(films, run, steps, resume=False):
 
 
 def test_it_resumes_to_the_same_weights(films, tmp_path, monkeypatch):
-    monkeypatch.setattr("flows.training.film_drawing._rate", lambda step, steps: 1.0)
+    monkeypatch.setattr("flows.training.contest._rate", lambda step, steps: 1.0)
     whole = taught(films, tmp_path / "whole", 2)
     taught(films, tmp_path / "parts", 1)
     parts = taught(films, tmp_path / "parts", 2, resume=True)
-    for a, b in zip(whole.average.state_dict().values(), parts.average.state_dict().values(), strict=True):
+    averages = (d.contest.average.state_dict().values() for d in (whole, parts))
+    for a, b in zip(*averages, strict=True):
         assert torch.equal(a, b)
 
 
@@ -134,10 +127,10 @@ def test_folders_join_at_one_size_by_their_shares(films):
 
 
 def test_what_is_written_is_what_is_loaded(tmp_path):
-    rough, film = RoughNetwork(), FilmNetwork()
-    folder = write_model(tmp_path / "one_pass", rough, film, {"seed": 0})
+    rough, film, fine = RoughNetwork(), FilmNetwork(), FineNetwork()
+    folder = write_model(tmp_path / "one_pass", rough, film, fine, {"seed": 0})
     model = OnePassModel.load(folder)
-    for kept, made in ((model.film, film), (model.rough, rough)):
+    for kept, made in ((model.film, film), (model.rough, rough), (model.fine, fine)):
         for name, value in made.state_dict().items():
             if value.is_floating_point():
                 step = value.abs().max() / 100 + 1e-3

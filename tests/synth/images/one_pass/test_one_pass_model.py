@@ -125,11 +125,27 @@ def test_words_that_were_not_understood_are_counted(maker, cases):
 
 
 def test_films_are_no_larger_than_it_learned_and_smaller_ones_are_means(maker, cases):
-    with pytest.raises(WeightsError, match=r"images\.size: 512, expected at most 256"):
-        Synthesizer.load(replace(SETTINGS, size=512))
+    with pytest.raises(WeightsError, match=r"images\.size: 544, expected at most 512"):
+        Synthesizer.load(replace(SETTINGS, size=544))
     small = Synthesizer.load(replace(SETTINGS, size=128))
     (image,) = small.radiographs([cases[1]], [small.masks(cases[1])])
     assert image.shape == (128, 128)
+
+
+def test_a_fine_film_is_the_same_film_with_finer_detail(maker, cases, images):
+    fine = Synthesizer.load(replace(SETTINGS, size=512))
+    made = fine.radiographs(cases, [fine.masks(c) for c in cases])
+    assert made.shape == (3, 512, 512)
+    small = made.reshape(3, 256, 2, 256, 2).mean((2, 4))
+    assert np.abs(small - images).mean() < 4
+    again = small.repeat(2, 1).repeat(2, 2)
+    assert 0.5 < np.abs(made - again).mean() < 8
+
+
+def test_between_two_sizes_a_film_is_a_mean_of_the_finer_one(cases):
+    maker = Synthesizer.load(replace(SETTINGS, size=384))
+    (image,) = maker.radiographs([cases[1]], [maker.masks(cases[1])])
+    assert image.shape == (384, 384)
 
 
 def test_weights_that_are_not_numbers_are_told(cases):
