@@ -1,6 +1,5 @@
 """Teach the network of fine films: on windows, against the finest heads, held to the film that it refines."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,30 +19,21 @@ WINDOW, MARGIN, WINDOWS = 16, 1, 2
 HEADS = 3
 
 
-@dataclass(frozen=True)
-class FineStage:
-    """``steps`` of ``batch`` films, and two rates."""
-
-    steps: int
-    batch: int
-    lr: float
-    adversary_lr: float
-
-
 class FineDrawing:
     """The network of fine films as it is being taught, ``film`` being frozen; resumable in ``run``."""
 
     def __init__(self, network: FineNetwork, film: FilmNetwork, adversary: Adversary, run: Path) -> None:
         self.contest, self.film = Contest(network, adversary, run), film.eval().requires_grad_(False)
 
-    def teach(self, films: OnePassFilms, stage: FineStage, seed: int, device: str, resume: bool) -> None:
-        """``films`` of FINE pixels; the contest's average is what is to be used."""
+    def teach(
+        self, films: OnePassFilms, batch: int, rates: Rates, seed: int, device: str, resume: bool
+    ) -> None:
+        """By ``batch`` of the ``films``, of FINE pixels, a step; the contest's average is to be used."""
         self.film.to(device)
 
         def step_of(step: int, rng: np.random.Generator) -> tuple[float, float]:
-            return self._step(films, stage.batch, rng, device)
+            return self._step(films, batch, rng, device)
 
-        rates = Rates(stage.steps, stage.lr, stage.adversary_lr)
         self.contest.teach(step_of, rates, seed, device, resume)
         self.film.cpu()
 
@@ -57,9 +47,8 @@ class FineDrawing:
         with torch.no_grad():
             film, x = self.film.seen(rough, masks, patient, *noises(count, device))
         grain = torch.randn(count, 1, FINE, FINE).to(device)
-        wide = [MARGIN, WINDOW + 2 * MARGIN]
         corners = rng.integers(MARGIN, GRID - WINDOW - MARGIN + 1, (WINDOWS, count, 2))
-        film, x, grain = (_windows(v, corners, *wide) for v in (film, x, grain))
+        film, x, grain = (_windows(v, corners, MARGIN, WINDOW + 2 * MARGIN) for v in (film, x, grain))
         real, masks = (_windows(v, corners, 0, WINDOW) for v in (real, masks))
         patient = patient.repeat(WINDOWS, 1)
         drawn = _inside(self.contest.network(film, x, grain))

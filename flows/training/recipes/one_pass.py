@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from filters.experts.lite_networks import folded
 from flows.material.films import FOLDERS, RealFilms, load_real
 from flows.training.adversary import Adversary
+from flows.training.contest import Rates
 from flows.training.film_drawing import Drawing, DrawingStage
 from flows.training.film_lessons import together
 from flows.training.film_recipe import Recipe, Stage, teach
-from flows.training.fine_drawing import FineDrawing, FineStage
+from flows.training.fine_drawing import FineDrawing
 from flows.training.loop import Schedule, fit
 from flows.training.one_pass_films import OnePassFilms, joined, load_films, load_fine
 from flows.training.sealing import seal, write_tensors
@@ -32,7 +33,7 @@ ROUGH_STEPS, ROUGH_BATCH, ROUGH_RATE = 2600, 48, 1.5e-3
 BEGINNING = DrawingStage(128, 400, 16, 6e-4, 1e-4, lesions_from=400)
 SMALL = DrawingStage(128, 600, 16, 1.5e-4, 5e-4, lesions_from=300)
 LARGE = DrawingStage(256, 2000, 8, 1.5e-4, 5e-4, lesions_from=100)
-FINER = FineStage(300, 8, 1e-3, 1e-4)
+FINER, FINER_BATCH = Rates(300, 1e-3, 1e-4), 8
 #: Of the films drawn at 128 pixels, those of the large films and of the small ones.
 SHARES = (0.6, 0.4)
 
@@ -63,7 +64,7 @@ def write_model(
         {
             "rough": {"steps": ROUGH_STEPS, "batch": ROUGH_BATCH, "lr": ROUGH_RATE},
             "film": [vars(BEGINNING), vars(SMALL), vars(LARGE)],
-            "fine": vars(FINER),
+            "fine": vars(FINER) | {"batch": FINER_BATCH},
             **about,
         },
         {"see": "docs/benchmarks.md"},
@@ -146,6 +147,6 @@ def _fine(
     adversary = Adversary()
     adversary.settle(torch.from_numpy(films.images[:32, 192:320, 192:320])[:, None].float() / 127.5 - 1)
     drawing = FineDrawing(FineNetwork(), film, adversary, runs / "fine")
-    stage = replace(FINER, steps=max(1, int(FINER.steps * scale)))
-    drawing.teach(films, stage, seed, device, resume)
+    rates = replace(FINER, steps=max(1, int(FINER.steps * scale)))
+    drawing.teach(films, FINER_BATCH, rates, seed, device, resume)
     return drawing.contest.average

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from flows.training.adversary import Adversary
-from flows.training.fine_drawing import HEADS, FineDrawing, FineStage, _windows
+from flows.training.contest import Rates
+from flows.training.fine_drawing import HEADS, FineDrawing, _windows
 from flows.training.one_pass_films import OnePassFilms
 from synth.images.one_pass.networks import MASKS, FilmNetwork, FineNetwork
 
@@ -28,7 +29,7 @@ def films():
 def taught(films, run, steps, resume=False):
     torch.manual_seed(1)
     drawing = FineDrawing(FineNetwork(), FilmNetwork(), Adversary(), run)
-    drawing.teach(films, FineStage(steps, 1, 1e-3, 1e-3), 3, "cpu", resume)
+    drawing.teach(films, 1, Rates(steps, 1e-3, 1e-3), 3, "cpu", resume)
     return drawing
 
 
@@ -46,7 +47,7 @@ def test_the_film_and_the_coarser_heads_stay_and_the_others_learn(films, tmp_pat
     torch.manual_seed(1)
     network, film, judge = FineNetwork(), FilmNetwork(), Adversary()
     before = {id(m): {k: v.clone() for k, v in m.state_dict().items()} for m in (network, film, judge)}
-    FineDrawing(network, film, judge, tmp_path).teach(films, FineStage(1, 1, 1e-3, 1e-3), 3, "cpu", False)
+    FineDrawing(network, film, judge, tmp_path).teach(films, 1, Rates(1, 1e-3, 1e-3), 3, "cpu", False)
     for name, value in film.state_dict().items():
         assert torch.equal(value, before[id(film)][name]), name
     moved = {k for k, v in judge.state_dict().items() if not torch.equal(v, before[id(judge)][k])}
