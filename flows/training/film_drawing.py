@@ -61,7 +61,7 @@ class Drawing:
     ) -> tuple[float, float]:
         adversary = self.contest.adversary
         real, rough, masks, patient, known, there = (v.to(device) for v in vars(batch).values())
-        drawn = self.contest.network(
+        drawn, _ = self.contest.network(
             rough + ROUGH_NOISE * torch.randn_like(rough),
             masks,
             patient,

@@ -45,7 +45,7 @@ class FineDrawing:
             v.to(device) for v in (batch.films, batch.rough, batch.masks, batch.patient)
         )
         with torch.no_grad():
-            film, x = self.film.seen(rough, masks, patient, *noises(count, device))
+            film, x = self.film(rough, masks, patient, *noises(count, device))
         grain = torch.randn(count, 1, FINE, FINE).to(device)
         corners = rng.integers(MARGIN, GRID - WINDOW - MARGIN + 1, (WINDOWS, count, 2))
         film, x, grain = (_windows(v, corners, MARGIN, WINDOW + 2 * MARGIN) for v in (film, x, grain))

@@ -57,8 +57,8 @@ def drawn_anew(model: OnePassModel, films: RealFilms, anatomy: np.ndarray, batch
     noises = [_noise(films.names, stage) for stage in NOISES if stage != "rough"]
     drawn = []
     for some in torch.arange(len(images)).split(batch):
-        made = model.film(rough[some], cover[some], who[some], *(n[some] for n in noises)).float()
-        drawn.append(to_pixels(F.interpolate(made, size=(side, side), mode="area")[:, 0]))
+        made, _ = model.film(rough[some], cover[some], who[some], *(n[some] for n in noises))
+        drawn.append(to_pixels(F.interpolate(made.float(), size=(side, side), mode="area")[:, 0]))
     return np.concatenate(drawn)
 
 

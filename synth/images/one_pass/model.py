@@ -140,7 +140,7 @@ class OnePassModel:
                 v = healthy + scale * (v - healthy)
                 x = x + (then - now) * v
             x = check_finite(x, "rough film")
-            film, seen = self.film.seen(x, cover, who, code, noise, grain)
+            film, seen = self.film(x, cover, who, code, noise, grain)
             if fine_grain:
                 film = self.fine(film, seen, *fine_grain)
         film = film.float()

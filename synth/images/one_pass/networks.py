@@ -78,22 +78,10 @@ class FilmNetwork(nn.Module):
         noise: Tensor,
         grain: Tensor,
         side: int = SIDE,
-    ) -> Tensor:
-        """(N, 1, side, side) about [-1, 1], side 256 or, to learn with, 128; ``masks`` (N, MASKS, 64, 64),
-        ``noise`` (N, NOISE, 16, 16) and ``grain`` (N, 1, 256, 256) standard normal."""
-        return self.seen(rough, masks, patient, code, noise, grain, side)[0]
-
-    def seen(
-        self,
-        rough: Tensor,
-        masks: Tensor,
-        patient: Tensor,
-        code: Tensor,
-        noise: Tensor,
-        grain: Tensor,
-        side: int = SIDE,
     ) -> tuple[Tensor, Tensor]:
-        """The film, and the features (N, C, side, side) that it was made of."""
+        """A film (N, 1, side, side) about [-1, 1], side 256 or, to learn with, 128, and the features
+        (N, C, side, side) that it was made of; ``masks`` (N, MASKS, 64, 64), ``noise`` (N, NOISE, 16, 16) and
+        ``grain`` (N, 1, 256, 256) standard normal."""
         style = self.style(torch.cat([code, patient], 1))
         half = F.avg_pool2d(masks, 2)
         x = self.at16(torch.cat([F.pixel_unshuffle(rough, 2), F.avg_pool2d(half, 2), noise], 1), style)
