@@ -44,7 +44,7 @@ demo: $(READY)
 	@echo "  $(OUT)/shards/           WebDataset tars: image, anatomy and lesion masks, JSON"
 	@echo "  $(OUT)/manifest.parquet  one row per candidate, with every score and reason"
 	@echo "  $(OUT)/coco.json         boxes and masks for detection and segmentation"
-	@echo "Next: $(BIN)/synthorax audit $(OUT) --set filters.lesion_agreement.threshold=0"
+	@echo "Next: $(BIN)/synthorax audit $(OUT) --set filters.lesion_agreement.threshold=0.3"
 
 # The demo's size: one seed, a tenth of the real patients, small films. What is done is kept: run it again to go on.
 SMALL := --set 'seeds=[0]' --set 'fractions=[10]' --set 'backbones=[$(BACKBONE)]' --set size=128 --set steps=100 \
