@@ -1,8 +1,9 @@
 """The fast image model: a film in one pass, with lesions as real films have them.
 
 A small diffusion makes a rough film, in which films vary; a network makes the film of it at once
-(:mod:`synth.images.one_pass.networks`). Findings that no real film here is labelled with (SIMULATED) are
-drawn into it afterwards, as films that experts learn from are simulated (:mod:`synth.rendering`).
+(:mod:`synth.images.one_pass.networks`). Findings that no real film here teaches, or so few that the networks
+draw what networks take for them and no reader would, are drawn into it afterwards (SIMULATED), as in the
+films that the best model learned from (:mod:`synth.rendering`).
 """
 
 import itertools
@@ -40,8 +41,14 @@ from synth.settings import SynthesisSettings
 from synth.weights import fit, read_tensors
 
 #: Findings that none of NIH's labels means.
-SIMULATED: Final = ("calcification", "diffuse_nodule", "fracture")
-_REAL: Final = np.array([name not in SIMULATED for name in FINDING_NAMES])
+UNLABELLED: Final = ("calcification", "diffuse_nodule", "fracture")
+#: Findings that are drawn into the film, in this order: what changes the lung, its rim, what lies in it.
+SIMULATED: Final = ("emphysema", "fibrosis", "pneumothorax", "pleural_thickening", "nodule", *UNLABELLED)
+#: Those of them that the networks draw too: they darken and the simulation adds the pleural line.
+TWICE: Final = ("pneumothorax",)
+#: Which findings the networks know, and which they are asked for.
+_KNOWN: Final = np.array([name not in UNLABELLED for name in FINDING_NAMES])
+_ASKED: Final = np.array([name not in SIMULATED or name in TWICE for name in FINDING_NAMES])
 #: How often what lesions change of a rough film is taken, for rough films are hazy about them: seen more
 #: often by the evaluator of findings at 2.5 and 4 than at 1.
 STRENGTH: Final = 3.0
@@ -157,24 +164,24 @@ def patient(case: Case) -> np.ndarray:
     age = np.clip(age if case.age is None else case.age, 0, 100) / 100
     sex = sex if case.sex is None else case.sex == "F"
     view = view if case.view is None else case.view == "PA"
-    there = np.array([name in asked for name in FINDING_NAMES]) & _REAL
-    return np.concatenate([there, _REAL, [age, sex, view, 1]]).astype(np.float32)
+    there = np.array([name in asked for name in FINDING_NAMES]) & _ASKED
+    return np.concatenate([there, _KNOWN, [age, sex, view, 1]]).astype(np.float32)
 
 
 def _cover(masks: MaskSet) -> np.ndarray:
-    """(MASKS, GRID, GRID) float32: how much of each cell anatomy and lesions cover, simulated ones never."""
-    lesions = masks.lesion_channels() & _REAL[:, None, None]
+    """(MASKS, GRID, GRID) float32: how much of each cell anatomy and lesions cover, of those that the
+    networks are asked for."""
+    lesions = masks.lesion_channels() & _ASKED[:, None, None]
     both = torch.from_numpy(np.concatenate([masks.anatomy, lesions])).float()
     return F.interpolate(both[None], size=(GRID, GRID), mode="area")[0].numpy()
 
 
 def _simulated(image: np.ndarray, case: Case, masks: MaskSet) -> np.ndarray:
-    """The image with the lesions that are drawn into it, as strong as the case asks for."""
+    """The image with the lesions that are drawn into it, each finding as strong as the case asks for."""
     wanted = {request.name: request.severity or "moderate" for request in case.findings}
-    rng = numpy_generator(case.seed, case.key, "simulated")
+    film = image.astype(np.float32) / 255
     for name in SIMULATED:
         lesions = [lesion for lesion in masks.lesions if lesion.finding == name]
-        if lesions:
-            scene = Scene(image.astype(np.float32) / 255, masks.anatomy)
-            image = to_uint8(draw(scene, lesions, wanted.get(name, "moderate"), rng))
-    return image
+        rng = numpy_generator(case.seed, case.key, f"simulated {name}")
+        film = draw(Scene(film, masks.anatomy), lesions, wanted.get(name, "moderate"), rng)
+    return to_uint8(film)

@@ -11,7 +11,7 @@ from synth.cases import Case, FindingRequest
 from synth.errors import Interrupted, WeightsError
 from synth.findings import FINDING_NAMES
 from synth.generate import Synthesizer
-from synth.images.one_pass.model import SIMULATED, OnePassModel, patient
+from synth.images.one_pass.model import SIMULATED, TWICE, UNLABELLED, OnePassModel, patient
 from synth.images.one_pass.networks import PATIENT
 from synth.masks.anatomy import without_lesions
 from synth.settings import SynthesisSettings
@@ -68,7 +68,10 @@ def test_lungs_lie_where_their_masks_are(maker, cases, images):
         assert 2 * (found & lungs).sum() / (found.sum() + lungs.sum()) > 0.85
 
 
-@pytest.mark.parametrize(("name", "times"), [("mass", 2), ("calcification", 10), ("effusion", 1.5)])
+@pytest.mark.parametrize(
+    ("name", "times"),
+    [("mass", 2), ("nodule", 10), ("fibrosis", 5), ("calcification", 10), ("effusion", 1.5)],
+)
 def test_a_lesion_changes_the_film_where_its_mask_is_most(maker, name, times):
     case = Case("000000005", 3, "A case.", (FindingRequest(name),), 60, "M", "PA")
     masks = maker.masks(case)
@@ -82,15 +85,39 @@ def test_a_lesion_changes_the_film_where_its_mask_is_most(maker, name, times):
     assert change[lesions].mean() > times * change[~lesions].mean()
 
 
-def test_what_is_simulated_is_never_told_to_the_networks():
+def test_what_is_simulated_is_not_asked_of_the_networks():
     case = Case("1", 0, "x", tuple(FindingRequest(n) for n in FINDING_NAMES), 40, "F", "PA")
     told = patient(case)
     assert told.shape == (PATIENT,)
     there, known = told[:13].astype(bool), told[13:26].astype(bool)
     names = {n for n, t in zip(FINDING_NAMES, there, strict=True) if t}
-    assert names == set(FINDING_NAMES) - set(SIMULATED)
-    assert np.array_equal(there, known)
+    assert names == set(FINDING_NAMES) - set(SIMULATED) | set(TWICE)
+    assert [n for n, k in zip(FINDING_NAMES, known, strict=True) if not k] == list(UNLABELLED)
     assert told[26:].tolist() == pytest.approx([0.4, 1, 1, 1])
+
+
+@pytest.mark.parametrize(("name", "sign"), [("nodule", 1), ("emphysema", -1), ("pneumothorax", -1)])
+def test_a_simulated_lesion_has_the_sign_of_the_real_one(maker, name, sign):
+    for key in range(4):
+        case = Case(f"{key:09d}", 3, "A case.", (FindingRequest(name),), 60, "M", "PA")
+        masks = maker.masks(case)
+        cleared = replace(case, findings=())
+        ill, well = (
+            maker.radiographs([c], [m])[0].astype(int)
+            for c, m in ((case, masks), (cleared, without_lesions(masks)))
+        )
+        lesions = masks.lesion_channels().any(0)
+        assert sign * (ill[lesions].mean() - well[lesions].mean()) > 1
+
+
+def test_a_finding_is_simulated_alike_whatever_else_is(maker):
+    nodule, grain = FindingRequest("nodule", "left"), FindingRequest("calcification", "right")
+    case = Case("000000005", 3, "A case.", (nodule, grain), 60, "M", "PA")
+    masks = maker.masks(case)
+    fewer = replace(masks, lesions=tuple(x for x in masks.lesions if x.finding == "nodule"))
+    both, one = (maker.radiographs([case], [m])[0] for m in (masks, fewer))
+    near = fewer.lesion_channels().any(0)
+    assert np.array_equal(both[near], one[near])
 
 
 def test_what_a_prompt_leaves_open_is_drawn_for_its_case():
