@@ -182,6 +182,7 @@ def _simulated(image: np.ndarray, case: Case, masks: MaskSet) -> np.ndarray:
     film = image.astype(np.float32) / 255
     for name in SIMULATED:
         lesions = [lesion for lesion in masks.lesions if lesion.finding == name]
-        rng = numpy_generator(case.seed, case.key, f"simulated {name}")
-        film = draw(Scene(film, masks.anatomy), lesions, wanted.get(name, "moderate"), rng)
+        if lesions:
+            rng = numpy_generator(case.seed, case.key, f"simulated {name}")
+            film = draw(Scene(film, masks.anatomy), lesions, wanted.get(name, "moderate"), rng)
     return to_uint8(film)

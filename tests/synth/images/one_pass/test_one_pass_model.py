@@ -68,19 +68,21 @@ def test_lungs_lie_where_their_masks_are(maker, cases, images):
         assert 2 * (found & lungs).sum() / (found.sum() + lungs.sum()) > 0.85
 
 
+def with_and_without(maker: Synthesizer, name: str, key: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Two films of one case, as int: with a finding and without it; and where its mask is."""
+    case = Case(key, 3, "A case.", (FindingRequest(name),), 60, "M", "PA")
+    masks = maker.masks(case)
+    pair = (case, masks), (replace(case, findings=()), without_lesions(masks))
+    ill, well = (maker.radiographs([c], [m])[0].astype(int) for c, m in pair)
+    return ill, well, masks.lesion_channels().any(0)
+
+
 @pytest.mark.parametrize(
     ("name", "times"),
     [("mass", 2), ("nodule", 10), ("fibrosis", 5), ("calcification", 10), ("effusion", 1.5)],
 )
 def test_a_lesion_changes_the_film_where_its_mask_is_most(maker, name, times):
-    case = Case("000000005", 3, "A case.", (FindingRequest(name),), 60, "M", "PA")
-    masks = maker.masks(case)
-    cleared = replace(case, findings=())
-    ill, well = (
-        maker.radiographs([c], [m])[0].astype(int)
-        for c, m in ((case, masks), (cleared, without_lesions(masks)))
-    )
-    lesions = masks.lesion_channels().any(0)
+    ill, well, lesions = with_and_without(maker, name, "000000005")
     change = np.abs(ill - well)
     assert change[lesions].mean() > times * change[~lesions].mean()
 
@@ -99,14 +101,7 @@ def test_what_is_simulated_is_not_asked_of_the_networks():
 @pytest.mark.parametrize(("name", "sign"), [("nodule", 1), ("emphysema", -1), ("pneumothorax", -1)])
 def test_a_simulated_lesion_has_the_sign_of_the_real_one(maker, name, sign):
     for key in range(4):
-        case = Case(f"{key:09d}", 3, "A case.", (FindingRequest(name),), 60, "M", "PA")
-        masks = maker.masks(case)
-        cleared = replace(case, findings=())
-        ill, well = (
-            maker.radiographs([c], [m])[0].astype(int)
-            for c, m in ((case, masks), (cleared, without_lesions(masks)))
-        )
-        lesions = masks.lesion_channels().any(0)
+        ill, well, lesions = with_and_without(maker, name, f"{key:09d}")
         assert sign * (ill[lesions].mean() - well[lesions].mean()) > 1
 
 
