@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import torch
@@ -104,15 +105,15 @@ class OnePassFilms:
 def load_films(data: Path, out: Path, run: Path, guide: nn.Module) -> list[OnePassFilms]:
     """The films of NIH's two folders of all patients but those who test, one entry a folder.
 
-    What takes long, organs and the guide's maps, is kept in ``run``.
+    What takes long, organs and the guide's maps, is kept in ``run``, part by part while it is being made.
     """
     found = []
     for folder, size in FOLDERS.items():
         films = load_real(data, folder, min(size, SIDE), keep=lambda row: teaches(row["patient"]))
         path = run / f"{folder}.safetensors"
         if not path.exists():
-            run.mkdir(parents=True, exist_ok=True)
-            save_file(_looked_at(films, out, guide), path)
+            _keep(_looked_at(films, out, guide, run / folder), path)
+            rmtree(run / folder)
         kept = load_file(path)
         anatomy = _organs(kept)
         regions = lesion_regions(
@@ -166,19 +167,29 @@ def odds(state: np.ndarray, cover: np.ndarray, ages: np.ndarray) -> np.ndarray:
     return weight / weight.sum()
 
 
-def _looked_at(films: RealFilms, out: Path, guide: nn.Module) -> dict[str, np.ndarray]:
-    """Organs as bits, films without letters, and what the guide says of each."""
-    bits, images, maps, probabilities = (list[np.ndarray]() for _ in range(4))
+def _looked_at(films: RealFilms, out: Path, guide: nn.Module, run: Path) -> dict[str, np.ndarray]:
+    """Organs as bits, films without letters, and what the guide says of each; parts stand in ``run``."""
+    parts = []
     starts = range(0, len(films), AT_ONCE)
     for start in tracked(starts, "organs and lesions", len(starts), console):
-        these = films.images[start : start + AT_ONCE]
-        anatomy = expert_anatomy(out, these)
-        bits.append((anatomy << np.arange(len(ANATOMY))[:, None, None]).sum(1).astype(np.uint8))
-        images.append(unmarked(these, anatomy))
-        for answers, answer in zip((maps, probabilities), _said(guide, these), strict=True):
-            answers.append(answer)
-    kept = {"anatomy": bits, "images": images, "maps": maps, "probabilities": probabilities}
-    return {name: np.concatenate(parts) for name, parts in kept.items()}
+        path = run / f"{start:05}.safetensors"
+        if not path.exists():
+            these = films.images[start : start + AT_ONCE]
+            anatomy = expert_anatomy(out, these)
+            bits = (anatomy << np.arange(len(ANATOMY))[:, None, None]).sum(1).astype(np.uint8)
+            maps, probabilities = _said(guide, these)
+            clean = unmarked(these, anatomy)
+            _keep({"anatomy": bits, "images": clean, "maps": maps, "probabilities": probabilities}, path)
+        parts.append(load_file(path))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _keep(arrays: dict[str, np.ndarray], path: Path) -> None:
+    """Whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    save_file(arrays, temporary)
+    temporary.replace(path)
 
 
 @torch.inference_mode()

@@ -40,6 +40,17 @@ RENDERERS: dict[str, Renderer] = {
     "pneumothorax": pneumothorax,
 }
 
+#: How far beyond its mask a small lesion's renderer looks, in hundredths of the film's side: it is given no
+#: more of the film. The others are given all of it.
+REACH: dict[str, float] = {
+    "calcification": 6,
+    "diffuse_nodule": 8,
+    "fibrosis": 14,
+    "fracture": 16,
+    "nodule": 10,
+    "pleural_thickening": 12,
+}
+
 
 def draw(scene: Scene, lesions: Sequence[Lesion], severity: Severity, rng: np.random.Generator) -> np.ndarray:
     """The radiograph with all lesions in it, (H, W) float in [0, 1]; masks as given.
@@ -50,6 +61,22 @@ def draw(scene: Scene, lesions: Sequence[Lesion], severity: Severity, rng: np.ra
         if lesion.finding not in RENDERERS:
             raise ValueError(f"finding: {lesion.finding!r}, expected one of {', '.join(RENDERERS)}")
         strength = rng.uniform(*STRENGTH[severity])
-        image = RENDERERS[lesion.finding](scene, lesion.mask, strength, rng)
-        scene = Scene(np.clip(image, 0, 1).astype(np.float32), scene.anatomy)
+        rows, columns = _window(lesion, scene)
+        part = RENDERERS[lesion.finding](
+            scene.window(rows, columns), lesion.mask[rows, columns], strength, rng
+        )
+        image = scene.image.astype(np.float32)
+        image[rows, columns] = np.clip(part, 0, 1)
+        scene = Scene(image, scene.anatomy)
     return scene.image
+
+
+def _window(lesion: Lesion, scene: Scene) -> tuple[slice, slice]:
+    """Rows and columns that its renderer looks at; all of them where there is no mask."""
+    reach = REACH.get(lesion.finding)
+    if reach is None or not lesion.mask.any():
+        return slice(None), slice(None)
+    margin = int(np.ceil(reach * scene.scale))
+    seen = [np.flatnonzero(lesion.mask.any(axis)) for axis in (1, 0)]
+    rows, columns = (slice(max(0, s[0] - margin), s[-1] + margin + 1) for s in seen)
+    return rows, columns

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from synth.rendering.scene import Scene, attenuate, cloud, long_axis, own_lung, ridges, soft, veil
+from synth.rendering.scene import Scene, attenuate, cloud, long_axis, own_lung, radius, ridges, soft, veil
 
 
 def consolidation(scene: Scene, mask: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
@@ -40,31 +40,32 @@ def atelectasis(scene: Scene, mask: np.ndarray, strength: float, rng: np.random.
 def fibrosis(scene: Scene, mask: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Scars: a net of strands and knots, a little haze, traction inwards."""
     s = scene.scale
-    edge = soft(mask, 1.2 * s)
+    edge = soft(mask, min(1.2 * s, 0.5 * radius(mask)))
     image = _draw_in(scene, mask, rng.uniform(0.2, 0.7) * s)
     strands = ridges(cloud(mask.shape, rng.uniform(0.45, 0.7) * s, rng, octaves=3), 0.4)
-    knots = np.clip(cloud(mask.shape, rng.uniform(0.35, 0.6) * s, rng, octaves=2), 0, 2.5)
-    uneven = np.clip(1 + 0.5 * cloud(mask.shape, 2 * s, rng, octaves=2), 0.2, 2)
-    net = 0.4 * strands + 0.4 * knots + 0.2
+    knots = np.clip(cloud(mask.shape, rng.uniform(0.35, 0.6) * s, rng, octaves=2), 0, 1.6)
+    uneven = np.clip(1 + 0.3 * cloud(mask.shape, 2 * s, rng, octaves=2), 0.5, 1.6)
+    net = 0.4 * strands + 0.3 * knots + 0.35
     return attenuate(image, 0.5 * scene.tissue * strength * edge * net * uneven)
 
 
 def emphysema(scene: Scene, mask: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Destroyed lung holds more air: darker, few and thin vessels, bullae with hairline walls."""
     s = scene.scale
-    edge = soft(mask & scene.lungs, 1.5 * s)
+    aerated = mask & scene.lungs & ~scene.anatomy[2]
+    edge = soft(aerated, 1.5 * s)
     image = veil(scene.image, edge, 1.4 * s, 0.6)
     image = attenuate(image, -0.13 * strength * scene.tissue * edge)
     walls = np.zeros(mask.shape, np.float32)
-    inside = np.argwhere(mask & scene.lungs)
+    inside = np.argwhere(aerated)
     for _ in range(rng.integers(0, 4) if len(inside) else 0):
         cy, cx = inside[rng.integers(len(inside))]
-        radius, squeeze = rng.uniform(2, 5.5) * s, rng.uniform(0.7, 1.4)
+        size, squeeze = rng.uniform(2, 5.5) * s, rng.uniform(0.7, 1.4)
         ys, xs = np.ogrid[: mask.shape[0], : mask.shape[1]]
         distance = np.hypot((xs - cx) * squeeze, ys - cy)
-        image = attenuate(image, -0.05 * strength * soft((distance < radius) & mask & scene.lungs, 0.5 * s))
+        image = attenuate(image, -0.05 * strength * soft((distance < size) & aerated, 0.5 * s))
         arc = np.cos(np.arctan2(ys - cy, xs - cx) - rng.uniform(0, 2 * np.pi)) > -0.3
-        walls = np.maximum(walls, np.exp(-(((distance - radius) / (0.3 * s)) ** 2)) * arc)
+        walls = np.maximum(walls, np.exp(-(((distance - size) / (0.3 * s)) ** 2)) * arc)
     return np.clip(attenuate(image, 0.12 * strength * walls * edge), 0, 1)
 
 

@@ -26,7 +26,7 @@ def pneumothorax(scene: Scene, mask: np.ndarray, strength: float, rng: np.random
     """
     s = scene.scale
     air = soft(mask, 0.35 * s)
-    bare = veil(scene.image, air, 1.8 * s, 0.9)
+    bare = scene.image + 0.9 * air * (_mean_within(scene.image, mask, 1.8 * s) - scene.image)
     dark = attenuate(bare, -rng.uniform(0.17, 0.28) * scene.tissue * air)
     lung = own_lung(scene, mask)
     inside = ndimage.binary_erosion(lung, iterations=max(1, int(1.2 * s)))
@@ -48,6 +48,12 @@ def pleural_thickening(
     body = soft(mask, 0.5 * s)
     rind = veil(scene.image, body, 0.8 * s, 0.4)
     return attenuate(rind, 0.75 * scene.tissue * strength * body * towards_wall * uneven)
+
+
+def _mean_within(image: np.ndarray, mask: np.ndarray, width: float) -> np.ndarray:
+    """The image blurred by what lies inside the mask alone, so that no wall shines in; 0 far from it."""
+    weight = soft(mask, width)
+    return ndimage.gaussian_filter(np.where(mask, image, 0), width) / np.maximum(weight, 1e-3)
 
 
 def _settled(mask: np.ndarray, lungs: np.ndarray) -> np.ndarray:

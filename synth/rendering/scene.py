@@ -1,7 +1,8 @@
 """What every lesion is drawn with: the scene, Beer-Lambert attenuation, soft edges, textures.
 
 Brightness x in [0, 1] stands for attenuation on film, so 1 - x for what was transmitted; a lesion of
-optical thickness τ leaves (1 - x)·exp(-τ) of it (Beer-Lambert). τ below 0 is air for tissue.
+optical thickness τ leaves (1 - x)·exp(-τ) of it (Beer-Lambert). τ below 0 is air for tissue: of x it leaves
+exp(AIR·τ), never nothing, for the wall before and behind attenuates as it did.
 """
 
 from collections.abc import Callable
@@ -13,23 +14,28 @@ from scipy import ndimage
 
 @dataclass(frozen=True)
 class Scene:
-    """A real radiograph that lesions are drawn into.
+    """A real radiograph that lesions are drawn into, or a window of one.
 
-    ``image`` (H, W) float in [0, 1]; ``anatomy`` (5, H, W) bool.
+    ``image`` (H, W) float in [0, 1]; ``anatomy`` (5, H, W) bool; ``film``: the whole one of a window.
     """
 
     image: np.ndarray
     anatomy: np.ndarray
+    film: "Scene | None" = None
 
     @property
     def lungs(self) -> np.ndarray:
         """(H, W) bool."""
         return self.anatomy[0] | self.anatomy[1]
 
+    def window(self, rows: slice, columns: slice) -> "Scene":
+        """A part of it that keeps the whole film's ``scale`` and ``tissue``."""
+        return Scene(self.image[rows, columns], self.anatomy[:, rows, columns], self.film or self)
+
     @property
     def scale(self) -> float:
-        """Pixels in a hundredth of the image's side."""
-        return self.image.shape[0] / 100
+        """Pixels in a hundredth of the film's side."""
+        return (self.film or self).image.shape[0] / 100
 
     @property
     def tissue(self) -> float:
@@ -37,6 +43,8 @@ class Scene:
 
         Without a heart or lung of its own in sight, 1.
         """
+        if self.film is not None:
+            return self.film.tissue
         heart = self.anatomy[2]
         aerated = self.lungs & ~heart
         if not heart.any() or not aerated.any():
@@ -45,17 +53,26 @@ class Scene:
         return max(0.3, float(np.log(max(1 - lung, 1e-2) / max(1 - solid, 0.08))))
 
 
+#: How much air that takes tissue's place counts: then it darkens lung of a third of full brightness as much
+#: as tissue of the same thickness would brighten it.
+AIR = 2.0
+
 Renderer = Callable[[Scene, np.ndarray, float, np.random.Generator], np.ndarray]
 
 
 def attenuate(image: np.ndarray, thickness: np.ndarray) -> np.ndarray:
-    """Beer-Lambert: add optical ``thickness`` (H, W) to an image in [0, 1]."""
-    return 1 - (1 - image) * np.exp(-thickness)
+    """Beer-Lambert: add optical ``thickness`` (H, W) to an image in [0, 1], of air where it is below 0."""
+    return (1 - (1 - image) * np.exp(-np.maximum(thickness, 0))) * np.exp(AIR * np.minimum(thickness, 0))
 
 
 def soft(mask: np.ndarray, width: float) -> np.ndarray:
     """A mask as (H, W) float in [0, 1] with an edge of about ``width`` pixels."""
     return ndimage.gaussian_filter(mask.astype(np.float32), width)
+
+
+def radius(mask: np.ndarray) -> float:
+    """Of the largest disc inside a mask, in pixels, at least 1."""
+    return max(1.0, float(ndimage.distance_transform_edt(mask).max()))
 
 
 def cloud(

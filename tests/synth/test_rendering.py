@@ -10,7 +10,7 @@ from scipy import ndimage
 from synth.cases import Lesion
 from synth.findings import FINDING_NAMES
 from synth.masks.anatomy import cardiothoracic_ratio
-from synth.rendering import RENDERERS, Scene, draw, enlarge_heart
+from synth.rendering import REACH, RENDERERS, Scene, draw, enlarge_heart
 from synth.rendering.scene import attenuate
 
 BODY = schematic_body()
@@ -55,6 +55,76 @@ def test_attenuation_is_beer_lambert_and_monotone(thickness, seed):
     assert np.allclose(
         attenuate(once, np.full((8, 8), 0.5)), attenuate(image, np.full((8, 8), thickness + 0.5))
     )
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(-3, 0), st.integers(0, 2**31))
+def test_air_darkens_by_shares_of_what_is_there_and_never_to_black(thickness, seed):
+    image = 0.1 + 0.9 * np.random.default_rng(seed).random((8, 8))
+    once = attenuate(image, np.full((8, 8), thickness))
+    assert np.ptp(once / image) < 1e-9
+    assert (once > 0).all()
+    assert (once <= image + 1e-12).all()
+
+
+@pytest.mark.parametrize("finding", list(REACH))
+def test_a_small_lesion_changes_nothing_beyond_its_reach(finding):
+    mask = disc(0.7, 0.5, 0.04)
+    image = draw(SCENE, [Lesion(finding, mask)], "severe", np.random.default_rng(2))
+    far = ndimage.distance_transform_edt(~mask) > REACH[finding] * SCENE.scale * np.sqrt(2) + 4
+    assert far.any()
+    assert np.array_equal(image[far], SCENE.image[far].astype(np.float32))
+    assert not np.array_equal(image[mask], SCENE.image[mask].astype(np.float32))
+
+
+def test_a_fracture_is_the_same_drawn_into_a_window_as_into_the_whole_film():
+    """It draws no texture, whose noise is of the size of the window."""
+    mask = disc(0.7, 0.5, 0.05)
+    parts = draw(SCENE, [Lesion("fracture", mask)], "severe", np.random.default_rng(3))
+    rng = np.random.default_rng(3)
+    whole = RENDERERS["fracture"](SCENE, mask, rng.uniform(1.0, 1.3), rng)
+    assert parts == pytest.approx(whole, abs=1e-4)
+
+
+def test_a_window_has_the_scale_and_the_tissue_of_the_whole_film():
+    part = SCENE.window(slice(10, 40), slice(20, 60)).window(slice(5, 20), slice(5, 20))
+    assert part.image.shape == (15, 15)
+    assert part.anatomy.shape == (5, 15, 15)
+    assert (part.scale, part.tissue) == (SCENE.scale, SCENE.tissue)
+
+
+@pytest.mark.parametrize("radius", [0.02, 0.03, 0.06])
+def test_scars_are_seen_however_small(radius):
+    mask = disc(0.3, 0.5, radius)
+    changes = [
+        (draw(SCENE, [Lesion("fibrosis", mask)], "moderate", np.random.default_rng(i)) - SCENE.image)[mask]
+        for i in range(8)
+    ]
+    assert np.mean([np.sqrt((c**2).mean()) for c in changes]) > 0.05
+
+
+def test_emphysema_leaves_the_heart_and_no_lung_is_black():
+    dark = Scene(0.6 * SCENE.image, BODY)
+    lungs = BODY[:2].any(0)
+    image = draw(dark, [Lesion("emphysema", lungs)] * 3, "severe", np.random.default_rng(0))
+    inner = ndimage.binary_erosion(BODY[2], iterations=10)
+    assert inner.any()
+    assert np.abs(image - dark.image)[inner].max() < 0.02
+    aerated = lungs & ~BODY[2]
+    assert image[aerated].mean() < 0.85 * dark.image[aerated].mean()
+    assert np.percentile(image[aerated], 5) > 0.02
+
+
+def test_a_fracture_is_no_darker_than_what_lies_beside_the_rib():
+    """A rib of 0.2 on lung of 0.3: the cleft shows the lung, not the air outside."""
+    ys = np.abs(np.arange(128)[:, None] - 64)
+    rib = np.broadcast_to(0.3 + 0.2 * np.exp(-((ys / 3.0) ** 2)), (128, 128))
+    films = [
+        draw(Scene(rib, BODY), [Lesion("fracture", disc(0.5, 0.5, 0.06))], "severe", np.random.default_rng(i))
+        for i in range(12)
+    ]
+    assert min(film.min() for film in films) > 0.2
+    assert np.mean([(rib - film).max() for film in films]) > 0.1
 
 
 def test_severity_makes_consolidation_denser():

@@ -41,7 +41,7 @@ from synth.settings import SynthesisSettings
 from synth.weights import fit, read_tensors
 
 #: Findings that none of NIH's labels means.
-UNLABELLED: Final = ("calcification", "diffuse_nodule", "fracture")
+UNLABELLED: Final = ("fracture", "calcification", "diffuse_nodule")
 #: Findings that are drawn into the film, in this order: what changes the lung, its rim, what lies in it.
 SIMULATED: Final = ("emphysema", "fibrosis", "pneumothorax", "pleural_thickening", "nodule", *UNLABELLED)
 #: Those of them that the networks draw too: they darken and the simulation adds the pleural line.
