@@ -57,7 +57,7 @@ def draw(scene: Scene, lesions: Sequence[Lesion], severity: Severity, rng: np.ra
 
     Raises ValueError for a finding that is not in RENDERERS.
     """
-    for lesion in lesions:
+    for lesion in _spaces(lesions, scene):
         if lesion.finding not in RENDERERS:
             raise ValueError(f"finding: {lesion.finding!r}, expected one of {', '.join(RENDERERS)}")
         strength = rng.uniform(*STRENGTH[severity])
@@ -69,6 +69,19 @@ def draw(scene: Scene, lesions: Sequence[Lesion], severity: Severity, rng: np.ra
         image[rows, columns] = np.clip(part, 0, 1)
         scene = Scene(image, scene.anatomy)
     return scene.image
+
+
+def _spaces(lesions: Sequence[Lesion], scene: Scene) -> list[Lesion]:
+    """The lesions, pneumothoraces of one lung as one, last: no lung collapses where other air is."""
+    found = [lesion for lesion in lesions if lesion.finding != "pneumothorax"]
+    air = [lesion.mask for lesion in lesions if lesion.finding == "pneumothorax"]
+    right, left = scene.anatomy[:2]
+    sides = [(mask & right).sum() >= (mask & left).sum() for mask in air]
+    for side in (True, False):
+        masks = [mask for mask, own in zip(air, sides, strict=True) if own == side]
+        if masks:
+            found.append(Lesion("pneumothorax", np.any(masks, axis=0)))
+    return found
 
 
 def _window(lesion: Lesion, scene: Scene) -> tuple[slice, slice]:

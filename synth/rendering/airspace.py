@@ -55,7 +55,7 @@ def emphysema(scene: Scene, mask: np.ndarray, strength: float, rng: np.random.Ge
     aerated = mask & scene.lungs & ~scene.anatomy[2]
     edge = soft(aerated, 1.5 * s)
     image = veil(scene.image, edge, 1.4 * s, 0.6)
-    image = attenuate(image, -0.13 * strength * scene.tissue * edge)
+    image = attenuate(image, -0.16 * strength * scene.tissue * edge)
     walls = np.zeros(mask.shape, np.float32)
     inside = np.argwhere(aerated)
     for _ in range(rng.integers(0, 4) if len(inside) else 0):

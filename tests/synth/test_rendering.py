@@ -183,3 +183,13 @@ def test_a_pneumothorax_has_no_vessels_in_it():
     image = draw(grainy, [Lesion("pneumothorax", mask)], "moderate", rng)
     inner = ndimage.binary_erosion(mask, iterations=3)
     assert image[inner].std() < 0.5 * grainy.image[inner].std()
+
+
+def test_two_pneumothoraces_of_one_lung_are_one_space_of_air():
+    """What collapses beside one of them is lung, not the other's air."""
+    apex, base, other = disc(0.3, 0.3, 0.05), disc(0.3, 0.62, 0.05), disc(0.7, 0.4, 0.05)
+    lesions = [Lesion("pneumothorax", mask) for mask in (apex, other, base)]
+    image = draw(SCENE, lesions, "severe", np.random.default_rng(1))
+    one = draw(SCENE, [Lesion("pneumothorax", apex | base)], "severe", np.random.default_rng(1))
+    assert np.array_equal(image[BODY[0]], one[BODY[0]])
+    assert (image - SCENE.image)[other].mean() < -0.03
