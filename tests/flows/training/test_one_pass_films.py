@@ -5,11 +5,13 @@ import csv
 import numpy as np
 import pytest
 from PIL import Image
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
+from filters.experts.lite_networks import lite_network
 from flows.material.films import load_real
 from flows.material.learned import teaches
-from flows.training.one_pass_films import OnePassFilms, load_fine
+from flows.training import one_pass_films
+from flows.training.one_pass_films import OnePassFilms, _looked_at, load_fine
 
 
 @pytest.fixture
@@ -47,3 +49,17 @@ def test_fine_films_are_the_same_films_in_the_same_order_without_letters(data, t
     assert np.all(films.images[2, 42:78, 42:118] == 90)
     large = load_real(data, "nih", 512).images
     assert np.array_equal(films.images[3], large[3])
+
+
+def test_looking_at_films_goes_on_at_the_part_where_it_was_stopped(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(one_pass_films, "AT_ONCE", 4)
+    films, guide, run = load_real(data, "nih", 256), lite_network("lite0").eval(), tmp_path / "run"
+    whole = _looked_at(films, tmp_path, guide, run)
+    assert len(whole["images"]) == len(whole["maps"]) == 6
+    assert sorted(path.name for path in run.iterdir()) == ["00000.safetensors", "00004.safetensors"]
+    (run / "00004.safetensors").rename(run / "00004.tmp")  # stopped while it was written
+    first = load_file(run / "00000.safetensors")
+    save_file(first | {"images": first["images"] // 2}, run / "00000.safetensors")
+    again = _looked_at(films, tmp_path, guide, run)
+    assert np.array_equal(again["images"][:4], whole["images"][:4] // 2)  # kept, not made again
+    assert all(np.array_equal(again[name][4:], whole[name][4:]) for name in whole)
