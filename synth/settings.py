@@ -15,7 +15,7 @@ class Usual:
 #: Our own image model.
 OWN = Usual(12, 1.2)
 #: Our fast one, whose steps are of the rough film and cost little; it has no guidance of a prompt.
-ONE_PASS = Usual(10, 1.0)
+ONE_PASS = Usual(6, 1.0)
 #: A foreign checkpoint with a ControlNet: RoentGen's guidance (Chambon et al., 2022, arXiv 2211.12737);
 #: DPM-Solver++ has converged at 25 steps (Lu et al., 2022, arXiv 2211.01095).
 CONTROLLED = Usual(25, 4.0)

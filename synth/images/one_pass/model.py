@@ -52,6 +52,9 @@ _ASKED: Final = np.array([name not in SIMULATED or name in TWICE for name in FIN
 #: How often what lesions change of a rough film is taken, for rough films are hazy about them: seen more
 #: often by the evaluator of findings at 2.5 and 4 than at 1.
 STRENGTH: Final = 3.0
+#: The rough film's times are those of equal steps to this power: of 1.2 to 2.3 it brings six steps nearest to
+#: what 80 make, 0.020 of a deviation of 0.52 (ten equal ones of first order: 0.034; five: 0.029).
+BEND: Final = 1.5
 #: What a prompt leaves open of the patient is drawn: years (mean, deviation), shares of women and PA films.
 YEARS, WOMEN, PA = (50, 17), 0.5, 0.6
 
@@ -83,7 +86,7 @@ class OnePassModel:
         for name, network in (("rough", rough), ("film", film), ("fine", fine)):
             file = f"{name}.safetensors"
             fit(network, restored(read_tensors(folder, file)), folder / file)
-            network.to(device).eval()
+            network.to(device).to(memory_format=torch.channels_last).eval()  # a tenth faster on CPUs
         return cls(rough, film, fine, device, precision)
 
     @property
@@ -127,26 +130,11 @@ class OnePassModel:
         should_stop: ShouldStop = None,
     ) -> np.ndarray:
         """Images (N, size, size) uint8 of coverage (N, MASKS, GRID, GRID), patient (N, PATIENT),
-        and NOISES, with those of FINE_NOISES where ``settings.size`` is more than SIDE.
-
-        ``settings.lesion_guidance`` times STRENGTH scales what lesions change of the rough film against none
-        (Ho & Salimans, 2022). Raises Interrupted.
+        and NOISES, with those of FINE_NOISES where ``settings.size`` is more than SIDE. Raises Interrupted.
         """
         cover, who, x, code, noise, grain, *fine_grain = (v.to(self.device) for v in (cover, who, *noises))
-        small, bare, nobody = F.avg_pool2d(cover, GRID // ROUGH), cover.clone(), who.clone()
-        bare[:, len(ANATOMY) :], nobody[:, : len(FINDING_NAMES)] = 0, 0
-        bare, times = F.avg_pool2d(bare, GRID // ROUGH), torch.linspace(1, 0, settings.steps + 1).tolist()
-        scale = STRENGTH * settings.lesion_guidance
         with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=self.precision == "bf16"):
-            for i, (now, then) in enumerate(itertools.pairwise(times)):
-                if should_stop is not None and should_stop():
-                    raise Interrupted(f"stopped at step {i} of {settings.steps} of the rough film")
-                t = torch.full((len(x),), now, device=self.device)
-                v = self.rough(x, t, small, who).float()
-                healthy = self.rough(x, t, bare, nobody).float()
-                v = healthy + scale * (v - healthy)
-                x = x + (then - now) * v
-            x = check_finite(x, "rough film")
+            x = self._rough_film(cover, who, x, settings, should_stop)
             film, seen = self.film(x, cover, who, code, noise, grain)
             if fine_grain:
                 film = self.fine(film, seen, *fine_grain)
@@ -154,6 +142,32 @@ class OnePassModel:
         if settings.size != film.shape[-1]:
             film = F.interpolate(film, size=(settings.size, settings.size), mode="area")
         return to_pixels(film[:, 0])
+
+    def _rough_film(
+        self, cover: Tensor, who: Tensor, x: Tensor, settings: SynthesisSettings, should_stop: ShouldStop
+    ) -> Tensor:
+        """(N, 1, ROUGH, ROUGH) of noise ``x``; ``settings.lesion_guidance`` times STRENGTH scales what
+        lesions change of it against none (Ho & Salimans, 2022).
+
+        Steps are of second order (Adams & Bashforth's, as in DEIS, Zhang & Chen, 2023, arXiv 2204.13902) and
+        shorter towards the end.
+        """
+        bare, nobody = cover.clone(), who.clone()
+        bare[:, len(ANATOMY) :], nobody[:, : len(FINDING_NAMES)] = 0, 0
+        masks = F.avg_pool2d(torch.cat([cover, bare]), GRID // ROUGH)
+        whose = torch.cat([who, nobody])
+        scale = STRENGTH * settings.lesion_guidance
+        times = (torch.linspace(1, 0, settings.steps + 1) ** BEND).tolist()
+        last: Tensor | None = None
+        for i, (now, then) in enumerate(itertools.pairwise(times)):
+            if should_stop is not None and should_stop():
+                raise Interrupted(f"stopped at step {i} of {settings.steps} of the rough film")
+            t = torch.full((len(whose),), now, device=self.device)
+            ill, healthy = self.rough(torch.cat([x, x]), t, masks, whose).float().chunk(2)
+            v = healthy + scale * (ill - healthy)
+            bent = v if last is None else v + (then - now) / (now - times[i - 1]) * (v - last) / 2
+            x, last = x + (then - now) * bent, v
+        return check_finite(x, "rough film")
 
 
 def patient(case: Case) -> np.ndarray:

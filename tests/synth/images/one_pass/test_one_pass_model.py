@@ -11,8 +11,9 @@ from synth.cases import Case, FindingRequest
 from synth.errors import Interrupted, WeightsError
 from synth.findings import FINDING_NAMES
 from synth.generate import Synthesizer
-from synth.images.one_pass.model import SIMULATED, TWICE, UNLABELLED, OnePassModel, patient
-from synth.images.one_pass.networks import PATIENT
+from synth.images.one_pass.model import SIMULATED, TWICE, UNLABELLED, OnePassModel, _cover, patient
+from synth.images.one_pass.networks import PATIENT, ROUGH
+from synth.images.protocol import case_noise
 from synth.masks.anatomy import without_lesions
 from synth.settings import SynthesisSettings
 from synth.weights import SHIPPED
@@ -57,6 +58,22 @@ def test_another_key_is_another_film_of_the_same_masks(maker, cases, images):
     masks = maker.masks(cases[1])
     other = maker.radiographs([replace(cases[1], key="000000099")], [masks])[0]
     assert np.abs(other.astype(int) - images[1]).mean() > 2
+
+
+def test_steps_of_rough_films_are_of_second_order(maker, cases):
+    """Twice as many leave less than half of what is missing; as many as are usual leave little."""
+    masks = torch.from_numpy(np.stack([_cover(maker.masks(case)) for case in cases]))
+    who = torch.from_numpy(np.stack([patient(case) for case in cases]))
+    noise = torch.stack([case_noise(case, "rough", (1, ROUGH, ROUGH)) for case in cases])
+
+    def film(steps: int) -> torch.Tensor:
+        with torch.inference_mode():
+            return maker.imager._rough_film(masks, who, noise, replace(SETTINGS, steps=steps), None)
+
+    exact = film(72)
+    few, usual = (float((film(n) - exact).square().mean().sqrt()) for n in (3, 6))
+    assert usual < 0.45 * few
+    assert usual < 0.03
 
 
 def test_lungs_lie_where_their_masks_are(maker, cases, images):
