@@ -30,7 +30,7 @@ def test_ours_keeps_its_defaults_and_others_get_what_suits_them(checkpoints):
 
 def test_the_fast_model_has_steps_of_its_own(tmp_path):
     assert sampling(model="fast") == (256, 6, 1.0)
-    assert sampling(model="fast", checkpoint=tmp_path) == (256, 10, 1.0)
+    assert sampling(model="fast", checkpoint=tmp_path) == (256, 6, 1.0)
 
 
 def test_what_the_config_says_stands(checkpoints):
