@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from flows.figures.reliability import Reliability
+from manifests.members import PNG_LEVEL
 from manifests.sheets.palette import font
 
 PAPER, INK = 18, 232
@@ -83,4 +84,4 @@ def reliability_curve(curve: Reliability, title: str, path: Path) -> None:
 
 def _write(picture: Image.Image, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path, "PNG", optimize=True)
+    picture.save(path, "PNG", compress_level=PNG_LEVEL)

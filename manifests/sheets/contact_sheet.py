@@ -15,7 +15,7 @@ from manifests.errors import DatasetError
 from manifests.identity import read_build
 from manifests.labels import parse_labels
 from manifests.marks import SHEET, SYNTHETIC, Origin, mark, marked
-from manifests.members import IMAGE, LABELS, decode_png
+from manifests.members import IMAGE, LABELS, PNG_LEVEL, decode_png
 from manifests.seldom import MARK, read_seldom, with_mark
 from manifests.selection import Seldom
 from manifests.sheets.overlays import Outline, outlines, overlaid, plain
@@ -80,7 +80,7 @@ def contact_sheet(
     cells = [_cell(sample, tile, lines) for sample in chosen]
     picture = _arrange(cells, min(columns, len(cells)), _legend(chosen, read_seldom(store)))
     out = io.BytesIO()
-    picture.save(out, "PNG", optimize=True)
+    picture.save(out, "PNG", compress_level=PNG_LEVEL)
     kind = SHEET if any(sample.pair for sample in chosen) else SYNTHETIC
     origin = Origin.of(read_build(store))
     return marked(out.getvalue(), mark(kind, origin.tool, {"Build": origin.build}))

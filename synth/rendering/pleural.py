@@ -27,13 +27,13 @@ def pneumothorax(scene: Scene, mask: np.ndarray, strength: float, rng: np.random
     s = scene.scale
     air = soft(mask, 0.35 * s)
     bare = scene.image + 0.9 * air * (_mean_within(scene.image, mask, 1.8 * s) - scene.image)
-    dark = attenuate(bare, -rng.uniform(0.17, 0.28) * scene.tissue * air)
+    dark = attenuate(bare, -rng.uniform(0.25, 0.38) * scene.tissue * air)
     lung = own_lung(scene, mask)
     inside = ndimage.binary_erosion(lung, iterations=max(1, int(1.2 * s)))
     line = soft(ndimage.binary_dilation(mask) & ~mask & inside, 0.28 * s)
     line /= max(float(line.max()), 1e-6)
     collapse = soft(lung & ~mask, s) * (1 - air)
-    thickness = rng.uniform(0.25, 0.4) * line + rng.uniform(0.05, 0.16) * strength * collapse
+    thickness = rng.uniform(0.3, 0.5) * line + rng.uniform(0.05, 0.16) * strength * collapse
     return np.clip(attenuate(dark, thickness), 0, 1)
 
 
