@@ -52,14 +52,14 @@ def contrast(image: np.ndarray, lesion: np.ndarray, avoid: np.ndarray) -> float:
 def score(evidence: Evidence) -> Score:
     """The worst lesion's localisation, in [-1, 1]: 0 says that the expert sees it no more than not.
 
-    Of each lesion whose finding the expert has a map for, and could tell on real films: the mean of
-    that map inside the mask minus its mean in the lungs outside every lesion of the case. 1 when there
-    is no such lesion.
+    Of each lesion whose finding the expert has a map for that outlines in real films taught, and could tell
+    on real films: the mean of that map inside the mask minus its mean in the lungs outside every lesion of
+    the case. 1 when there is no such lesion.
     Detail: ``lesions``, for each the finding, ``localisation`` and the image's own grey
     ``contrast`` against a ring around it (told, not judged: no one sign or size is right for all).
     """
     masks, opinion = evidence.candidate.masks, evidence.heard
-    decide = opinion.lesions.keys() - opinion.doubted
+    decide = opinion.lesions.keys() - opinion.doubted - opinion.unplaced
     judged = [(f, mask) for f, mask in lesions(masks) if f in decide]
     if not judged:
         return Score(1.0, "", {"lesions": []})

@@ -66,6 +66,7 @@ class Ensemble:
             lesions=Maps({n: partial(_mean_map, n, said) for n in seen}),
             embedding=next((o.embedding for o in said if o.embedding is not None), None),
             doubted=self.doubted,
+            unplaced=frozenset(n for n in seen if all(n in o.unplaced for o in said if n in o.lesions)),
         )
 
     def _probability(self, name: str, said: Sequence[Opinion]) -> float:

@@ -51,6 +51,7 @@ class LiteExpert(Embedded):
         self.network = network.eval()
         self.resolution, self.digest, self.doubted = resolution, digest, doubted
         self.findings = tuple(f for f in findings if f in FINDING_NAMES)
+        self.unplaced = frozenset(self.findings) - map_calibration.keys() if map_calibration else frozenset()
         self.batch_size, self.device = batch_size, device
         self.spoken = (*self.findings, OPACITY)
         self._columns = [CHANNELS.index(n) for n in self.spoken]
@@ -89,6 +90,7 @@ class LiteExpert(Embedded):
                     {n: partial(_enlarged, one, size) for n, one in zip(self.spoken, m, strict=True)}
                 ),
                 doubted=self.doubted,
+                unplaced=self.unplaced,
             )
             for p, m in zip(probabilities, maps, strict=True)
         ]

@@ -37,7 +37,8 @@ class Opinion:
     a finding to its probability in [0, 1]; the key ``opacity`` means any lung opacity. ``lesions``
     maps a finding to a localisation map (H, W) float32 in [0, 1]. ``embedding`` (D,) float32, unit
     length, tells how alike two images are. ``doubted`` are findings that it speaks of but could not tell on
-    real films: no filter decides by them.
+    real films: no filter decides by them. ``unplaced`` are findings whose maps no outline in a real film ever
+    taught or tested: no filter decides by those maps.
     """
 
     structures: tuple[str, ...] = ()
@@ -46,6 +47,7 @@ class Opinion:
     lesions: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
     embedding: np.ndarray | None = field(default=None, repr=False)
     doubted: frozenset[str] = frozenset()
+    unplaced: frozenset[str] = frozenset()
 
     def probability_map(self, structure: str) -> np.ndarray | None:
         """(H, W) float32 in [0, 1] of a structure; None when not spoken of."""

@@ -210,6 +210,11 @@ class TestLesionAgreement:
         unseen = replace(self.seen(np.zeros((SIZE, SIZE), bool)), doubted=frozenset({"nodule"}))
         assert lesion_agreement.score(Evidence(self.candidate(), unseen)).value == 1.0
 
+    def test_a_map_that_no_outline_taught_decides_nothing(self):
+        blind = replace(self.seen(np.zeros((SIZE, SIZE), bool)), unplaced=frozenset({"nodule"}))
+        score = lesion_agreement.score(Evidence(self.candidate(), blind))
+        assert (score.value, score.detail) == (1.0, {"lesions": []})
+
     def test_a_lesion_seen_elsewhere_or_nowhere(self):
         elsewhere = self.seen(make.disc(0.45, 0.74, 0.08, 0.08))
         assert lesion_agreement.score(Evidence(self.candidate(), elsewhere)).value < 0

@@ -141,3 +141,24 @@ def test_both_doubt_what_they_could_not_tell_together_on_real_films():
     (opinion,) = expert.look(make.textured(0)[None])
     assert opinion.doubted == expert.doubted
     assert opinion.doubted < set(expert.findings)
+
+
+def test_neither_vouches_for_maps_of_findings_that_nobody_outlined_in_real_films():
+    (opinion,) = load_findings().look(make.textured(0)[None])
+    assert opinion.unplaced == {"emphysema", "fibrosis", "pleural_thickening"}
+    assert opinion.unplaced < set(opinion.lesions)
+
+
+def test_a_map_is_vouched_for_when_one_of_both_vouches_for_it():
+    class Says:
+        findings, structures, name, digest = ("mass", "nodule"), (), "one", ""
+
+        def __init__(self, unplaced):
+            self.unplaced = frozenset(unplaced)
+
+        def look(self, images):
+            maps = {name: np.zeros((4, 4), np.float32) for name in self.findings}
+            return [Opinion(lesions=maps, unplaced=self.unplaced) for _ in images]
+
+    (opinion,) = Ensemble([Says({"mass", "nodule"}), Says({"mass"})]).look(np.zeros((1, 4, 4), np.uint8))
+    assert opinion.unplaced == {"mass"}

@@ -39,11 +39,17 @@ def test_an_expert_from_its_folder_says_what_its_config_names(network, tmp_path)
     for opinion in opinions:
         assert set(opinion.probabilities) == set(opinion.lesions) == {"mass", "nodule", "opacity"}
         assert opinion.doubted == {"nodule"}
+        assert opinion.unplaced == {"nodule"}
         assert opinion.lesions["opacity"].shape == (48, 48)
         assert opinion.lesions["mass"].max() < 1e-6 < opinion.lesions["nodule"].max()
     alone = expert.look(images[1:2])[0]
     assert alone.probabilities == opinions[1].probabilities  # its place in the batch changes nothing
     assert expert.features(images).shape == (3, 320 * 16)
+
+
+def test_an_expert_without_calibrated_maps_vouches_for_all_of_them(network):
+    (opinion,) = LiteExpert(network, 64, ["mass", "nodule"]).look(np.zeros((1, 48, 48), np.uint8))
+    assert opinion.unplaced == frozenset()
 
 
 def test_a_small_image_is_enlarged_smoothly():
