@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import torch
@@ -42,6 +43,8 @@ def train(data: Path, out: Path, seed: int, device: str, resume: bool, scale: fl
     """Train and seal ``out/one_pass``; what is done of it stands in ``out/runs/one_pass``."""
     runs = out / "runs" / "one_pass"
     guide = _guide(data, runs / "guide", seed, device, resume, scale)
+    if not resume:  # what another guide saw in films is not what this one sees
+        rmtree(runs / "films", ignore_errors=True)
     folders = load_films(data, out, runs / "films", guide)
     rough = _rough(joined(folders, 64, SHARES), runs / "rough", seed, device, resume, scale)
     film = _film(folders, guide, runs, seed, device, resume, scale)
