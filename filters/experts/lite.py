@@ -30,7 +30,8 @@ class LiteExpert(Embedded):
 
     ``calibration`` maps a finding to Platt's (scale, bias): p = sigmoid(scale · logit + bias) (Platt, 1999),
     ``map_calibration`` to that of its map's logits; what has none is taken as it is. ``doubted`` are the
-    findings that it could not tell on real films.
+    findings that it could not tell on real films, ``unplaced`` those whose maps have no calibration where
+    others have one: none of their outlines in real films was there to fit it.
     """
 
     name = "findings on EfficientNet-Lite"

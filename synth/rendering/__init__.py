@@ -14,7 +14,7 @@ from synth.rendering.bones import fracture
 from synth.rendering.focal import calcification, diffuse_nodule, mass, nodule
 from synth.rendering.heart import enlarge_heart
 from synth.rendering.pleural import effusion, pleural_thickening, pneumothorax
-from synth.rendering.scene import Renderer, Scene
+from synth.rendering.scene import Renderer, Scene, own_side
 
 __all__ = ["RENDERERS", "STRENGTH", "Scene", "draw", "enlarge_heart"]
 
@@ -75,10 +75,8 @@ def _spaces(lesions: Sequence[Lesion], scene: Scene) -> list[Lesion]:
     """The lesions, pneumothoraces of one lung as one, last: no lung collapses where other air is."""
     found = [lesion for lesion in lesions if lesion.finding != "pneumothorax"]
     air = [lesion.mask for lesion in lesions if lesion.finding == "pneumothorax"]
-    right, left = scene.anatomy[:2]
-    sides = [(mask & right).sum() >= (mask & left).sum() for mask in air]
-    for side in (True, False):
-        masks = [mask for mask, own in zip(air, sides, strict=True) if own == side]
+    for side in (0, 1):
+        masks = [mask for mask in air if own_side(scene, mask) == side]
         if masks:
             found.append(Lesion("pneumothorax", np.any(masks, axis=0)))
     return found

@@ -100,10 +100,15 @@ def veil(image: np.ndarray, cover: np.ndarray, width: float, share: float) -> np
     return image + np.clip(cover, 0, 1) * share * (ndimage.gaussian_filter(image, width) - image)
 
 
+def own_side(scene: Scene, mask: np.ndarray) -> int:
+    """The channel of the lung that a mask lies in: 0, the right one, or 1."""
+    right, left = scene.anatomy[0], scene.anatomy[1]
+    return int((mask & right).sum() < (mask & left).sum())
+
+
 def own_lung(scene: Scene, mask: np.ndarray) -> np.ndarray:
     """(H, W) bool: the lung that a mask lies in."""
-    right, left = scene.anatomy[0], scene.anatomy[1]
-    return right if (mask & right).sum() >= (mask & left).sum() else left
+    return scene.anatomy[own_side(scene, mask)]
 
 
 def long_axis(mask: np.ndarray) -> tuple[float, float]:
